@@ -1,0 +1,237 @@
+//! The gateway's settings, read once at start.
+
+use std::{net::IpAddr, str::FromStr, time::Duration};
+
+use eventboard_chassis::{
+    client::{RetryConfig, Target},
+    config::{AppEnv, Env, ListenConfig},
+    server::LoadConfig,
+    token::TokenConfig,
+};
+use http::Uri;
+use ipnet::IpNet;
+
+use crate::policy::Policies;
+
+/// The longest window of the rate limit: a restart forgets it anyhow.
+const MAX_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Everything that the gateway is told by its environment.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `HOST`, `GATEWAY_PORT` (3000; `PORT` in a process of its own), `DRAIN_GRACE`.
+    pub listen: ListenConfig,
+    /// `AUTH_SERVICE_HOST` (localhost), `AUTH_SERVICE_PORT` (3001).
+    pub auth: Target,
+    /// `EVENTS_SERVICE_HOST` (localhost), `EVENTS_SERVICE_PORT` (3002).
+    pub events: Target,
+    /// The `RETRY_*` variables.
+    pub retry: RetryConfig,
+    /// The policy table.
+    pub policies: Policies,
+    /// The `JWT_*` variables.
+    pub token: TokenConfig,
+    /// `MAX_CONCURRENT_REQUESTS`.
+    pub load: LoadConfig,
+    /// The `RATE_LIMIT_*` variables.
+    pub rate_limit: RateLimitConfig,
+    /// `CORS_ALLOWED_ORIGINS`: origins whose scripts may use the API (default `http://localhost:*`).
+    pub allowed_origins: Vec<AllowedOrigin>,
+    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed (default none).
+    pub trusted_proxies: Vec<TrustedProxy>,
+}
+
+impl Config {
+    /// Reads all of it.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            listen: ListenConfig::from_env(env, "GATEWAY_PORT", 3000),
+            auth: Target::from_env(env, "AUTH_SERVICE_HOST", "AUTH_SERVICE_PORT", 3001),
+            events: Target::from_env(env, "EVENTS_SERVICE_HOST", "EVENTS_SERVICE_PORT", 3002),
+            retry: RetryConfig::from_env(env),
+            policies: Policies::from_env(env),
+            token: TokenConfig::from_env(env),
+            load: LoadConfig::from_env(env),
+            rate_limit: RateLimitConfig::from_env(env),
+            allowed_origins: allowed_origins(env),
+            trusted_proxies: env.list("TRUSTED_PROXIES", "", "networks such as 10.0.0.0/8"),
+        }
+    }
+}
+
+/// In production only origins that somebody named.
+fn allowed_origins(env: &mut Env) -> Vec<AllowedOrigin> {
+    let default = match AppEnv::from_env(env) {
+        AppEnv::Development => "http://localhost:*",
+        AppEnv::Production => "",
+    };
+    env.list("CORS_ALLOWED_ORIGINS", default, "origins such as https://app.example.org or http://localhost:*")
+}
+
+/// A duration that is longer than nothing and not longer than `max`.
+pub(crate) fn duration_within(env: &mut Env, name: &str, default: Duration, max: Duration) -> Duration {
+    let value = env.positive_duration(name, default);
+    if value > max {
+        env.fault(name, &format!("must be at most {}s", max.as_secs()));
+        return default;
+    }
+    value
+}
+
+/// How many requests a client may make.
+#[derive(Debug, Clone)]
+pub struct RateLimitConfig {
+    /// `RATE_LIMIT_ENABLED` (default true).
+    pub enabled: bool,
+    /// `RATE_LIMIT_IP_MAX` (100) per `RATE_LIMIT_IP_WINDOW` (15m), for requests without a verified
+    /// token.
+    pub per_ip: RateLimit,
+    /// `RATE_LIMIT_USER_MAX` (1000) per `RATE_LIMIT_USER_WINDOW` (1m), for the others.
+    pub per_user: RateLimit,
+}
+
+/// So many requests in so long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests at most.
+    pub max: u32,
+    /// From the first request on.
+    pub window: Duration,
+}
+
+impl RateLimitConfig {
+    /// Reads the `RATE_LIMIT_*` variables.
+    pub fn from_env(env: &mut Env) -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            enabled: env.flag("RATE_LIMIT_ENABLED", true),
+            per_ip: RateLimit {
+                max: env.number("RATE_LIMIT_IP_MAX", 100, 1..=u32::MAX),
+                window: duration_within(env, "RATE_LIMIT_IP_WINDOW", minutes(15), MAX_WINDOW),
+            },
+            per_user: RateLimit {
+                max: env.number("RATE_LIMIT_USER_MAX", 1000, 1..=u32::MAX),
+                window: duration_within(env, "RATE_LIMIT_USER_WINDOW", minutes(1), MAX_WINDOW),
+            },
+        }
+    }
+}
+
+/// An origin (RFC 6454) whose scripts may use the API, with one port, the default one, or any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedOrigin {
+    /// Scheme and host, with the port unless any will do.
+    origin: String,
+    any_port: bool,
+}
+
+impl AllowedOrigin {
+    /// Whether a browser's `Origin` header names this origin.
+    pub fn allows(&self, origin: &str) -> bool {
+        let Some(rest) = origin.strip_prefix(&self.origin) else { return false };
+        let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        rest.is_empty() || (self.any_port && rest.strip_prefix(':').is_some_and(is_port))
+    }
+}
+
+impl FromStr for AllowedOrigin {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (origin, any_port) = text.strip_suffix(":*").map_or((text, false), |origin| (origin, true));
+        let uri = Uri::from_str(origin).map_err(|_| ())?;
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        let is_bare = uri.path_and_query().is_none_or(|rest| rest == "/") && !origin.ends_with('/');
+        let origin = origin.to_ascii_lowercase();
+        if is_web && is_bare { Ok(Self { origin, any_port }) } else { Err(()) }
+    }
+}
+
+/// A network of proxies, or a single one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrustedProxy(IpNet);
+
+impl TrustedProxy {
+    /// Whether the address belongs to it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
+impl FromStr for TrustedProxy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::env;
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let mut env = env([]);
+        let config = Config::from_env(&mut env);
+        env.finish().expect("defaults are good");
+        assert_eq!(config.listen.port, 3000);
+        assert_eq!(config.rate_limit.per_ip, RateLimit { max: 100, window: Duration::from_secs(900) });
+        assert_eq!(config.rate_limit.per_user, RateLimit { max: 1000, window: Duration::from_secs(60) });
+        assert!(config.rate_limit.enabled && config.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_at_once() {
+        let bad = [
+            ("GATEWAY_PORT", "x"),
+            ("CORS_ALLOWED_ORIGINS", "localhost"),
+            ("TRUSTED_PROXIES", "10.0.0.0/40"),
+            ("RATE_LIMIT_IP_MAX", "0"),
+            ("WRITE_DEADLINE", "ten"),
+        ];
+        let mut env = env(bad);
+        Config::from_env(&mut env);
+        let error = env.finish().expect_err("all are bad").to_string();
+        for (name, _) in bad {
+            assert!(error.contains(name), "{name} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_allowed_exactly_or_with_any_port() {
+        let allows =
+            |allowed: &str, origin| allowed.parse::<AllowedOrigin>().expect("an origin").allows(origin);
+        assert!(allows("http://localhost:*", "http://localhost:5173"));
+        assert!(allows("http://localhost:*", "http://localhost"));
+        assert!(!allows("http://localhost:*", "https://localhost:5173"));
+        assert!(!allows("http://localhost:*", "http://localhost.evil.example"));
+        assert!(!allows("http://localhost:*", "http://localhost:80.evil.example"));
+        assert!(!allows("http://localhost:*", "http://localhost:"));
+        assert!(allows("https://app.example.org", "https://app.example.org"));
+        assert!(!allows("https://app.example.org", "https://app.example.org:8443"));
+        assert!(allows("https://app.example.org:8443", "https://app.example.org:8443"));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for bad in ["*", "localhost", "ftp://x", "http://x/path", "http://x/", "http://"] {
+            assert!(bad.parse::<AllowedOrigin>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_a_network_or_an_address() {
+        let trusts = |proxy: &str, address: &str| {
+            let proxy: TrustedProxy = proxy.parse().expect("a proxy");
+            proxy.contains(address.parse().expect("an address"))
+        };
+        assert!(trusts("10.0.0.0/8", "10.1.2.3"));
+        assert!(!trusts("10.0.0.0/8", "11.1.2.3"));
+        assert!(trusts("192.0.2.7", "192.0.2.7"));
+        assert!(!trusts("192.0.2.7", "192.0.2.8"));
+        assert!(trusts("fd00::/8", "fd12::1"));
+    }
+}

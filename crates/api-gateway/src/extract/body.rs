@@ -1,0 +1,245 @@
+//! JSON bodies: within the limit, declared as JSON, an object, and every field by its rule.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+};
+use bytes::Bytes;
+use eventboard_domain::{Faults, rules::REQUIRED};
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+
+use super::input::Input;
+use crate::{
+    app::Gateway,
+    problem::{Edge, Problem},
+};
+
+/// Longest body, in bytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+
+/// The field to which faults of the body as a whole belong.
+const BODY: &str = "body";
+
+/// The input of a route that takes a JSON body.
+pub(crate) struct WithBody(Input);
+
+impl WithBody {
+    /// See [`Input::read`].
+    pub(crate) fn read<T>(self, build: impl FnOnce(&mut Input) -> T) -> Result<T, Problem> {
+        self.0.read(build)
+    }
+}
+
+impl FromRequest<Gateway> for WithBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Gateway) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let mut input = Input::of(&mut parts).await?;
+        let bytes = read_within_limit(body).await?;
+        require_json(&parts.headers)?;
+        input.body = input.faults.check(BODY, parse_object(&bytes));
+        Ok(Self(input))
+    }
+}
+
+impl Input {
+    /// A text that must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        field: &str,
+        rule: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match self.take(field)? {
+            Some(value) => self.check_text(field, &value, rule),
+            None => {
+                self.faults.add(field, REQUIRED);
+                None
+            }
+        }
+    }
+
+    /// A text that may be absent or null.
+    pub(crate) fn optional<T>(
+        &mut self,
+        field: &str,
+        rule: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.take(field)??;
+        self.check_text(field, &value, rule)
+    }
+
+    /// A text that may be absent but not null: in a patch, null would mean to clear it.
+    pub(crate) fn patched<T>(
+        &mut self,
+        field: &str,
+        rule: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.has_null(field) {
+            self.faults.add(field, "must not be null");
+        }
+        self.optional(field, rule)
+    }
+
+    /// A text that may be absent (`None`) or cleared by null (`Some(None)`).
+    pub(crate) fn clearable<T>(
+        &mut self,
+        field: &str,
+        rule: impl FnOnce(&str) -> Result<Option<T>, String>,
+    ) -> Option<Option<T>> {
+        match self.has_null(field) {
+            true => self.take(field).map(|_| None),
+            false => self.optional(field, rule),
+        }
+    }
+
+    /// Whether the body has the field with a value.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.body.as_ref().is_some_and(|body| body.get(field).is_some_and(|value| !value.is_null()))
+    }
+
+    /// Whether the body could be read, so that a missing field is missing indeed.
+    pub(crate) fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Records a fault of a field that no rule of a single field sees.
+    pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
+        self.faults.add(field, message);
+    }
+
+    fn has_null(&self, field: &str) -> bool {
+        self.body.as_ref().is_some_and(|body| body.get(field).is_some_and(Value::is_null))
+    }
+
+    /// The field's value; the inner `None` when it is absent or null, the outer when there is no body.
+    fn take(&mut self, field: &str) -> Option<Option<Value>> {
+        let value = self.body.as_mut()?.remove(field);
+        Some(value.filter(|value| !value.is_null()))
+    }
+
+    fn check_text<T>(
+        &mut self,
+        field: &str,
+        value: &Value,
+        rule: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = value.as_str().ok_or_else(|| "must be a string".to_owned());
+        self.faults.check(field, text.and_then(rule))
+    }
+}
+
+/// Refuses a body that is too long by its own account, also where nobody would read it.
+pub(super) fn refuse_declared_excess(headers: &HeaderMap) -> Result<(), Problem> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match declared.and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > BODY_LIMIT as u64 => Err(Edge::PayloadTooLarge.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn read_within_limit(body: Body) -> Result<Bytes, Problem> {
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Edge::PayloadTooLarge.into()),
+        Err(_) => Err(Faults::one(BODY, "broke off before its end").into()),
+    }
+}
+
+/// `application/json` with any parameters (RFC 8259 defines none that matter).
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let declared =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Edge::UnsupportedMediaType.into())
+    }
+}
+
+fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err("must be a JSON object".into()),
+        Err(error) => Err(format!("is not valid JSON: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventboard_domain::rules;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::{
+        super::input::tests::{faults, input},
+        *,
+    };
+
+    fn body(value: Value) -> Input {
+        input(&[], &[], Some(value))
+    }
+
+    #[test]
+    fn a_required_text_is_missing_when_absent_null_or_blank() {
+        for absent in [json!({}), json!({"title": null}), json!({"title": "  "})] {
+            let found = faults(body(absent), |input| input.required("title", rules::title));
+            assert_eq!(found, ["title is required"]);
+        }
+        let found = faults(body(json!({"title": 5})), |input| input.required("title", rules::title));
+        assert_eq!(found, ["title must be a string"]);
+    }
+
+    #[test]
+    fn a_patch_tells_absent_from_null() {
+        let read = |value| body(value).read(|input| input.clearable("location", rules::location)).ok();
+        assert_eq!(read(json!({})), Some(None));
+        assert_eq!(read(json!({"location": null})), Some(Some(None)));
+        assert_eq!(read(json!({"location": "  "})), Some(Some(None)));
+        assert_eq!(read(json!({"location": "Office"})), Some(Some(Some("Office".into()))));
+        let found = faults(body(json!({"title": null})), |input| input.patched("title", rules::title));
+        assert_eq!(found, ["title must not be null"]);
+    }
+
+    #[test]
+    fn an_unreadable_body_is_one_fault_and_no_field_is_called_missing() {
+        let mut unreadable = input(&[], &[], None);
+        unreadable.faults.add("body", "is not valid JSON");
+        let found = faults(unreadable, |input| input.required("title", rules::title));
+        assert_eq!(found, ["body is not valid JSON"]);
+    }
+
+    #[test]
+    fn only_an_object_is_a_body() {
+        let deep = "[".repeat(10_000);
+        for bad in ["", "[]", "1", "null", "{", "{\"a\":\"\\ud800\"}", "{\"a\":1}x", &deep] {
+            assert!(parse_object(bad.as_bytes()).is_err(), "{bad:.20}");
+        }
+        assert!(parse_object(b"{\"a\":\"\xff\"}").is_err());
+        assert!(parse_object(b" {} ").is_ok());
+    }
+
+    #[test]
+    fn json_may_have_parameters() {
+        let check = |value: &str| {
+            let headers = [(header::CONTENT_TYPE, value.parse().expect("a value"))].into_iter().collect();
+            require_json(&headers).is_ok()
+        };
+        assert!(check("application/json"));
+        assert!(check("Application/JSON; charset=utf-8"));
+        assert!(!check("text/plain"));
+        assert!(!check("application/jsonp"));
+        assert!(!check("application/merge-patch+json"));
+        assert!(require_json(&HeaderMap::new()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_an_answer_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_object(&bytes);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Whose request it is, as far as an address can tell.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request};
+use http::{HeaderMap, HeaderName};
+
+use crate::config::TrustedProxy;
+
+/// Set by proxies: the client, then every proxy but the last.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address of the client: that of the connection, or what trusted proxies say of it.
+pub(crate) fn client_ip(request: &Request, trusted: &[TrustedProxy]) -> IpAddr {
+    let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    forwarded_ip(peer.to_canonical(), request.headers(), trusted)
+}
+
+/// From the peer back along `X-Forwarded-For`: the first address that is no trusted proxy. What
+/// stands further left was written by a stranger.
+fn forwarded_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|proxy| proxy.contains(address));
+    let mut client = peer;
+    for hop in hops(headers).iter().rev() {
+        if !is_trusted(client) {
+            break;
+        }
+        let Some(address) = address(hop) else { break };
+        client = address;
+    }
+    client
+}
+
+fn hops(headers: &HeaderMap) -> Vec<&str> {
+    let values = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).collect()
+}
+
+/// Some proxies add the port.
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = || hop.parse::<IpAddr>().ok();
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    bare().or_else(with_port).map(|address| address.to_canonical())
+}
+
+/// The address as a client is counted by: an IPv6 customer has a whole /64 (RFC 6177) and must not
+/// have as many buckets.
+pub(crate) fn counted_as(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(X_FORWARDED_FOR, value.parse().expect("a value"));
+        }
+        let trusted: Vec<_> = trusted.iter().map(|proxy| proxy.parse().expect("a proxy")).collect();
+        forwarded_ip(peer.parse().expect("an address"), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn the_header_of_a_stranger_is_not_believed() {
+        assert_eq!(client("203.0.113.5", &["1.1.1.1"], &[]), "203.0.113.5");
+        assert_eq!(client("203.0.113.5", &["1.1.1.1"], &["10.0.0.0/8"]), "203.0.113.5");
+    }
+
+    #[test]
+    fn the_client_is_the_first_address_from_the_right_that_is_no_proxy() {
+        let trusted = ["10.0.0.0/8"];
+        assert_eq!(client("10.0.0.1", &["198.51.100.7"], &trusted), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], &trusted), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", &["1.1.1.1", "198.51.100.7:4711"], &trusted), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::1]:80"], &trusted), "2001:db8::1");
+    }
+
+    #[test]
+    fn nonsense_ends_the_walk_at_the_last_known_address() {
+        let trusted = ["10.0.0.0/8"];
+        assert_eq!(client("10.0.0.1", &["1.1.1.1, unknown"], &trusted), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[], &trusted), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["10.0.0.9, 10.0.0.8"], &trusted), "10.0.0.9");
+    }
+
+    #[test]
+    fn ipv6_clients_are_counted_by_their_network() {
+        let counted = |text: &str| counted_as(text.parse().expect("an address")).to_string();
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(counted("198.51.100.7"), "198.51.100.7");
+    }
+}

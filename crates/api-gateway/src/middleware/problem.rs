@@ -1,0 +1,99 @@
+//! Writes the body of every error: those of our own, and those that a library answered with.
+
+use std::any::Any;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use eventboard_chassis::{correlation::CorrelationId, error::ServiceError};
+use http::{HeaderValue, header};
+
+use crate::problem::{MEDIA_TYPE, Problem};
+
+/// The layer.
+pub(crate) async fn render(request: Request, next: Next) -> Response {
+    let instance = request.uri().path().to_owned();
+    let correlation = request.extensions().get::<CorrelationId>().cloned();
+    let mut response = next.run(request).await;
+    match problem_of(&mut response) {
+        Some(problem) => with_body(response, &problem, &instance, correlation.as_ref()),
+        None => response,
+    }
+}
+
+/// The answer to a request whose handler panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer wants")]
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    Problem::from(ServiceError::from_panic(&*panic)).into_response()
+}
+
+/// The problem that a response stands for. An error that is JSON already is a health document.
+fn problem_of(response: &mut Response) -> Option<Problem> {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_document =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    let own = response.extensions_mut().remove::<Problem>();
+    own.or_else(|| (is_error && !is_document).then(|| Problem::of_status(status)))
+}
+
+fn with_body(
+    response: Response,
+    problem: &Problem,
+    instance: &str,
+    correlation: Option<&CorrelationId>,
+) -> Response {
+    problem.log();
+    let document = problem.document(instance, correlation.map_or("", CorrelationId::as_str));
+    let body = serde_json::to_vec(&document).unwrap_or_default();
+    // The head stays: it has headers such as Allow and RateLimit-Remaining.
+    let (mut head, _) = response.into_parts();
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, middleware, routing::get};
+    use http::{Request, StatusCode};
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::*;
+    use crate::testing::{json, send};
+
+    fn router() -> Router {
+        Router::new()
+            .route("/panic", get(|| async { panic!("a secret") as () }))
+            .route("/text", get(|| async { (StatusCode::IM_A_TEAPOT, "short and stout") }))
+            .route("/health", get(|| async { (StatusCode::SERVICE_UNAVAILABLE, Json("down")) }))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn(render))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_without_its_text() {
+        let response = send(&router(), Request::get("/panic"), "").await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
+        let body = json(response).await;
+        assert_eq!(body["type"], "urn:eventboard:problem:internal");
+        assert!(!body.to_string().contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn an_error_of_a_library_becomes_a_problem() {
+        let body = json(send(&router(), Request::get("/text"), "").await).await;
+        assert_eq!((&body["status"], &body["instance"]), (&418.into(), &"/text".into()));
+    }
+
+    #[tokio::test]
+    async fn a_health_document_stays_what_it_is() {
+        let response = send(&router(), Request::get("/health"), "").await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(json(response).await, "down");
+    }
+}

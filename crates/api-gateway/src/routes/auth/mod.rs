@@ -1,0 +1,67 @@
+//! `/auth`: who is calling.
+
+pub(crate) mod documents;
+mod requests;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use eventboard_proto::auth::GetMeRequest;
+use http::{HeaderValue, StatusCode, header};
+
+use self::documents::{Me, Session};
+use super::under;
+use crate::{
+    app::Gateway,
+    clients::{Backend, Clients},
+    extract::{Caller, Parameters, Visitor, WithBody},
+    policy::Policies,
+    problem::Problem,
+};
+
+/// Tokens and what is known of a person are kept nowhere on their way.
+const NO_STORE: (header::HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+pub(super) fn routes(policies: &Policies) -> Router<Gateway> {
+    Router::new()
+        .route("/auth/signup", under(policies.signup, post(signup)))
+        .route("/auth/login", under(policies.login, post(login)))
+        .route("/auth/me", under(policies.read, get(me)))
+}
+
+async fn signup(
+    State(clients): State<Clients>,
+    Visitor(call): Visitor,
+    input: WithBody,
+) -> Result<Response, Problem> {
+    let message = input.read(requests::signup)?;
+    let reply = clients.auth().signup(call.request(message)).await;
+    let reply = reply.map_err(|status| Backend::Auth.failure(status))?.into_inner();
+    Ok((StatusCode::CREATED, [NO_STORE], Json(Session::try_from(reply)?)).into_response())
+}
+
+async fn login(
+    State(clients): State<Clients>,
+    Visitor(call): Visitor,
+    input: WithBody,
+) -> Result<Response, Problem> {
+    let message = input.read(requests::login)?;
+    let reply = clients.auth().login(call.request(message)).await;
+    let reply = reply.map_err(|status| Backend::Auth.failure(status))?.into_inner();
+    Ok(([NO_STORE], Json(Session::try_from(reply)?)).into_response())
+}
+
+async fn me(
+    State(clients): State<Clients>,
+    Caller(call): Caller,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    parameters.read(|_| ())?;
+    let reply = clients.auth().get_me(call.request(GetMeRequest {})).await;
+    let reply = reply.map_err(|status| Backend::Auth.failure(status))?.into_inner();
+    Ok(([NO_STORE], Json(Me::try_from(reply)?)).into_response())
+}

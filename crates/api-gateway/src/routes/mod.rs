@@ -1,0 +1,25 @@
+//! The routes, a folder a resource: handlers, what they read, and what they answer.
+
+pub(crate) mod auth;
+mod docs;
+pub(crate) mod events;
+mod time;
+
+use axum::{Router, middleware, routing::MethodRouter};
+
+pub(crate) use self::docs::{DOCUMENT_PATH, UI_PATH, routes as docs};
+use crate::{
+    app::Gateway,
+    middleware::deadline,
+    policy::{Policies, Policy},
+};
+
+/// The routes that call services.
+pub(crate) fn api(policies: &Policies) -> Router<Gateway> {
+    auth::routes(policies).merge(events::routes(policies))
+}
+
+/// Gives the methods of a route their row of the policy table.
+fn under(policy: Policy, methods: MethodRouter<Gateway>) -> MethodRouter<Gateway> {
+    methods.route_layer(middleware::from_fn_with_state(policy, deadline::keep))
+}

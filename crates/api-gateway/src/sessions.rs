@@ -1,0 +1,73 @@
+//! Whether a token's user still is what the token says.
+
+use std::time::Duration;
+
+use eventboard_chassis::{
+    client::{CallContext, CallPolicy},
+    error::ServiceError,
+    token::Identity,
+};
+use eventboard_proto::auth::ValidateUserRequest;
+use moka::future::Cache;
+
+use crate::{
+    clients::{Backend, Clients},
+    policy::Policy,
+};
+
+/// How long a good answer is believed. It bounds how long a disabled user can go on.
+const TTL: Duration = Duration::from_secs(30);
+
+/// Entries at most; an entry is some hundred bytes.
+const CAPACITY: u64 = 10_000;
+
+/// The users whom auth-service has confirmed lately.
+///
+/// Keyed by everything that a token claims: the token that a user gets after a change of role is
+/// another entry than the one before. Refusals are not kept.
+#[derive(Clone)]
+pub(crate) struct Sessions {
+    clients: Clients,
+    policy: Policy,
+    confirmed: Cache<Identity, ()>,
+}
+
+impl Sessions {
+    /// Asks through `clients`, each time as `policy` says.
+    pub(crate) fn new(clients: Clients, policy: Policy) -> Self {
+        let confirmed = Cache::builder().max_capacity(CAPACITY).time_to_live(TTL).build();
+        Self { clients, policy, confirmed }
+    }
+
+    /// Confirms the caller, from memory or by asking once for all requests that wait for the answer.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when auth-service refuses the user, `Unavailable` when it cannot be asked.
+    pub(crate) async fn confirm(
+        &self,
+        identity: Identity,
+        context: &CallContext,
+        request: CallPolicy,
+    ) -> Result<(), ServiceError> {
+        loop {
+            let mut failure = None;
+            let ask = async { self.ask(context, request).await.map_err(|error| failure = Some(error)) };
+            let confirmed = self.confirmed.try_get_with(identity.clone(), ask).await;
+            match (confirmed, failure) {
+                (Ok(()), _) => return Ok(()),
+                (Err(_), Some(own)) => return Err(own),
+                // Whoever asked first failed, perhaps for want of time; this request may have more.
+                (Err(_), None) => {}
+            }
+        }
+    }
+
+    async fn ask(&self, context: &CallContext, request: CallPolicy) -> Result<(), ServiceError> {
+        let call = context.request(self.policy.within(request), ValidateUserRequest {});
+        let answer = self.clients.auth().validate_user(call).await;
+        answer.map(drop).map_err(|status| Backend::Auth.failure(status))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! What the unit tests of several modules share.
+
+use axum::{Router, body::Body};
+use eventboard_chassis::{
+    config::Env,
+    health::Health,
+    shutdown::Shutdown,
+    token::{Identity, TokenConfig, TokenIssuer},
+};
+use eventboard_domain::Role;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use crate::{app, config::Config};
+
+/// An environment of these variables only.
+pub(crate) fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The whole gateway, with nothing behind it: both services are at a port where nobody listens.
+pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
+    let mut env = env(variables)
+        .with_default("AUTH_SERVICE_PORT", "1")
+        .with_default("EVENTS_SERVICE_PORT", "1")
+        .with_default("RETRY_BASE", "1ms");
+    let config = Config::from_env(&mut env);
+    env.finish().expect("good variables");
+    app::router(&config, &Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new()))
+}
+
+/// A bearer token that the gateway of [`gateway`] accepts.
+pub(crate) fn bearer(user_id: Uuid) -> String {
+    let config = TokenConfig::from_env(&mut env([]));
+    let identity = Identity { user_id, organization_id: Uuid::now_v7(), role: Role::User };
+    let issuer = TokenIssuer::new(&config, std::time::Duration::from_secs(60));
+    format!("Bearer {}", issuer.issue(&identity, "a@b.cd").expect("a token"))
+}
+
+/// One request to a router.
+pub(crate) async fn send(router: &Router, request: http::request::Builder, body: &str) -> Response<Body> {
+    let request: Request<Body> = request.body(Body::from(body.to_owned())).expect("a request");
+    router.clone().oneshot(request).await.expect("a router does not fail")
+}
+
+/// The body as JSON; null when it is none.
+pub(crate) async fn json(response: Response<Body>) -> Value {
+    let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+    serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+}

@@ -1,0 +1,13 @@
+//! The binary `auth-service`.
+
+use std::process::ExitCode;
+
+use auth_service::{Config, NAME, run};
+use eventboard_chassis::process::Service;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    Service { name: NAME, from_env: Config::from_env, listen: |config: &Config| &config.listen, run }
+        .main()
+        .await
+}

@@ -1,0 +1,125 @@
+//! Passwords under load, and passwords whose hashes are out of date.
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use eventboard_chassis::error::ErrorCode;
+use eventboard_proto::auth::LoginRequest;
+use tokio::task::JoinSet;
+
+use crate::support::{Answer, PASSWORD, TestService, founding, tally};
+
+const EMAIL: &str = "ada@example.org";
+const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
+/// So much fits at once that of thirty-two logins some find no place.
+const NARROW: &[(&str, &str)] = &[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "0")];
+
+#[tokio::test]
+async fn logins_beyond_the_queue_are_refused_and_the_service_goes_on() {
+    let service = with_ada(NARROW).await;
+    let (good, refused) = tally(logins(&service, EMAIL).await, ErrorCode::Overloaded);
+    assert!(good >= 1 && refused >= 1, "{good} good, {refused} refused");
+    service.login(EMAIL, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_login_of_an_unknown_user_queues_for_a_hash_like_any_other() {
+    let service = with_ada(NARROW).await;
+    let answers = logins(&service, "bob@example.org").await;
+    let codes: Vec<_> = answers.into_iter().filter_map(Result::err).map(|error| error.code()).collect();
+    assert!(codes.contains(&ErrorCode::Unauthenticated), "{codes:?}");
+    assert!(codes.contains(&ErrorCode::Overloaded), "{codes:?}");
+}
+
+#[tokio::test]
+async fn a_signup_that_must_fail_costs_no_hash() {
+    let service = with_ada(NARROW).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..32 {
+        let mut client = service.client();
+        calls.spawn(async move {
+            let answer = client.signup(founding(EMAIL, "Another One")).await;
+            answer.map(drop).map_err(Into::into)
+        });
+    }
+    assert_eq!(tally(calls.join_all().await, ErrorCode::AlreadyExists), (0, 32), "none was shed");
+}
+
+#[tokio::test]
+async fn a_weak_hash_is_replaced_at_the_next_login() {
+    let service = with_ada(&[]).await;
+    let weak = store_weak_hash(&service).await;
+    service.login(EMAIL, PASSWORD).await.unwrap();
+    let stronger = stored_hash(&service).await;
+    assert!(stronger.starts_with(CURRENT) && stronger != weak, "{stronger}");
+    service.login(EMAIL, PASSWORD).await.unwrap();
+    assert_eq!(stored_hash(&service).await, stronger, "a strong hash stays");
+}
+
+#[tokio::test]
+async fn a_refused_login_replaces_no_hash() {
+    let service = with_ada(&[]).await;
+    let weak = store_weak_hash(&service).await;
+    assert!(service.login(EMAIL, "Password124!").await.is_err());
+    service.execute(r#"update "User" set disabled = true"#).await;
+    assert!(service.login(EMAIL, PASSWORD).await.is_err());
+    assert_eq!(stored_hash(&service).await, weak);
+}
+
+#[tokio::test]
+async fn a_login_succeeds_although_the_stronger_hash_cannot_be_stored() {
+    let service = with_ada(&[]).await;
+    let weak = store_weak_hash(&service).await;
+    service
+        .execute(r#"create function refuse() returns trigger language plpgsql as 'begin raise exception ''no''; end'"#)
+        .await;
+    service
+        .execute(r#"create trigger refuse before update on "User" for each row execute function refuse()"#)
+        .await;
+    service.login(EMAIL, PASSWORD).await.unwrap();
+    assert_eq!(stored_hash(&service).await, weak);
+}
+
+#[tokio::test]
+async fn a_stored_hash_that_is_none_is_our_fault_and_not_the_callers() {
+    let service = with_ada(&[]).await;
+    service.execute(r#"update "User" set "passwordHash" = '$argon2id$broken'"#).await;
+    let refusal = service.login(EMAIL, PASSWORD).await.unwrap_err();
+    assert_eq!(refusal.code(), ErrorCode::Internal);
+    assert_eq!(refusal.message(), "Something went wrong on our side.");
+}
+
+async fn with_ada(variables: &[(&str, &str)]) -> TestService {
+    let service = TestService::start_with(variables).await;
+    service.signup(founding(EMAIL, "Acme")).await.unwrap();
+    service
+}
+
+async fn logins(service: &TestService, email: &str) -> Vec<Answer<()>> {
+    let mut calls = JoinSet::new();
+    for _ in 0..32 {
+        let mut client = service.client();
+        let request = LoginRequest { email: email.into(), password: PASSWORD.into() };
+        calls.spawn(async move { client.login(request).await.map(drop).map_err(Into::into) });
+    }
+    calls.join_all().await
+}
+
+/// Gives Ada a hash of her password as it might have been made years ago.
+async fn store_weak_hash(service: &TestService) -> String {
+    let params = Params::new(1024, 1, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let weak = argon2.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    sqlx::query(r#"update "User" set "passwordHash" = $1"#)
+        .bind(&weak)
+        .execute(&mut service.connect().await)
+        .await
+        .unwrap();
+    weak
+}
+
+async fn stored_hash(service: &TestService) -> String {
+    sqlx::query_scalar(r#"select "passwordHash" from "User""#)
+        .fetch_one(&mut service.connect().await)
+        .await
+        .unwrap()
+}

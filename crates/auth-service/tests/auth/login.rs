@@ -1,0 +1,83 @@
+//! Logging in, and every way not to.
+
+use eventboard_chassis::error::{ErrorCode, ServiceError};
+
+use crate::support::{PASSWORD, TestService, founding};
+
+const REFUSAL: &str = "The e-mail address or the password is wrong.";
+
+#[tokio::test]
+async fn a_user_logs_in_with_the_address_in_whatever_case() {
+    let service = with_ada().await;
+    for email in ["ada@example.org", "ADA@EXAMPLE.ORG", "  Ada@example.org "] {
+        let session = service.login(email, PASSWORD).await.unwrap();
+        assert_eq!(session.user.unwrap().email, "ada@example.org");
+        service.validate(Some(&session.access_token)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_token_of_a_login_names_user_organization_and_role() {
+    let service = with_ada().await;
+    let session = service.login("ada@example.org", PASSWORD).await.unwrap();
+    let (identity, user) = (service.identity(&session.access_token), session.user.unwrap());
+    assert_eq!(identity.user_id.to_string(), user.id);
+    assert_eq!(identity.organization_id.to_string(), user.organization_id);
+    assert_eq!(identity.role.as_str(), "ADMIN");
+}
+
+#[tokio::test]
+async fn an_unknown_user_a_disabled_one_and_a_wrong_password_are_refused_in_the_same_words() {
+    let service = with_ada().await;
+    let wrong = service.login("ada@example.org", "Password124!").await.unwrap_err();
+    let unknown = service.login("bob@example.org", PASSWORD).await.unwrap_err();
+    service.execute(r#"update "User" set disabled = true"#).await;
+    let disabled = service.login("ada@example.org", PASSWORD).await.unwrap_err();
+    for refusal in [wrong, unknown, disabled] {
+        assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_enabled_again_logs_in_again() {
+    let service = with_ada().await;
+    service.execute(r#"update "User" set disabled = true"#).await;
+    assert!(service.login("ada@example.org", PASSWORD).await.is_err());
+    service.execute(r#"update "User" set disabled = false"#).await;
+    assert!(service.login("ada@example.org", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_password_is_not_trimmed() {
+    let service = with_ada().await;
+    let refusal = service.login("ada@example.org", &format!(" {PASSWORD}")).await.unwrap_err();
+    assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+}
+
+#[tokio::test]
+async fn missing_fields_are_told_at_once_and_nothing_else_is_checked() {
+    let service = TestService::start().await;
+    let refusal = service.login(" ", "").await.unwrap_err();
+    assert_eq!(refusal.code(), ErrorCode::InvalidInput);
+    assert_eq!(refusal.faults().to_string(), "email is required; password is required");
+    // Neither an address nor a password that signup would take, but nobody is told more than "wrong".
+    let refusal = service.login("ada", "password").await.unwrap_err();
+    assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+}
+
+#[tokio::test]
+async fn an_address_that_looks_like_sql_is_only_an_unknown_address() {
+    let service = with_ada().await;
+    let refusal = service.login("' or '1'='1", PASSWORD).await.unwrap_err();
+    assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+}
+
+async fn with_ada() -> TestService {
+    let service = TestService::start().await;
+    service.signup(founding("ada@example.org", "Acme")).await.unwrap();
+    service
+}
+
+fn told(refusal: &ServiceError) -> (ErrorCode, &str) {
+    (refusal.code(), refusal.message())
+}

@@ -1,0 +1,278 @@
+//! Reading the environment into typed settings, once, at start.
+//!
+//! Each concern has a struct of its own with a `from_env`; its docs name the variables and their
+//! defaults. Every bad variable is collected, so that one start tells all of them. Durations are
+//! written with a unit: `250ms`, `10s`, `15m`, `24h`.
+
+use std::{collections::HashMap, env, fs, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+/// The variables that a process was started with could not be understood.
+#[derive(Debug, Error)]
+#[error("configuration error: {}", .0.join("; "))]
+pub struct ConfigError(Vec<String>);
+
+/// The environment while it is being read.
+pub struct Env {
+    variables: HashMap<String, String>,
+    /// `PORT` overrides the port of the one service that this process runs.
+    one_service: bool,
+    faults: Vec<String>,
+}
+
+impl Env {
+    /// The environment of a process that runs one service.
+    pub fn of_service() -> Self {
+        Self { one_service: true, ..Self::of_process() }
+    }
+
+    /// The environment of a process that runs several services or none.
+    pub fn of_process() -> Self {
+        Self::from_iter(env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        }))
+    }
+
+    /// Gives a variable a value unless it has one.
+    #[must_use]
+    pub fn with_default(mut self, name: &str, value: impl Into<String>) -> Self {
+        if self.get(name).is_none() {
+            self.variables.insert(name.into(), value.into());
+        }
+        self
+    }
+
+    /// The value of a variable; an empty one counts as absent.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// A text with a default.
+    pub fn text(&self, name: &str, default: &str) -> String {
+        self.get(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// Anything that can be parsed. `expected` completes the sentence "NAME must be …".
+    pub fn parse<T: FromStr>(&mut self, name: &str, default: T, expected: &str) -> T {
+        match self.get(name).map(|value| value.trim().parse()) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.fault(name, &format!("must be {expected}"));
+                default
+            }
+        }
+    }
+
+    /// A whole number within a range.
+    pub fn number(&mut self, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let value = self.parse(name, default, &expected);
+        if !range.contains(&value) {
+            self.fault(name, &format!("must be {expected}"));
+        }
+        value
+    }
+
+    /// A share of the whole, from 0 to 1.
+    pub fn share(&mut self, name: &str, default: f32) -> f32 {
+        let value = self.parse(name, default, "a number from 0 to 1");
+        if !(0.0..=1.0).contains(&value) {
+            self.fault(name, "must be a number from 0 to 1");
+        }
+        value
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        self.parse(name, default, "true or false")
+    }
+
+    /// A duration with a unit.
+    pub fn duration(&mut self, name: &str, default: Duration) -> Duration {
+        match self.get(name).map(|value| humantime::parse_duration(value.trim())) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.fault(name, "must be a duration with a unit, for example 250ms, 10s or 1h");
+                default
+            }
+        }
+    }
+
+    /// A duration that is longer than nothing.
+    pub fn positive_duration(&mut self, name: &str, default: Duration) -> Duration {
+        let value = self.duration(name, default);
+        if value.is_zero() {
+            self.fault(name, "must be longer than 0");
+        }
+        value
+    }
+
+    /// A comma-separated list; empty entries are dropped.
+    pub fn list<T: FromStr>(&mut self, name: &str, default: &str, expected: &str) -> Vec<T> {
+        let mut values = Vec::new();
+        for entry in self.text(name, default).split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            match entry.parse() {
+                Ok(value) => values.push(value),
+                Err(_) => self.fault(name, &format!("must be a comma-separated list of {expected}")),
+            }
+        }
+        values
+    }
+
+    /// A secret, from the variable itself or from the file that `NAME_FILE` names (as container
+    /// engines mount secrets; one line break at its end is dropped).
+    pub fn secret(&mut self, name: &str) -> Option<SecretString> {
+        if let Some(value) = self.get(name) {
+            return Some(value.into());
+        }
+        let path = self.get(&format!("{name}_FILE"))?;
+        match fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned().into()),
+            Err(error) => {
+                self.fault(&format!("{name}_FILE"), &format!("names a file that cannot be read ({error})"));
+                None
+            }
+        }
+    }
+
+    /// Records that a variable is wrong.
+    pub fn fault(&mut self, name: &str, message: &str) {
+        let fault = format!("{name} {message}");
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// All faults, when there is at least one.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.faults.is_empty() { Ok(()) } else { Err(ConfigError(self.faults)) }
+    }
+}
+
+impl FromIterator<(String, String)> for Env {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self { variables: variables.into_iter().collect(), one_service: false, faults: Vec::new() }
+    }
+}
+
+/// Reads one concern's settings from the environment of a process and checks them.
+///
+/// # Errors
+/// All variables that could not be understood.
+pub fn read<T>(mut env: Env, from_env: impl FnOnce(&mut Env) -> T) -> Result<T, ConfigError> {
+    let config = from_env(&mut env);
+    env.finish()?;
+    Ok(config)
+}
+
+/// What kind of installation this is: `APP_ENV`, `development` (default) or `production`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppEnv {
+    /// Defaults are accepted everywhere.
+    Development,
+    /// Default and short secrets are refused.
+    Production,
+}
+
+impl AppEnv {
+    /// Reads `APP_ENV`.
+    pub fn from_env(env: &mut Env) -> Self {
+        env.parse("APP_ENV", Self::Development, "development or production")
+    }
+}
+
+impl FromStr for AppEnv {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Where a service listens and how it leaves.
+#[derive(Debug, Clone)]
+pub struct ListenConfig {
+    /// `HOST`: the address to listen on (default `0.0.0.0`).
+    pub host: IpAddr,
+    /// The service's own variable, or `PORT` in a process that runs one service.
+    pub port: u16,
+    /// `DRAIN_GRACE`: how long a service that was told to stop still accepts work, so that whoever
+    /// routes to it can notice (default `0s`; the images set `3s`).
+    pub drain_grace: Duration,
+}
+
+impl ListenConfig {
+    /// Reads `HOST`, the named port variable and `DRAIN_GRACE`.
+    pub fn from_env(env: &mut Env, port_variable: &str, default_port: u16) -> Self {
+        let mut port = env.parse(port_variable, default_port, "a port number");
+        if env.one_service {
+            port = env.parse("PORT", port, "a port number");
+        }
+        Self {
+            host: env.parse("HOST", IpAddr::from([0, 0, 0, 0]), "an IP address"),
+            port,
+            drain_grace: env.duration("DRAIN_GRACE", Duration::ZERO),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_at_once() {
+        let mut env = env([("A", "x"), ("B", "10"), ("C", "yes"), ("D", "2s"), ("E", "101")]);
+        assert_eq!(env.number("A", 1, 1..=9), 1);
+        env.duration("B", Duration::ZERO);
+        env.flag("C", false);
+        assert_eq!(env.duration("D", Duration::ZERO), Duration::from_secs(2));
+        env.number("E", 1, 1..=100);
+        assert_eq!(
+            env.finish().expect_err("three are bad").to_string(),
+            "configuration error: A must be a whole number from 1 to 9; \
+             B must be a duration with a unit, for example 250ms, 10s or 1h; \
+             C must be true or false; E must be a whole number from 1 to 100"
+        );
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_absent() {
+        let mut env = env([("A", "")]);
+        assert_eq!(env.number("A", 7, 1..=9), 7);
+    }
+
+    #[test]
+    fn port_overrides_only_in_a_process_with_one_service() {
+        let variables = [("PORT", "4000"), ("EVENTS_SERVICE_PORT", "3102")];
+        let mut several = env(variables);
+        assert_eq!(ListenConfig::from_env(&mut several, "EVENTS_SERVICE_PORT", 3002).port, 3102);
+        let mut one = Env { one_service: true, ..env(variables) };
+        assert_eq!(ListenConfig::from_env(&mut one, "EVENTS_SERVICE_PORT", 3002).port, 4000);
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file() {
+        use secrecy::ExposeSecret;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secret");
+        fs::write(&path, "s3cret\n").expect("a file");
+        let mut env = env([("KEY_FILE", path.to_str().expect("UTF-8"))]);
+        assert_eq!(env.secret("KEY").expect("a secret").expose_secret(), "s3cret");
+    }
+}

@@ -1,0 +1,13 @@
+//! What every service stands on, one file a concern (the "microservice chassis" pattern).
+
+pub mod client;
+pub mod config;
+pub mod correlation;
+pub mod error;
+pub mod health;
+pub mod metrics;
+pub mod process;
+pub mod server;
+pub mod shutdown;
+pub mod telemetry;
+pub mod token;

@@ -1,0 +1,67 @@
+//! Prometheus metrics on a port of their own, never on the public one.
+
+use std::{net::IpAddr, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, routing::get};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::{
+    config::{Env, ListenConfig},
+    server,
+    shutdown::Shutdown,
+};
+
+/// Buckets for latencies, in seconds. The usual ones start at 5 ms, above most of our answers.
+const LATENCY_BUCKETS: &[f64] =
+    &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Histograms are folded this often, which bounds their memory when nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where metrics are served.
+#[derive(Debug)]
+pub struct MetricsConfig {
+    /// `METRICS_PORT` (default 9464); 0 serves none.
+    pub port: u16,
+    /// `HOST`, as for the service.
+    pub host: IpAddr,
+}
+
+impl MetricsConfig {
+    /// Reads `METRICS_PORT` and `HOST`.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            port: env.parse("METRICS_PORT", 9464, "a port number"),
+            host: env.parse("HOST", IpAddr::from([0, 0, 0, 0]), "an IP address"),
+        }
+    }
+}
+
+/// Collects this process's metrics and serves them at `/metrics`.
+///
+/// # Errors
+/// When the port cannot be bound.
+pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<()> {
+    if config.port == 0 {
+        return Ok(());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets(LATENCY_BUCKETS)
+        .context("latency buckets")?
+        .install_recorder()
+        .context("metrics are collected already")?;
+    let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
+    let listener = server::bind("the metrics endpoint", &listen).await?;
+    tokio::spawn(upkeep(handle.clone()));
+    let router = Router::new().route("/metrics", get(move || std::future::ready(handle.render())));
+    tokio::spawn(server::serve_http(listener, router, shutdown));
+    Ok(())
+}
+
+async fn upkeep(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
+        handle.run_upkeep();
+    }
+}

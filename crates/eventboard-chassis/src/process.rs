@@ -1,0 +1,72 @@
+//! A service as a process of its own: environment → logs → bind → metrics → serve → drain.
+
+use std::{future::Future, process::ExitCode};
+
+use tokio::net::TcpListener;
+
+use crate::{
+    config::{self, Env, ListenConfig},
+    metrics::{self, MetricsConfig},
+    server,
+    shutdown::Shutdown,
+    telemetry::{self, TelemetryConfig},
+};
+
+/// The exit code of a process that was not told properly what to do.
+const BAD_CONFIGURATION: u8 = 2;
+
+/// A service that can be run as a process.
+pub struct Service<C, R> {
+    /// The name in logs and in messages to operators.
+    pub name: &'static str,
+    /// Reads the service's settings.
+    pub from_env: fn(&mut Env) -> C,
+    /// Where it listens.
+    pub listen: fn(&C) -> &ListenConfig,
+    /// Serves until the shutdown.
+    pub run: R,
+}
+
+impl<C, R, F> Service<C, R>
+where
+    R: FnOnce(C, TcpListener, Shutdown) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    /// Runs the service until SIGTERM or SIGINT. The code is 0 after a drain, 2 for settings that cannot be
+    /// understood, and 1 for anything else; the reason is one line on stderr.
+    pub async fn main(self) -> ExitCode {
+        let name = self.name;
+        let config = config::read(Env::of_service(), |env| {
+            (TelemetryConfig::from_env(env), MetricsConfig::from_env(env), (self.from_env)(env))
+        });
+        let (telemetry, metrics, config) = match config {
+            Ok(config) => config,
+            Err(error) => {
+                eprintln!("{name}: {error}");
+                return ExitCode::from(BAD_CONFIGURATION);
+            }
+        };
+        match Box::pin(self.serve(telemetry, metrics, config)).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn serve(
+        self,
+        telemetry: TelemetryConfig,
+        metrics: MetricsConfig,
+        config: C,
+    ) -> anyhow::Result<()> {
+        // Kept to the end, so that the last lines of a drain are written.
+        let _telemetry = telemetry::init(self.name, telemetry)?;
+        let listen = (self.listen)(&config);
+        let listener = server::bind(self.name, listen).await?;
+        let shutdown = Shutdown::on_signal(listen.drain_grace)?;
+        metrics::serve(metrics, shutdown.clone()).await?;
+        (self.run)(config, listener, shutdown).await
+    }
+}

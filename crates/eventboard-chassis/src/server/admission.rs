@@ -1,0 +1,43 @@
+//! Room for a bounded number of requests; what finds none is refused at once instead of queueing.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
+
+use crate::error::{ErrorCode, ServiceError};
+
+/// The room of one service.
+#[derive(Debug, Clone)]
+pub struct Admission(Arc<Semaphore>);
+
+impl Admission {
+    /// Room for `requests` at once.
+    pub fn new(requests: u32) -> Self {
+        Self(Arc::new(Semaphore::new(requests as usize)))
+    }
+
+    /// A place, held until it is dropped.
+    ///
+    /// # Errors
+    /// `Overloaded` when all places are taken.
+    pub fn admit(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            metrics::counter!("requests_shed_total").increment(1);
+            ServiceError::new(ErrorCode::Overloaded, "Too much is going on right now. Try again shortly.")
+        })
+    }
+}
+
+/// Lets a gRPC call in, or answers `RESOURCE_EXHAUSTED`, which the gateway does not retry.
+pub(super) async fn admit_call(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    match admission.admit() {
+        Ok(_place) => next.run(request).await,
+        Err(error) => Status::from(error).into_http(),
+    }
+}

@@ -1,0 +1,155 @@
+//! What every gRPC call passes through before its method: a name in the log, a verified caller, a
+//! deadline.
+
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::HeaderMap;
+use tonic::{Code, Status};
+use tracing::Instrument;
+
+use crate::{
+    correlation::CorrelationId,
+    error::{ErrorCode, ServiceError},
+    token::{Identity, TokenVerifier, VerifiedToken},
+};
+
+/// The longest deadline of any request, and the one of a call without `grpc-timeout`. The database's
+/// `statement_timeout` and the time that a shutdown waits for what is in flight go with it.
+pub const MAX_DEADLINE: Duration = Duration::from_secs(10);
+
+/// When the caller stops waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// A deadline that lies `timeout` ahead.
+    pub fn after(timeout: Duration) -> Self {
+        Self(Instant::now() + timeout)
+    }
+
+    /// The deadline of a call.
+    pub fn of<T>(request: &tonic::Request<T>) -> Self {
+        request.extensions().get().copied().unwrap_or_else(|| Self::after(MAX_DEADLINE))
+    }
+
+    /// The time left; zero when it has passed.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Who calls, as verified by this service itself.
+#[derive(Debug)]
+pub struct Caller;
+
+impl Caller {
+    /// The identity of the verified token of a call.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the call carries no acceptable token.
+    pub fn of<T>(request: &tonic::Request<T>) -> Result<Identity, ServiceError> {
+        let token = request.extensions().get::<VerifiedToken>();
+        token.map(|token| token.identity.clone()).ok_or_else(ServiceError::unauthenticated)
+    }
+}
+
+/// Opens the span that names the request on every line, and writes one line when the call ends.
+pub(super) async fn correlate(State(service): State<&'static str>, request: Request, next: Next) -> Response {
+    let correlation = CorrelationId::of(request.headers());
+    let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+    let span = tracing::info_span!("call", service, method, correlation_id = correlation.as_str());
+    async move {
+        let started = Instant::now();
+        let mut response = next.run(request).await;
+        let code = grpc_code(response.headers());
+        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(grpc_code = ?code, duration_ms, "Call finished");
+        response.headers_mut().insert(crate::correlation::HEADER, correlation.to_header());
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Verifies the token when there is one; whether one is needed is for the method to say.
+pub(super) async fn verify_token(
+    State(verifier): State<TokenVerifier>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(token) = verifier.verify(request.headers()) {
+        request.extensions_mut().insert(token);
+    }
+    next.run(request).await
+}
+
+/// Stops the work on a call when its caller stops waiting, and tells the method how long that is.
+pub(super) async fn keep_deadline(mut request: Request, next: Next) -> Response {
+    let timeout = grpc_timeout(request.headers()).unwrap_or(MAX_DEADLINE).min(MAX_DEADLINE);
+    request.extensions_mut().insert(Deadline::after(timeout));
+    tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
+        let error =
+            ServiceError::new(ErrorCode::DeadlineExceeded, "The request took too long; its outcome is open.");
+        Status::from(error).into_http()
+    })
+}
+
+/// The answer to a call whose method panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    Status::from(ServiceError::from_panic(&*panic)).into_http()
+}
+
+/// The code of an answer: errors of unary calls stand in the headers.
+fn grpc_code(headers: &HeaderMap) -> Code {
+    headers.get("grpc-status").map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes()))
+}
+
+/// Reads `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2, "Requests").
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value * 3600),
+        "M" => Duration::from_secs(value * 60),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_timeouts_are_read() {
+        let read = |text: &'static str| {
+            grpc_timeout(
+                &[("grpc-timeout".parse().expect("a name"), text.parse().expect("a value"))]
+                    .into_iter()
+                    .collect(),
+            )
+        };
+        assert_eq!(read("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(read("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(read("99999999u"), Some(Duration::from_micros(99_999_999)));
+        for bad in ["", "5", "S", "123456789S", "-1S", "5x"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Serving: gRPC and plain HTTP/1.1 on one port, and plain HTTP on its own.
+
+mod admission;
+mod calls;
+
+use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, middleware};
+use http::Request;
+use tokio::net::TcpListener;
+use tonic::{body::Body, server::NamedService, service::Routes, transport::server::TcpIncoming};
+use tower::Service;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use self::{
+    admission::Admission,
+    calls::{Caller, Deadline, MAX_DEADLINE},
+};
+use crate::{
+    config::{Env, ListenConfig},
+    health::Health,
+    shutdown::{FINISH_WITHIN, Shutdown},
+    token::TokenVerifier,
+};
+
+/// A connection is closed in good order after this time, so that clients spread over new replicas.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
+
+/// A peer that does not answer a ping is gone.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much a service does at once.
+#[derive(Debug, Clone)]
+pub struct LoadConfig {
+    /// `MAX_CONCURRENT_REQUESTS` (default 512): requests in work at once; the rest is shed.
+    pub max_concurrent_requests: u32,
+}
+
+impl LoadConfig {
+    /// Reads `MAX_CONCURRENT_REQUESTS`.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self { max_concurrent_requests: env.number("MAX_CONCURRENT_REQUESTS", 512, 1..=100_000) }
+    }
+}
+
+/// Binds the port, so that a port in use stops the process with one clear line before anything else
+/// is started.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn bind(service: &str, config: &ListenConfig) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::new(config.host, config.port);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{service} cannot listen on {address}; is the port already in use?"))?;
+    // The port of the listener: the one of the configuration may be 0, for any that is free.
+    tracing::info!(service, address = %listener.local_addr()?, "Listening");
+    Ok(listener)
+}
+
+/// A gRPC service with everything around its methods.
+pub struct GrpcServer {
+    /// The process as operators know it, for example `events-service`.
+    pub service: &'static str,
+    /// Verifies the caller's token on every call.
+    pub verifier: TokenVerifier,
+    /// Bounds the calls in work.
+    pub admission: Admission,
+    /// Answers `/health` and gRPC health.
+    pub health: Health,
+    /// The descriptors for reflection.
+    pub descriptors: &'static [u8],
+}
+
+impl GrpcServer {
+    /// Serves until the shutdown and for as long as in-flight calls may take after it.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve<S>(self, listener: TcpListener, methods: S, shutdown: Shutdown) -> anyhow::Result<()>
+    where
+        S: Service<Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        let router = self.router(methods)?;
+        let server = tonic::transport::Server::builder()
+            // curl and container health checks speak HTTP/1.1 to the same port.
+            .accept_http1(true)
+            .max_connection_age(MAX_CONNECTION_AGE)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .serve_with_incoming_shutdown(
+                Routes::from(router).prepare(),
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                {
+                    let shutdown = shutdown.clone();
+                    async move { shutdown.stopping().await }
+                },
+            );
+        finish(shutdown, async { server.await.context("the gRPC server failed") }).await
+    }
+
+    fn router<S>(self, methods: S) -> anyhow::Result<Router>
+    where
+        S: Service<Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        let (reporter, grpc_health) = tonic_health::server::health_reporter();
+        tokio::spawn(self.health.clone().report_over_grpc(reporter, S::NAME));
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(self.descriptors)
+            .build_v1()
+            .context("the gRPC descriptors are broken")?;
+
+        // Outermost last: a call gets its name in the log before anything can refuse it, a panic
+        // anywhere inside is one failed call and not a broken connection, tokens are checked before
+        // room is given, and the deadline covers only work that was let in.
+        let methods = Routes::new(methods)
+            .into_axum_router()
+            .layer(middleware::from_fn(calls::keep_deadline))
+            .layer(middleware::from_fn_with_state(self.admission, admission::admit_call))
+            .layer(middleware::from_fn_with_state(self.verifier, calls::verify_token))
+            .layer(CatchPanicLayer::custom(calls::panicked))
+            .layer(middleware::from_fn_with_state(self.service, calls::correlate));
+        let infrastructure = Router::new()
+            .route_service(&path_of(&grpc_health), axum_service(grpc_health))
+            .route_service(&path_of(&reflection), axum_service(reflection));
+        Ok(methods.merge(infrastructure).merge(self.health.routes()))
+    }
+}
+
+fn path_of<S: NamedService>(_: &S) -> String {
+    format!("/{}/{{*method}}", S::NAME)
+}
+
+fn axum_service<S>(
+    service: S,
+) -> impl Service<axum::extract::Request, Response = S::Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
+where
+    S: Service<Request<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    use tower::ServiceExt as _;
+    service.map_request(|request: axum::extract::Request| request.map(Body::new))
+}
+
+/// Serves a router over plain HTTP until the shutdown and for as long as in-flight requests may take
+/// after it.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_http(listener: TcpListener, router: Router, shutdown: Shutdown) -> anyhow::Result<()> {
+    use axum::serve::ListenerExt as _;
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and complete: waiting to fill a packet only delays them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+    });
+    let stopping = {
+        let shutdown = shutdown.clone();
+        async move { shutdown.stopping().await }
+    };
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stopping);
+    finish(shutdown, async { server.await.context("the HTTP server failed") }).await
+}
+
+/// Waits for the server, but after the shutdown no longer than in-flight work may take.
+async fn finish(shutdown: Shutdown, server: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let too_late = async {
+        shutdown.stopping().await;
+        tokio::time::sleep(FINISH_WITHIN).await;
+    };
+    tokio::select! {
+        outcome = server => outcome,
+        () = too_late => {
+            tracing::warn!("Some requests did not finish in time and were cut off");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! PostgreSQL as the services use it.
+
+mod config;
+mod error;
+mod migrations;
+mod pool;
+
+pub use self::{
+    config::DatabaseConfig,
+    error::{OnConstraint, db_error},
+    migrations::migrate,
+    pool::{Database, Lease},
+};

@@ -1,0 +1,104 @@
+//! The schema: embedded in every binary, applied under PostgreSQL's advisory lock.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use sqlx::{
+    Connection, PgConnection,
+    migrate::{MigrateError, Migrator},
+    postgres::PgConnectOptions,
+};
+
+use crate::error::is_unavailable;
+
+/// All migrations, in order.
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// How often a database that is away is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Brings the schema up to date. Safe when several processes do it at once: one migrates, the others
+/// wait for it and find nothing left to do.
+///
+/// # Errors
+/// When the database cannot be reached, is not fit for our texts, or a migration fails.
+pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
+    let mut connection =
+        PgConnection::connect_with(options).await.context("the database cannot be reached")?;
+    refuse_unfit(&mut connection).await?;
+    // `run` is the same behind a bound that keeps this future from being `Send`.
+    MIGRATIONS.run_direct(None, &mut connection, false).await.context("a migration failed")?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Migrates as soon as the database is there, however long that takes.
+///
+/// # Errors
+/// When the database is there but waiting will not help.
+pub(crate) async fn migrate_when_there(options: &PgConnectOptions) -> anyhow::Result<()> {
+    let mut told = None;
+    loop {
+        let error = match migrate(options).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !may_pass(&error) {
+            return Err(error);
+        }
+        let reason = format!("{error:#}");
+        if told.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "Waiting for the database");
+            told = Some(reason);
+        }
+        tokio::time::sleep(RETRY_INTERVAL).await;
+    }
+}
+
+/// Whether the failure is one that an operator or time can mend while we wait: anything but a
+/// database that is unfit or a migration that does not apply.
+fn may_pass(error: &anyhow::Error) -> bool {
+    if error.is::<Unfit>() {
+        return false;
+    }
+    match error.downcast_ref::<MigrateError>() {
+        None => true,
+        Some(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) => {
+            is_unavailable(cause)
+        }
+        Some(_) => false,
+    }
+}
+
+/// The database cannot hold or compare our texts.
+#[derive(Debug)]
+struct Unfit(&'static str);
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+/// Under locale `C` PostgreSQL knows upper and lower case and trigrams of ASCII only, and searches
+/// would silently miss other letters.
+async fn refuse_unfit(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&mut *connection)
+        .await?;
+    if version < 150_000 {
+        bail!(Unfit("PostgreSQL 15 or newer is required"));
+    }
+    let encoding: String =
+        sqlx::query_scalar("select current_setting('server_encoding')").fetch_one(&mut *connection).await?;
+    let folds_case: bool = sqlx::query_scalar("select lower('É') = 'é'").fetch_one(&mut *connection).await?;
+    ensure!(
+        encoding == "UTF8" && folds_case,
+        Unfit(
+            "the database has locale C or is not UTF8, which breaks search; create it with ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0"
+        )
+    );
+    Ok(())
+}

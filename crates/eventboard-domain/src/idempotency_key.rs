@@ -1,0 +1,36 @@
+//! The form of an idempotency key.
+
+/// Longest key, in characters.
+const MAX_LENGTH: usize = 255;
+
+/// Checks a client's `Idempotency-Key`: 1 to 255 printable ASCII characters.
+///
+/// # Errors
+/// A message for the caller.
+pub fn check_idempotency_key(key: &[u8]) -> Result<&str, String> {
+    let printable = key.iter().all(|byte| (b' '..=b'~').contains(byte));
+    match std::str::from_utf8(key) {
+        Ok(text) if printable && (1..=MAX_LENGTH).contains(&text.len()) => Ok(text),
+        _ => Err(format!("must be 1 to {MAX_LENGTH} printable ASCII characters")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_short_and_printable() {
+        for (key, good) in [
+            (b"k".to_vec(), true),
+            (b"order 66 / retry".to_vec(), true),
+            (vec![b'x'; 255], true),
+            (vec![b'x'; 256], false),
+            (Vec::new(), false),
+            (b"tab\there".to_vec(), false),
+            ("schlüssel".as_bytes().to_vec(), false),
+        ] {
+            assert_eq!(check_idempotency_key(&key).is_ok(), good, "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole-stack tests. What they share stands in `tests/api/support`.

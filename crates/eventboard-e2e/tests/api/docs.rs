@@ -1,0 +1,22 @@
+//! `/api`.
+
+use crate::support::{Stack, shapes::keys};
+
+#[tokio::test]
+async fn the_page_and_the_document_of_the_api_are_served() {
+    let stack = Stack::start().await;
+    let page = stack.anonymous().get("/api").await.expect(200);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    assert!(page.text.contains("swagger-ui"));
+
+    let document = stack.anonymous().get("/api/openapi.json").await.expect(200).body;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    let events =
+        ["/events", "/events/{id}", "/events/{id}/approve", "/events/{id}/reject", "/events/{id}/submit"];
+    let auth = ["/auth/login", "/auth/me", "/auth/signup"];
+    let health = ["/health", "/health/live", "/health/ready"];
+    let documented = keys(&document["paths"]);
+    for path in events.iter().chain(&auth).chain(&health) {
+        assert!(documented.contains(path), "{path}");
+    }
+}

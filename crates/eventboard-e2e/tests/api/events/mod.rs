@@ -1,0 +1,10 @@
+//! `/events`.
+
+mod create;
+mod delete;
+mod idempotency;
+mod list;
+mod preconditions;
+mod read;
+mod transitions;
+mod update;

@@ -1,0 +1,8 @@
+//! What breaks around the system, and that it is harmless.
+
+mod client;
+mod database;
+mod network;
+mod services;
+mod shutdown;
+mod tokens;

@@ -1,0 +1,125 @@
+//! `/health` of every process, in HTTP and in gRPC.
+
+use eventboard_proto::{auth, events};
+use futures::StreamExt;
+use serde_json::Value;
+use tonic::{server::NamedService, transport::Channel};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+use crate::support::{Anonymous, Process, Stack, shapes::keys, until, url};
+
+type Events = events::events_service_client::EventsServiceClient<Channel>;
+
+const AUTH: &str = "eventboard.auth.v1.AuthService";
+const EVENTS: &str = "eventboard.events.v1.EventsService";
+
+async fn channel(process: &Process) -> Channel {
+    Channel::from_shared(url(process.address, "")).unwrap().connect().await.unwrap()
+}
+
+async fn grpc_health(channel: &Channel, service: &str) -> ServingStatus {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner().status()
+}
+
+fn assert_document(document: &Value, service: &str, dependencies: &[&str]) {
+    assert_eq!(keys(document), ["checks", "service", "status", "uptime", "version"]);
+    assert_eq!((&document["service"], &document["status"]), (&service.into(), &"ok".into()));
+    assert!(document["uptime"].is_u64() && document["version"].is_string());
+    assert_eq!(keys(&document["checks"]), dependencies);
+    assert!(dependencies.iter().all(|name| document["checks"][name]["status"] == "up"), "{document}");
+}
+
+#[tokio::test]
+async fn every_process_tells_its_health_with_its_dependencies() {
+    let stack = Stack::start().await;
+    for (process, service, dependencies) in [
+        (&stack.gateway, "api-gateway", &["auth-service", "events-service"][..]),
+        (&stack.auth, "auth-service", &["database"]),
+        (&stack.events, "events-service", &["database"]),
+    ] {
+        let client = Anonymous::new(process);
+        let answer = client.get("/health").await.expect(200);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_document(&answer.body, service, dependencies);
+        for path in ["/health/live", "/health/ready"] {
+            assert_eq!(client.get(path).await.expect(200).body["status"], "ok", "{path} of {service}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_services_answer_grpc_health_and_reflection() {
+    let stack = Stack::start().await;
+    for (process, service) in [(&stack.auth, AUTH), (&stack.events, EVENTS)] {
+        let channel = channel(process).await;
+        for name in ["", service] {
+            assert_eq!(grpc_health(&channel, name).await, ServingStatus::Serving, "{service}");
+        }
+        assert!(reflected(&channel).await.iter().any(|name| name == service), "{service}");
+    }
+    assert_eq!(<events::events_service_server::EventsServiceServer<()> as NamedService>::NAME, EVENTS);
+    assert_eq!(<auth::auth_service_server::AuthServiceServer<()> as NamedService>::NAME, AUTH);
+}
+
+async fn reflected(channel: &Channel) -> Vec<String> {
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let requests = futures::stream::iter([request]);
+    let replies =
+        ServerReflectionClient::new(channel.clone()).server_reflection_info(requests).await.unwrap();
+    let reply = replies.into_inner().next().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = reply.message_response else {
+        panic!("{reply:?}")
+    };
+    list.service.into_iter().map(|service| service.name).collect()
+}
+
+#[tokio::test]
+async fn a_process_that_drains_is_not_ready_and_still_serves() {
+    let mut stack = Stack::start_with(&[("DRAIN_GRACE", "3s")]).await;
+    let admin = stack.anonymous().found_organization().await;
+    let events = channel(&stack.events).await;
+
+    for process in [&stack.gateway, &stack.auth, &stack.events] {
+        process.begin_to_drain().await;
+        Anonymous::new(process).get("/health/ready").await.expect(503);
+        Anonymous::new(process).get("/health/live").await.expect(200);
+    }
+    assert_eq!(stack.anonymous().get("/health").await.expect(503).body["status"], "error");
+    until("gRPC health fails", async || grpc_health(&events, "").await == ServingStatus::NotServing).await;
+    assert_eq!(grpc_health(&events, EVENTS).await, ServingStatus::NotServing);
+    admin.get("/auth/me").await.expect(200);
+    admin.created("Made while everything leaves").await;
+    for process in [&mut stack.gateway, &mut stack.auth, &mut stack.events] {
+        assert_eq!(process.ended().await, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn events_service_verifies_tokens_itself() {
+    let stack = Stack::start().await;
+    let admin = stack.anonymous().found_organization().await;
+    let id = admin.created("Asked for directly").await;
+    let client = Events::new(channel(&stack.events).await);
+    let find = async |token: Option<&str>| {
+        let mut request = tonic::Request::new(events::FindOneRequest { id: id.clone() });
+        if let Some(token) = token {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        client.clone().find_one(request).await.map_err(|status| status.code())
+    };
+    assert_eq!(find(Some(&admin.token)).await.unwrap().into_inner().id, id);
+    assert_eq!(find(None).await.unwrap_err(), tonic::Code::Unauthenticated);
+    for (defect, token) in crate::support::token::bad_tokens(&admin) {
+        assert_eq!(find(Some(&token)).await.unwrap_err(), tonic::Code::Unauthenticated, "{defect}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Tokens as they are, and as they must not be.
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+use serde_json::{Value, json};
+
+use super::Actor;
+
+/// The secret of a stack that is told none.
+pub(crate) const DEVELOPMENT_SECRET: &str = "eventboard-development-secret-change-me";
+
+/// `{"alg":"none","typ":"JWT"}`
+const NO_ALGORITHM: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+
+/// What the token of this actor says, with other claims in their place.
+pub(crate) fn claims(actor: &Actor, other: &Value) -> Value {
+    let now = get_current_timestamp();
+    let mut claims = json!({
+        "sub": actor.user["id"],
+        "email": actor.user["email"],
+        "role": actor.user["role"],
+        "organizationId": actor.user["organizationId"],
+        "iat": now,
+        "exp": now + 3600,
+        "iss": "eventboard",
+        "aud": "eventboard-api",
+    });
+    claims.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    claims
+}
+
+/// A token with these claims.
+pub(crate) fn signed(claims: &Value, algorithm: Algorithm, secret: &str) -> String {
+    encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+}
+
+/// The same claims without any signature.
+pub(crate) fn unsigned(token: &str) -> String {
+    format!("{NO_ALGORITHM}.{}.", token.split('.').nth(1).unwrap())
+}
+
+/// Tokens for this actor that nobody may accept, each with its defect.
+pub(crate) fn bad_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
+    let hs256 = |other: Value| signed(&claims(actor, &other), Algorithm::HS256, DEVELOPMENT_SECRET);
+    let (payload_end, signature) = actor.token.rsplit_once('.').unwrap();
+    vec![
+        (
+            "another secret",
+            signed(&claims(actor, &json!({})), Algorithm::HS256, "another secret, just as long as it"),
+        ),
+        ("another algorithm", signed(&claims(actor, &json!({})), Algorithm::HS512, DEVELOPMENT_SECRET)),
+        ("alg none", unsigned(&actor.token)),
+        ("no signature", format!("{payload_end}.")),
+        ("a cut signature", format!("{payload_end}.{}", &signature[..signature.len() - 4])),
+        ("expired", hs256(json!({ "exp": get_current_timestamp() - 60 }))),
+        ("another issuer", hs256(json!({ "iss": "somebody else" }))),
+        ("another audience", hs256(json!({ "aud": "something else" }))),
+        ("a role that is none", hs256(json!({ "role": "EMPEROR" }))),
+        ("no subject", hs256(json!({ "sub": null }))),
+        ("garbage", "garbage".to_owned()),
+    ]
+}

@@ -1,0 +1,14 @@
+//! The gRPC code generated from `proto/`, nothing else.
+
+/// `eventboard.auth.v1`
+pub mod auth {
+    tonic::include_proto!("eventboard.auth.v1");
+}
+
+/// `eventboard.events.v1`
+pub mod events {
+    tonic::include_proto!("eventboard.events.v1");
+}
+
+/// All descriptors, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("eventboard");

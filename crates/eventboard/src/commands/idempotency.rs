@@ -1,0 +1,113 @@
+//! `eventboard idempotency`: the keys of writes that happened.
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::user;
+use crate::{
+    cli::{ClearArgs, IdempotencyCommand, ListArgs},
+    database,
+    output::{self, Row},
+};
+
+/// How long the replicas of events-service answer from memory.
+const IN_MEMORY_SECONDS: u32 = 60;
+
+/// One key in force.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    /// E-mail address; of a user who is gone, the id.
+    caller: String,
+    caller_id: Uuid,
+    operation: String,
+    key: String,
+    created_at: String,
+    expires_at: String,
+}
+
+impl Row for Key {
+    const HEADINGS: &'static [&'static str] = &["CREATED", "EXPIRES", "CALLER", "OPERATION", "KEY"];
+
+    fn cells(&self) -> Vec<String> {
+        [&self.created_at, &self.expires_at, &self.caller, &self.operation, &self.key]
+            .map(Clone::clone)
+            .into()
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: IdempotencyCommand) -> anyhow::Result<()> {
+    match command {
+        IdempotencyCommand::List { caller, list } => {
+            let work = async |connection: &mut PgConnection| keys(connection, caller.as_deref(), list).await;
+            output::list(database::with_connection(work).await?, list)
+        }
+        IdempotencyCommand::Clear(which) => clear(&which).await,
+    }
+}
+
+async fn keys(
+    connection: &mut PgConnection,
+    caller: Option<&str>,
+    list: ListArgs,
+) -> anyhow::Result<Vec<Key>> {
+    let caller_id = id_of(connection, caller).await?;
+    let rows = sqlx::query!(
+        r#"
+        select coalesce(email, "callerId"::text) as "caller!", "callerId" as caller_id, operation, key,
+            "IdempotencyKey"."createdAt" as created_at, "expiresAt" as expires_at
+        from "IdempotencyKey" left join "User" on "User".id = "callerId"
+        where "expiresAt" > now() and ($1::uuid is null or "callerId" = $1)
+        order by "IdempotencyKey"."createdAt" desc, "callerId", operation, key
+        limit $2
+        "#,
+        caller_id,
+        list.fetch(),
+    )
+    .fetch_all(connection)
+    .await?;
+    let key = rows.into_iter().map(|row| Key {
+        caller: row.caller,
+        caller_id: row.caller_id,
+        operation: row.operation,
+        key: row.key,
+        created_at: output::moment(row.created_at),
+        expires_at: output::moment(row.expires_at),
+    });
+    Ok(key.collect())
+}
+
+async fn clear(which: &ClearArgs) -> anyhow::Result<()> {
+    let removed = database::with_connection(async |connection| remove(connection, which).await).await?;
+    if let (0, Some(key)) = (removed, &which.key) {
+        bail!("there is no such idempotency key: {key}");
+    }
+    let keys = if removed == 1 { "key" } else { "keys" };
+    let text = format!(
+        "Removed {removed} idempotency {keys}. Replicas of events-service may replay from memory for up to \
+         {IN_MEMORY_SECONDS} seconds more.\n"
+    );
+    Ok(output::print(&text)?)
+}
+
+async fn remove(connection: &mut PgConnection, which: &ClearArgs) -> anyhow::Result<u64> {
+    let caller_id = id_of(connection, which.caller.as_deref()).await?;
+    let removed = sqlx::query!(
+        r#"
+        delete from "IdempotencyKey"
+        where ($1::text is null or key = $1) and ($2::uuid is null or "callerId" = $2)
+        "#,
+        which.key,
+        caller_id,
+    );
+    Ok(removed.execute(connection).await?.rows_affected())
+}
+
+async fn id_of(connection: &mut PgConnection, email: Option<&str>) -> anyhow::Result<Option<Uuid>> {
+    let Some(email) = email else { return Ok(None) };
+    let id = sqlx::query_scalar!(r#"select id from "User" where lower(email) = lower($1)"#, email);
+    id.fetch_optional(connection).await?.with_context(|| user::unknown(email)).map(Some)
+}

@@ -1,0 +1,144 @@
+//! `eventboard user`: who there is, and what they may do.
+
+use anyhow::{Context, ensure};
+use eventboard_domain::Role;
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::organization;
+use crate::{
+    cli::{ListArgs, UserCommand},
+    database,
+    output::{self, Row},
+};
+
+/// How long the gateway trusts a token without asking again whether its user is still the same.
+const TRUSTED_SECONDS: u32 = 30;
+
+/// One user.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    id: Uuid,
+    email: String,
+    first_name: String,
+    last_name: String,
+    role: String,
+    disabled: bool,
+    organization: String,
+    created_at: String,
+}
+
+impl Row for User {
+    const HEADINGS: &'static [&'static str] =
+        &["EMAIL", "NAME", "ROLE", "LOGIN", "ORGANIZATION", "ID", "CREATED"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.email.clone(),
+            format!("{} {}", self.first_name, self.last_name),
+            self.role.clone(),
+            if self.disabled { "disabled" } else { "enabled" }.to_owned(),
+            self.organization.clone(),
+            self.id.to_string(),
+            self.created_at.clone(),
+        ]
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
+    match command {
+        UserCommand::List { org, list } => {
+            let work = async |connection: &mut PgConnection| users(connection, org.as_deref(), list).await;
+            output::list(database::with_connection(work).await?, list)
+        }
+        UserCommand::Role { email, role } => change_role(&email, role).await,
+        UserCommand::Disable { email } => disable(&email).await,
+        UserCommand::Enable { email } => {
+            let email = set_disabled(&email, false).await?;
+            Ok(output::print(&format!("{email} is enabled and may log in.\n"))?)
+        }
+    }
+}
+
+/// What an operator is told of an e-mail address that nobody has.
+pub(super) fn unknown(email: &str) -> String {
+    format!("there is no user {email}; `eventboard user list` shows all")
+}
+
+async fn users(
+    connection: &mut PgConnection,
+    slug: Option<&str>,
+    list: ListArgs,
+) -> anyhow::Result<Vec<User>> {
+    if let Some(slug) = slug {
+        let known = sqlx::query_scalar!(r#"select id from "Organization" where slug = $1"#, slug);
+        ensure!(known.fetch_optional(&mut *connection).await?.is_some(), organization::unknown(slug));
+    }
+    let rows = sqlx::query!(
+        r#"
+        select "User".id, email, "firstName" as first_name, "lastName" as last_name, role::text as "role!",
+            disabled, slug, "User"."createdAt" as created_at
+        from "User" join "Organization" on "Organization".id = "organizationId"
+        where $1::text is null or slug = $1
+        order by lower(email)
+        limit $2
+        "#,
+        slug,
+        list.fetch(),
+    )
+    .fetch_all(connection)
+    .await?;
+    let user = rows.into_iter().map(|row| User {
+        id: row.id,
+        email: row.email,
+        first_name: row.first_name,
+        last_name: row.last_name,
+        role: row.role,
+        disabled: row.disabled,
+        organization: row.slug,
+        created_at: output::moment(row.created_at),
+    });
+    Ok(user.collect())
+}
+
+async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
+    let email = database::with_connection(async |connection| {
+        let changed = sqlx::query_scalar!(
+            r#"update "User" set role = $2::text::"Role" where lower(email) = lower($1) returning email"#,
+            email,
+            role.as_str(),
+        );
+        changed.fetch_optional(connection).await?.with_context(|| unknown(email))
+    })
+    .await?;
+    let text = format!(
+        "{email} is {role} from the next login on. Tokens with another role work for up to {TRUSTED_SECONDS} seconds \
+         more; then the user must log in again.\n"
+    );
+    Ok(output::print(&text)?)
+}
+
+async fn disable(email: &str) -> anyhow::Result<()> {
+    let email = set_disabled(email, true).await?;
+    let text = format!(
+        "{email} is disabled and cannot log in. Tokens that exist work for up to {TRUSTED_SECONDS} seconds more. The \
+         user's events stay.\n"
+    );
+    Ok(output::print(&text)?)
+}
+
+/// The address as the user wrote it.
+async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
+    database::with_connection(async |connection| {
+        let changed = sqlx::query_scalar!(
+            r#"update "User" set disabled = $2 where lower(email) = lower($1) returning email"#,
+            email,
+            disabled,
+        );
+        changed.fetch_optional(connection).await?.with_context(|| unknown(email))
+    })
+    .await
+}

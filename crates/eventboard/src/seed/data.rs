@@ -1,0 +1,145 @@
+//! The demo data. Their ids are fixed, so that documentation and scripts can name them.
+
+use chrono::NaiveDateTime;
+use eventboard_domain::{EventStatus, Role};
+use uuid::Uuid;
+
+/// Of all demo users.
+pub(crate) const PASSWORD: &str = "Password123!";
+
+pub(super) struct Organization {
+    pub id: Uuid,
+    pub slug: &'static str,
+    pub name: &'static str,
+}
+
+pub(super) struct User {
+    pub id: Uuid,
+    pub organization: &'static str,
+    pub email: &'static str,
+    pub first_name: &'static str,
+    pub last_name: &'static str,
+    pub role: Role,
+}
+
+pub(super) struct Event {
+    pub id: Uuid,
+    pub owner: &'static str,
+    pub organization: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub location: &'static str,
+    /// In UTC, as `YYYY-MM-DD HH:MM`.
+    pub start: &'static str,
+    pub end: &'static str,
+    pub status: EventStatus,
+}
+
+/// Reads one of the moments above.
+pub(super) fn moment(text: &str) -> chrono::ParseResult<chrono::DateTime<chrono::Utc>> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").map(|moment| moment.and_utc())
+}
+
+const ACME: &str = "acme-corp";
+const TECH: &str = "tech-innovators";
+
+pub(super) const ORGANIZATIONS: [Organization; 2] = [
+    Organization {
+        id: Uuid::from_u128(0x1000_0000_0000_0000_0000_0000_0000_0001),
+        slug: ACME,
+        name: "Acme Corporation",
+    },
+    Organization {
+        id: Uuid::from_u128(0x1000_0000_0000_0000_0000_0000_0000_0002),
+        slug: TECH,
+        name: "Tech Innovators",
+    },
+];
+
+pub(super) const USERS: [User; 4] = [
+    User {
+        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0001),
+        organization: ACME,
+        email: "admin@acme.com",
+        first_name: "Alice",
+        last_name: "Admin",
+        role: Role::Admin,
+    },
+    User {
+        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0002),
+        organization: ACME,
+        email: "moderator@acme.com",
+        first_name: "Mona",
+        last_name: "Moderator",
+        role: Role::Moderator,
+    },
+    User {
+        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0003),
+        organization: ACME,
+        email: "user@acme.com",
+        first_name: "Uma",
+        last_name: "User",
+        role: Role::User,
+    },
+    User {
+        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0004),
+        organization: TECH,
+        email: "user@techinnovators.com",
+        first_name: "Theo",
+        last_name: "Tech",
+        role: Role::User,
+    },
+];
+
+pub(super) const EVENTS: [Event; 3] = [
+    Event {
+        id: Uuid::from_u128(1),
+        owner: "admin@acme.com",
+        organization: ACME,
+        title: "Annual Tech Conference 2026",
+        description: "Three days of talks and workshops about the technology that we build on.",
+        location: "San Francisco, CA",
+        start: "2026-06-15 09:00",
+        end: "2026-06-17 18:00",
+        status: EventStatus::Approved,
+    },
+    Event {
+        id: Uuid::from_u128(2),
+        owner: "user@acme.com",
+        organization: ACME,
+        title: "Team Building Workshop",
+        description: "A day of exercises in which the teams get to know each other.",
+        location: "Office",
+        start: "2026-03-20 10:00",
+        end: "2026-03-20 16:00",
+        status: EventStatus::Submitted,
+    },
+    Event {
+        id: Uuid::from_u128(3),
+        owner: "user@techinnovators.com",
+        organization: TECH,
+        title: "Innovation Summit",
+        description: "Ideas for the coming year, presented by those who had them.",
+        location: "Virtual",
+        start: "2026-04-10 14:00",
+        end: "2026-04-10 17:00",
+        status: EventStatus::Draft,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_events_bear_the_ids_that_are_documented() {
+        assert_eq!(EVENTS[1].id.to_string(), "00000000-0000-0000-0000-000000000002");
+    }
+
+    #[test]
+    fn every_moment_can_be_read() {
+        for event in &EVENTS {
+            assert!(moment(event.start).expect("a start") < moment(event.end).expect("an end"));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Every command that looks at the database or changes it.
+
+use std::process::Stdio;
+
+use crate::support::{Installation, finish};
+
+const EVERYTHING: &str = r#"select (select count(*) from "Organization") * 1000 + (select count(*) from "User") * 100
+    + (select count(*) from "Event") * 10 + (select count(*) from "EventHistory")"#;
+
+#[tokio::test]
+async fn migrating_twice_does_no_harm() {
+    let installation = Installation::create().await;
+    for _ in 0..2 {
+        assert_eq!(installation.run("migrate").success(), "The database schema is up to date.\n");
+    }
+}
+
+#[tokio::test]
+async fn seeding_twice_makes_no_duplicates() {
+    let installation = Installation::create().await;
+    let first = installation.run("seed").success();
+    assert!(first.contains("2 organizations, 4 users, 3 events"), "{first}");
+    assert!(first.contains("Password123!") && first.contains("moderator@acme.com"), "{first}");
+    let second = installation.run("seed").success();
+    assert!(second.contains("are there already"), "{second}");
+    assert_eq!(installation.number(EVERYTHING).await, 2436);
+}
+
+#[tokio::test]
+async fn seeding_by_several_at_once_makes_no_duplicates() {
+    let installation = Installation::create().await;
+    let children: Vec<_> =
+        (0..3).map(|_| installation.command("seed").stdout(Stdio::null()).spawn().unwrap()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(installation.number(EVERYTHING).await, 2436);
+}
+
+#[tokio::test]
+async fn the_demo_events_are_as_documented() {
+    let installation = Installation::seeded().await;
+    let matching = installation.number(
+        r#"select count(*) from "Event" join "User" on "User".id = "createdById" where
+            ("Event".id, title, status, location, "startDate", "endDate", email) in (
+            ('00000000-0000-0000-0000-000000000001', 'Annual Tech Conference 2026', 'APPROVED', 'San Francisco, CA',
+                '2026-06-15 09:00Z', '2026-06-17 18:00Z', 'admin@acme.com'),
+            ('00000000-0000-0000-0000-000000000002', 'Team Building Workshop', 'SUBMITTED', 'Office',
+                '2026-03-20 10:00Z', '2026-03-20 16:00Z', 'user@acme.com'),
+            ('00000000-0000-0000-0000-000000000003', 'Innovation Summit', 'DRAFT', 'Virtual',
+                '2026-04-10 14:00Z', '2026-04-10 17:00Z', 'user@techinnovators.com'))"#,
+    );
+    assert_eq!(matching.await, 3);
+}
+
+#[tokio::test]
+async fn seeding_brings_back_a_deleted_demo_event_and_leaves_changes_alone() {
+    let installation = Installation::seeded().await;
+    installation.execute(r#"delete from "Event" where title = 'Innovation Summit'"#).await;
+    installation.execute(r#"update "User" set "firstName" = 'Changed'"#).await;
+    let said = installation.run("seed").success();
+    assert!(said.contains("0 organizations, 0 users, 1 events"), "{said}");
+    let changed = r#"select count(*) from "User" where "firstName" = 'Changed'"#;
+    assert_eq!(installation.number(changed).await, 4);
+}
+
+#[tokio::test]
+async fn seeding_leaves_a_demo_address_to_whoever_took_it_elsewhere() {
+    let installation = Installation::create().await;
+    installation
+        .execute(
+            r#"with founded as (insert into "Organization" (id, name, slug)
+                values (gen_random_uuid(), 'Other', 'other') returning id)
+            insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+            select gen_random_uuid(), id, 'Admin@acme.com', 'A', 'B', 'ADMIN', '$argon2id$' from founded"#,
+        )
+        .await;
+    let said = installation.run("seed").success();
+    assert!(said.contains("2 organizations, 3 users, 2 events"), "{said}");
+}
+
+#[tokio::test]
+async fn seeding_refuses_production_unless_forced() {
+    let installation = Installation::create().await;
+    let seed = |arguments| finish(installation.command(arguments).env("APP_ENV", "production"));
+    let said = seed("seed").failure(1);
+    assert!(said.contains("--force"), "{said}");
+    assert_eq!(installation.number(r#"select count(*) from "User""#).await, 0);
+    seed("seed --force").success();
+    assert_eq!(installation.number(r#"select count(*) from "User""#).await, 4);
+}
+
+#[tokio::test]
+async fn an_organization_is_closed_and_opened() {
+    let installation = Installation::seeded().await;
+    let acme_is_open = || installation.run("org list --json").json()[0]["openSignup"].as_bool().unwrap();
+    assert!(acme_is_open());
+    installation.run("org close acme-corp").success();
+    assert!(!acme_is_open());
+    let said = installation.run("org open acme-corp").success();
+    assert!(said.contains("10000000-0000-0000-0000-000000000001"), "{said}");
+    assert!(acme_is_open());
+}
+
+#[tokio::test]
+async fn organizations_are_listed_for_people_and_for_programs() {
+    let installation = Installation::seeded().await;
+    let table = installation.run("org list").success();
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("SLUG             NAME              SIGNUP  USERS  ID"), "{table}");
+    assert!(lines[1].starts_with("acme-corp        Acme Corporation  open    3      1000"), "{table}");
+    let json = installation.run("org list --json").json();
+    assert_eq!((json.len(), &json[1]["slug"], &json[1]["users"]), (2, &"tech-innovators".into(), &1.into()));
+}
+
+#[tokio::test]
+async fn a_list_is_bounded_and_says_so() {
+    let installation = Installation::seeded().await;
+    let output = installation.run("user list --limit 3 --json");
+    assert_eq!(output.stderr, "Only the first 3 are shown; --limit shows more.\n");
+    assert_eq!(output.json().len(), 3);
+    assert_eq!(installation.run("user list --limit 4").stderr, "");
+}
+
+#[tokio::test]
+async fn a_users_role_is_changed_and_the_consequences_told() {
+    let installation = Installation::seeded().await;
+    let said = installation.run("user role USER@acme.com moderator").success();
+    assert!(said.contains("user@acme.com is MODERATOR"), "{said}");
+    assert!(said.contains("30 seconds") && said.contains("log in again"), "{said}");
+    let users = installation.run("user list --org acme-corp --json").json();
+    assert_eq!((users.len(), &users[2]["role"]), (3, &"MODERATOR".into()));
+    let said = installation.run("user role user@acme.com OWNER").failure(2);
+    assert!(said.contains("USER, MODERATOR, ADMIN"), "{said}");
+}
+
+#[tokio::test]
+async fn a_user_is_disabled_and_enabled() {
+    let installation = Installation::seeded().await;
+    let admin_is_disabled = || installation.run("user list --json").json()[0]["disabled"].as_bool().unwrap();
+    let said = installation.run("user disable admin@acme.com").success();
+    assert!(said.contains("30 seconds") && said.contains("events stay"), "{said}");
+    assert!(admin_is_disabled());
+    installation.run("user enable admin@acme.com").success();
+    assert!(!admin_is_disabled());
+}
+
+#[tokio::test]
+async fn the_history_of_an_event_outlives_it_and_its_actor() {
+    let installation = Installation::seeded().await;
+    installation
+        .execute(
+            r#"insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "fromStatus", "toStatus", reason)
+            values ('00000000-0000-0000-0000-000000000002', '10000000-0000-0000-0000-000000000001',
+                '20000000-0000-0000-0000-00000000dead', 'REJECT', 'SUBMITTED', 'REJECTED', 'not this year')"#,
+        )
+        .await;
+    installation.execute(r#"delete from "Event""#).await;
+    let history = "event history 00000000-0000-0000-0000-000000000002";
+    let steps = installation.run(&format!("{history} --json")).json();
+    assert_eq!((&steps[0]["action"], &steps[0]["actor"]), (&"CREATE".into(), &"user@acme.com".into()));
+    assert_eq!((&steps[1]["fromStatus"], &steps[1]["toStatus"]), (&"DRAFT".into(), &"SUBMITTED".into()));
+    let gone = "20000000-0000-0000-0000-00000000dead";
+    assert_eq!((&steps[2]["actor"], &steps[2]["reason"]), (&gone.into(), &"not this year".into()));
+    let table = installation.run(history).success();
+    assert!(table.lines().nth(1).unwrap().contains("user@acme.com"), "{table}");
+}
+
+async fn with_keys() -> Installation {
+    let installation = Installation::seeded().await;
+    installation
+        .execute(
+            r#"insert into "IdempotencyKey"
+                ("callerId", operation, key, fingerprint, "requestId", response, "createdAt", "expiresAt")
+            select id, 'Create', number::text, sha256(''), id, '', now() + number * interval '1 second',
+                now() + (number - 3) * interval '1 hour'
+            from "User", generate_series(1, 5) number where email in ('admin@acme.com', 'user@acme.com')"#,
+        )
+        .await;
+    installation
+}
+
+#[tokio::test]
+async fn idempotency_keys_in_force_are_listed_the_newest_first() {
+    let installation = with_keys().await;
+    let keys = installation.run("idempotency list --caller user@acme.com --json").json();
+    let shown: Vec<_> = keys.iter().map(|key| (key["caller"].as_str(), key["key"].as_str())).collect();
+    assert_eq!(shown, [(Some("user@acme.com"), Some("5")), (Some("user@acme.com"), Some("4"))]);
+    let table = installation.run("idempotency list").success();
+    assert_eq!(table.lines().count(), 5, "{table}");
+}
+
+#[tokio::test]
+async fn idempotency_keys_are_cleared_by_key_and_caller_or_all() {
+    let installation = with_keys().await;
+    let left = || installation.number(r#"select count(*) from "IdempotencyKey""#);
+    let said = installation.run("idempotency clear --key 5 --caller admin@acme.com").success();
+    assert!(said.starts_with("Removed 1 idempotency key.") && said.contains("60 seconds"), "{said}");
+    assert_eq!(left().await, 9);
+    installation.run("idempotency clear --caller admin@acme.com").success();
+    assert_eq!(left().await, 5);
+    installation.run("idempotency clear --all").success();
+    assert_eq!(left().await, 0);
+    installation.run("idempotency clear").failure(2);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_named() {
+    let installation = Installation::seeded().await;
+    for (arguments, expected) in [
+        ("org open nowhere", "there is no organization nowhere"),
+        ("org close nowhere", "there is no organization nowhere"),
+        ("user list --org nowhere", "there is no organization nowhere"),
+        ("user role nobody@acme.com ADMIN", "there is no user nobody@acme.com"),
+        ("user disable nobody@acme.com", "there is no user nobody@acme.com"),
+        ("user enable nobody@acme.com", "there is no user nobody@acme.com"),
+        ("idempotency list --caller nobody@acme.com", "there is no user nobody@acme.com"),
+        ("idempotency clear --caller nobody@acme.com", "there is no user nobody@acme.com"),
+        ("idempotency clear --key nothing", "no such idempotency key: nothing"),
+        (
+            "event history 00000000-0000-0000-0000-000000000009",
+            "no event 00000000-0000-0000-0000-000000000009",
+        ),
+    ] {
+        let said = installation.run(arguments).failure(1);
+        assert!(said.contains(expected), "{arguments}: {said}");
+    }
+    let said = installation.run("event history 9").failure(2);
+    assert!(said.contains("'9'"), "{said}");
+}
+
+#[tokio::test]
+async fn a_database_without_a_schema_is_told_apart() {
+    let installation = Installation::create().await;
+    installation.execute("drop schema public cascade").await;
+    let said = installation.run("user list").failure(1);
+    assert!(said.contains("no schema yet; `eventboard migrate` creates it"), "{said}");
+}

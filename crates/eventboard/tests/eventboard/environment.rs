@@ -1,0 +1,105 @@
+//! `.env.example` names every variable, and only variables.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What `.env.example` names, commented out or not.
+fn documented() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(".env.example")).unwrap();
+    let name = |line: &str| {
+        let (name, _) = line.strip_prefix('#').unwrap_or(line).split_once('=')?;
+        is_variable(name).then(|| name.to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+/// The sources of all crates, without their unit tests.
+fn sources() -> Vec<String> {
+    let mut files = Vec::new();
+    for folder in fs::read_dir(root().join("crates")).unwrap().flatten() {
+        collect(&folder.path().join("src"), &mut files);
+    }
+    files
+}
+
+fn collect(folder: &Path, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path) {
+            let text = fs::read_to_string(&path).unwrap();
+            files.push(text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned());
+        }
+    }
+}
+
+fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|name| name == "tests" || name == "testing")
+}
+
+fn is_variable(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The names that a source asks the environment for: the words in quotes right behind `env.method(` or
+/// `(env, `.
+fn asked_for(source: &str) -> Vec<String> {
+    let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut names = Vec::new();
+    for (at, _) in source.match_indices("env") {
+        let rest = &source[at + "env".len()..];
+        let call = rest.strip_prefix('.').and_then(|rest| rest.split_once('(')).map(|(_, rest)| rest);
+        let passed_on = rest.strip_prefix(", ");
+        let Some(arguments) = call.or(passed_on) else { continue };
+        names.extend(leading_names(arguments));
+    }
+    names
+}
+
+fn leading_names(arguments: &str) -> Vec<String> {
+    let words = arguments.split(',').map(|word| word.trim().trim_end_matches(')'));
+    let quoted = words.map_while(|word| word.strip_prefix('"')?.split('"').next());
+    quoted.take_while(|word| is_variable(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_variable_that_is_documented_exists() {
+    let sources = sources();
+    for name in documented() {
+        // Every secret may stand in a file.
+        let name = name.strip_suffix("_FILE").unwrap_or(&name);
+        // Where the name is put together from parts, the documentation of the field still has it.
+        let spellings = [format!("\"{name}\""), format!("`{name}`")];
+        let exists = sources.iter().any(|source| spellings.iter().any(|name| source.contains(name)));
+        assert!(exists, "nothing reads {name}");
+    }
+}
+
+#[test]
+fn every_variable_that_is_read_is_documented() {
+    let documented = documented();
+    let is_documented = |name: &String| {
+        let is_first_part = || documented.iter().any(|known| known.starts_with(&format!("{name}_")));
+        documented.contains(name) || is_first_part()
+    };
+    let asked: BTreeSet<String> = sources().iter().flat_map(|source| asked_for(source)).collect();
+    assert!(asked.len() > 30, "the search does not work: {asked:?}");
+    let missing: Vec<_> = asked.iter().filter(|name| !is_documented(name)).collect();
+    assert!(missing.is_empty(), "not in .env.example: {missing:?}");
+}
+
+#[test]
+fn the_search_finds_every_way_of_asking() {
+    let source = r#"env.number("A", 1); Target::from_env(env, "B", "C", 3); env.get(&x); env.list::<u8>(
+        "D", "x"); ("AUTH", "x"); env.secret("E")"#;
+    assert_eq!(asked_for(source), ["A", "B", "C", "D", "E"]);
+}

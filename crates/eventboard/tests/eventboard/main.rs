@@ -1,0 +1,9 @@
+//! The real binary on a real PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod configuration;
+mod environment;
+mod healthcheck;
+mod support;
+mod up;

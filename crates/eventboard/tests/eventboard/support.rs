@@ -1,0 +1,101 @@
+//! Running the binary as an operator does, away from the environment of whoever runs the tests.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use eventboard_testing::TestDatabase;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What is left of our own environment: how to find programs, libraries and PostgreSQL.
+const INHERITED: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "EVENTBOARD_PG_BIN", "TMPDIR"];
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A folder that PostgreSQL's account can enter when the tests run as root.
+pub(crate) fn open_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// The binary in a project of its own.
+pub(crate) fn eventboard(folder: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eventboard"));
+    command.args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null()).env_clear();
+    command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.env("EVENTBOARD_HOME", folder.join("home")).env("NO_COLOR", "1");
+    command
+}
+
+pub(crate) fn finish(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+impl Output {
+    /// What a command that worked has printed.
+    pub(crate) fn success(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// The array that a list has printed.
+    pub(crate) fn json(self) -> Vec<Value> {
+        serde_json::from_str(&self.success()).unwrap()
+    }
+
+    /// What a command that failed has said.
+    pub(crate) fn failure(self, code: i32) -> String {
+        assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""), "{self:?}");
+        self.stderr
+    }
+}
+
+/// A database with the demo data, and the binary that is told where it is.
+pub(crate) struct Installation {
+    pub database: TestDatabase,
+    folder: TempDir,
+}
+
+impl Installation {
+    pub(crate) async fn create() -> Self {
+        Self { database: TestDatabase::create().await, folder: open_folder() }
+    }
+
+    pub(crate) async fn seeded() -> Self {
+        let installation = Self::create().await;
+        installation.run("seed").success();
+        installation
+    }
+
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = eventboard(self.folder.path(), arguments);
+        command.env("DATABASE_URL", self.database.url());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &str) -> Output {
+        finish(&mut self.command(arguments))
+    }
+
+    pub(crate) async fn number(&self, query: &'static str) -> i64 {
+        let mut connection = self.database.connect().await;
+        sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+    }
+
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&mut self.database.connect().await).await.unwrap();
+    }
+}

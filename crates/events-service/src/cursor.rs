@@ -1,0 +1,163 @@
+//! Cursors: where a listing goes on. Opaque to clients, signed, and bound to the listing they came
+//! from.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use eventboard_chassis::token::TokenConfig;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::listing::Filter;
+
+/// Keeps the key apart from the one that signs tokens.
+const PURPOSE: &[u8] = b"eventboard cursor v1";
+
+/// Bytes of the signature that are kept.
+const TAG_BYTES: usize = 16;
+
+/// Bytes of an id.
+const ID_BYTES: usize = 16;
+
+/// The last row of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The row's value of the sort key, as text.
+    pub sort_key: String,
+    /// The row's id, which breaks ties.
+    pub id: Uuid,
+}
+
+/// Makes and checks cursors.
+#[derive(Clone)]
+pub(crate) struct CursorSigner {
+    /// The current key first; the previous one still verifies while a secret is being rotated.
+    keys: Vec<Hmac<Sha256>>,
+}
+
+impl CursorSigner {
+    /// A signer whose keys derive from the token secrets, which all replicas share.
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    pub(crate) fn new(config: &TokenConfig) -> Self {
+        let secrets = [Some(&config.secret), config.previous.as_ref()];
+        let keys = secrets.into_iter().flatten().map(|secret| {
+            let mut key =
+                Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("any length");
+            key.update(PURPOSE);
+            key
+        });
+        Self { keys: keys.collect() }
+    }
+
+    /// The cursor that goes on after `position` in the listing of `filter`.
+    pub(crate) fn sign(&self, position: &Position, filter: &Filter) -> String {
+        let payload = [position.id.as_bytes(), position.sort_key.as_bytes()].concat();
+        let tag = self.keys.first().map(|key| mac(key, &payload, filter).finalize().into_bytes());
+        let tag = tag.as_deref().unwrap_or_default();
+        URL_SAFE_NO_PAD.encode([&tag[..TAG_BYTES.min(tag.len())], &payload].concat())
+    }
+
+    /// The position of a cursor, or `None` when it was not made here for this listing.
+    pub(crate) fn verify(&self, cursor: &str, filter: &Filter) -> Option<Position> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (tag, payload) = bytes.split_at_checked(TAG_BYTES)?;
+        let genuine =
+            self.keys.iter().any(|key| mac(key, payload, filter).verify_truncated_left(tag).is_ok());
+        let (id, sort_key) = payload.split_at_checked(ID_BYTES).filter(|_| genuine)?;
+        Some(Position {
+            sort_key: String::from_utf8(sort_key.to_vec()).ok()?,
+            id: Uuid::from_slice(id).ok()?,
+        })
+    }
+}
+
+fn mac(key: &Hmac<Sha256>, payload: &[u8], filter: &Filter) -> Hmac<Sha256> {
+    let mut mac = key.clone();
+    mac.update(&(payload.len() as u64).to_be_bytes());
+    mac.update(payload);
+    mac.update(filter.identity().as_bytes());
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::listing::SortBy;
+
+    fn config(secret: &str, previous: Option<&str>) -> TokenConfig {
+        TokenConfig {
+            secret: secret.into(),
+            previous: previous.map(Into::into),
+            issuer: String::new(),
+            audience: String::new(),
+        }
+    }
+
+    fn signer() -> CursorSigner {
+        CursorSigner::new(&config("secret", None))
+    }
+
+    fn filter() -> Filter {
+        Filter {
+            organization_id: Uuid::from_u128(1),
+            only_visible_to: None,
+            sort_by: SortBy::Title,
+            descending: false,
+            status: None,
+            search: Some("word".into()),
+            start_date_from: None,
+            start_date_to: None,
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_bound_to_filters_and_order() {
+        let position = Position { sort_key: "a title".into(), id: Uuid::from_u128(5) };
+        let cursor = signer().sign(&position, &filter());
+        for other in [
+            Filter { descending: true, ..filter() },
+            Filter { sort_by: SortBy::Status, ..filter() },
+            Filter { search: None, ..filter() },
+            Filter { search: Some("words".into()), ..filter() },
+            Filter { status: Some(eventboard_domain::EventStatus::Draft), ..filter() },
+            Filter { organization_id: Uuid::from_u128(2), ..filter() },
+        ] {
+            assert_eq!(signer().verify(&cursor, &other), None);
+        }
+        assert_eq!(signer().verify(&cursor, &filter()), Some(position));
+    }
+
+    #[test]
+    fn a_cursor_survives_the_rotation_of_the_secret() {
+        let position = Position { sort_key: "x".into(), id: Uuid::from_u128(5) };
+        let cursor = signer().sign(&position, &filter());
+        let rotated = CursorSigner::new(&config("new", Some("secret")));
+        assert_eq!(rotated.verify(&cursor, &filter()), Some(position));
+        assert_eq!(CursorSigner::new(&config("new", None)).verify(&cursor, &filter()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_signed_reads_back(sort_key in "\\PC{0,200}", id in any::<u128>()) {
+            let position = Position { sort_key, id: Uuid::from_u128(id) };
+            let cursor = signer().sign(&position, &filter());
+            prop_assert_eq!(signer().verify(&cursor, &filter()), Some(position));
+        }
+
+        #[test]
+        fn a_changed_cursor_is_refused(sort_key in "[a-z]{1,20}", at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_-]") {
+            let cursor = signer().sign(&Position { sort_key, id: Uuid::from_u128(5) }, &filter());
+            let at = at.index(cursor.len());
+            let forged = format!("{}{with}{}", &cursor[..at], &cursor[at + 1..]);
+            prop_assume!(URL_SAFE_NO_PAD.decode(&forged) != URL_SAFE_NO_PAD.decode(&cursor));
+            prop_assert_eq!(signer().verify(&forged, &filter()), None);
+        }
+
+        #[test]
+        fn anything_else_is_refused_without_a_panic(text in "\\PC{0,100}") {
+            prop_assert_eq!(signer().verify(&text, &filter()), None);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Listing events.
+//!
+//! The statement is put together from constant parts, because an index serves an order only when
+//! the statement names it: sort keys × directions × filters are too many for statements of their
+//! own. Values are always bound. It is not kept prepared, so that it is planned for its values: a
+//! plan for any search text would have to ignore the trigram index.
+
+use chrono::{DateTime, Utc};
+use eventboard_chassis::error::ServiceError;
+use eventboard_db::db_error;
+use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
+
+use super::{EventRow, Store};
+use crate::{
+    cursor::Position,
+    event::Event,
+    listing::{Filter, MAX_EXACT_TOTAL, Page, SortBy, Start},
+};
+
+const COLUMNS: &str = r#"
+    id, "organizationId" as organization_id, "createdById" as created_by_id, title, description, location,
+    "startDate" as start_date, "endDate" as end_date, status::text as status, "rejectionReason" as rejection_reason,
+    "createdAt" as created_at, "updatedAt" as updated_at, version
+"#;
+
+/// A row of a page: the event, its sort key as a cursor keeps it, and the total.
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    event: EventRow,
+    sort_key: String,
+    total: i64,
+}
+
+impl SortBy {
+    /// The expression that the index of this order is built on.
+    fn expression(self) -> &'static str {
+        match self {
+            Self::StartDate => r#""startDate""#,
+            Self::CreatedAt => r#""createdAt""#,
+            Self::Title => "lower(title)",
+            // Qualified: a bare name would mean the column of the result, which is text.
+            Self::Status => r#""Event".status"#,
+        }
+    }
+
+    /// The type of the expression, for a value out of a cursor.
+    fn sql_type(self) -> &'static str {
+        match self {
+            Self::StartDate | Self::CreatedAt => "timestamptz",
+            Self::Title => "text",
+            Self::Status => r#""EventStatus""#,
+        }
+    }
+}
+
+impl Store {
+    /// One page of the listing, with its total.
+    pub(crate) async fn list(
+        &self,
+        filter: &Filter,
+        start: &Start,
+        limit: u32,
+    ) -> Result<Page, ServiceError> {
+        let mut connection = self.database.acquire().await?;
+        let mut statement = page_statement(filter, start, limit);
+        // Planned anew each time, except behind a pooler, which knows only named statements.
+        let named = self.database.is_behind_pooler();
+        let rows: Vec<PgRow> =
+            statement.build().persistent(named).fetch_all(&mut *connection).await.map_err(db_error)?;
+        let rows = rows.iter().map(sqlx::FromRow::from_row).collect::<Result<Vec<ListedRow>, _>>();
+        let rows = rows.map_err(db_error)?;
+
+        let counted = match (rows.first(), start) {
+            (Some(row), _) => row.total,
+            (None, Start::Offset(0)) => 0,
+            // Past the end no row carries the total.
+            (None, _) => {
+                let mut statement = count_statement(filter);
+                let count = statement.build_query_scalar().persistent(named);
+                count.fetch_one(&mut *connection).await.map_err(db_error)?
+            }
+        };
+        page(rows, limit, counted)
+    }
+}
+
+/// One row more than the page shows that there is a next one.
+fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Result<Page, ServiceError> {
+    let has_next = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| has_next);
+    let next = next.map(|row| Position { sort_key: row.sort_key.clone(), id: row.event.id });
+    let counted = u32::try_from(counted).unwrap_or(u32::MAX);
+    Ok(Page {
+        events: rows.into_iter().map(|row| Event::try_from(row.event)).collect::<Result<_, _>>()?,
+        next,
+        total: counted.min(MAX_EXACT_TOTAL),
+        total_is_exact: counted <= MAX_EXACT_TOTAL,
+    })
+}
+
+fn page_statement(filter: &Filter, start: &Start, limit: u32) -> QueryBuilder<Postgres> {
+    let (key, direction) = (filter.sort_by.expression(), if filter.descending { "desc" } else { "asc" });
+    let mut sql = QueryBuilder::new(format!("select {COLUMNS}, {key}::text as sort_key, ("));
+    push_count(&mut sql, filter);
+    sql.push(r#") as total from "Event""#);
+    push_filter(&mut sql, filter);
+    if let Start::After(position) = start {
+        push_position(&mut sql, filter, position);
+    }
+    sql.push(format!(" order by {key} {direction}, id {direction} limit ")).push_bind(i64::from(limit) + 1);
+    if let Start::Offset(offset) = start {
+        sql.push(" offset ").push_bind(i64::try_from(*offset).unwrap_or(i64::MAX));
+    }
+    sql
+}
+
+fn count_statement(filter: &Filter) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("");
+    push_count(&mut sql, filter);
+    sql
+}
+
+/// Counts no further than to the first row that makes the total inexact.
+fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
+    sql.push(r#"select count(*) from (select 1 from "Event""#);
+    push_filter(sql, filter);
+    sql.push(" limit ").push_bind(i64::from(MAX_EXACT_TOTAL) + 1).push(") counted");
+}
+
+fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
+    sql.push(r#" where "organizationId" = "#).push_bind(filter.organization_id);
+    if let Some(caller) = filter.only_visible_to {
+        sql.push(r#" and ("createdById" = "#).push_bind(caller).push(" or status = 'APPROVED')");
+    }
+    if let Some(status) = filter.status {
+        sql.push(" and status = ").push_bind(status.as_str()).push(r#"::"EventStatus""#);
+    }
+    push_instant(sql, r#" and "startDate" >= "#, filter.start_date_from);
+    push_instant(sql, r#" and "startDate" <= "#, filter.start_date_to);
+    if let Some(search) = &filter.search {
+        let pattern = literal_pattern(search);
+        sql.push(" and (title ilike ").push_bind(pattern.clone());
+        sql.push(" or description ilike ").push_bind(pattern).push(")");
+    }
+}
+
+fn push_instant(sql: &mut QueryBuilder<Postgres>, condition: &str, instant: Option<DateTime<Utc>>) {
+    if let Some(instant) = instant {
+        sql.push(condition).push_bind(instant);
+    }
+}
+
+fn push_position(sql: &mut QueryBuilder<Postgres>, filter: &Filter, position: &Position) {
+    let (key, sql_type) = (filter.sort_by.expression(), filter.sort_by.sql_type());
+    let beyond = if filter.descending { "<" } else { ">" };
+    sql.push(format!(" and ({key}, id) {beyond} (")).push_bind(position.sort_key.clone());
+    sql.push(format!("::{sql_type}, ")).push_bind(position.id).push(")");
+}
+
+/// A pattern for `like` that finds the text itself wherever it stands.
+fn literal_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn wildcards_are_ordinary_characters() {
+        assert_eq!(literal_pattern(r"50%_\o/"), r"%50\%\_\\o/%");
+    }
+
+    /// What `like` would find: every `%` and `_` of the pattern but the outer two is escaped.
+    fn unescape(pattern: &str) -> String {
+        let mut characters = pattern[1..pattern.len() - 1].chars();
+        let mut text = String::new();
+        while let Some(character) = characters.next() {
+            assert!(!matches!(character, '%' | '_'), "an unescaped wildcard in {pattern}");
+            text.push(if character == '\\' { characters.next().unwrap() } else { character });
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_stands_for_exactly_its_text(text in "[%_\\\\a-c]{0,20}|\\PC{0,20}") {
+            prop_assert_eq!(unescape(&literal_pattern(&text)), text);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Listings, compared with a model in memory.
+
+use std::cmp::Ordering;
+
+use eventboard_domain::Role;
+use eventboard_proto::events::{
+    ApproveRequest, CreateRequest, Event, EventStatus, FindAllRequest, SortBy, find_all_request::Position,
+};
+use eventboard_testing::TestDatabase;
+use tonic::Code;
+
+use crate::support::{Actor, Organization, Replica, START, at, draft};
+
+const SORT_KEYS: [SortBy; 4] = [SortBy::StartDate, SortBy::CreatedAt, SortBy::Title, SortBy::Status];
+
+fn all() -> FindAllRequest {
+    FindAllRequest { limit: 100, ..Default::default() }
+}
+
+fn compare(sort_by: SortBy, one: &Event, other: &Event) -> Ordering {
+    let seconds = |timestamp: &Option<prost_types::Timestamp>| timestamp.map(|at| (at.seconds, at.nanos));
+    let by_key = match sort_by {
+        SortBy::StartDate => seconds(&one.start_date).cmp(&seconds(&other.start_date)),
+        SortBy::CreatedAt => seconds(&one.created_at).cmp(&seconds(&other.created_at)),
+        SortBy::Title => one.title.to_lowercase().cmp(&other.title.to_lowercase()),
+        SortBy::Status => one.status.cmp(&other.status),
+    };
+    by_key.then_with(|| one.id.cmp(&other.id))
+}
+
+/// Thirteen events with repeated dates, titles in mixed case, and three statuses.
+async fn populate(owner: &Actor, moderator: &Actor) -> Vec<Event> {
+    let mut events = Vec::new();
+    for number in 0..13i64 {
+        let title = ["alpha", "Beta", "ALPHA", "gamma 100%", "Ärger"][usize::try_from(number).unwrap() % 5];
+        let start = START + (number % 4) * 86_400;
+        let message = CreateRequest { start_date: at(start), end_date: at(start + 60), ..draft(title) };
+        let id = owner.create(message).await.unwrap().event.unwrap().id;
+        if number % 3 > 0 {
+            owner
+                .submit(eventboard_proto::events::SubmitRequest { id: id.clone(), ..Default::default() })
+                .await
+                .unwrap();
+        }
+        if number % 3 > 1 {
+            moderator.approve(ApproveRequest { id: id.clone(), ..Default::default() }).await.unwrap();
+        }
+        events.push(owner.found(&id).await.unwrap());
+    }
+    events
+}
+
+fn titles(events: &[Event]) -> Vec<(&str, EventStatus)> {
+    events.iter().map(|event| (event.title.as_str(), event.status())).collect()
+}
+
+async fn walk_by_cursor(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> {
+    let mut found = Vec::new();
+    loop {
+        let reply = actor.find_all(request.clone()).await.unwrap();
+        found.extend(reply.events);
+        assert_eq!(reply.has_next, reply.next_cursor.is_some());
+        let Some(cursor) = reply.next_cursor else { return found };
+        request.position = Some(Position::Cursor(cursor));
+    }
+}
+
+async fn walk_by_page(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> {
+    let mut found = Vec::new();
+    for page in 1.. {
+        request.position = Some(Position::Page(page));
+        let reply = actor.find_all(request.clone()).await.unwrap();
+        found.extend(reply.events);
+        if !reply.has_next {
+            return found;
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_order_by_page_and_by_cursor_is_the_models() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let (owner, moderator) =
+        (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
+    let mut model = populate(&owner, &moderator).await;
+
+    for sort_by in SORT_KEYS {
+        for descending in [false, true] {
+            model.sort_by(|one, other| compare(sort_by, one, other));
+            if descending {
+                model.reverse();
+            }
+            let request =
+                FindAllRequest { limit: 4, sort_by: sort_by.into(), descending, ..Default::default() };
+            for actor in [&owner, &moderator] {
+                for found in
+                    [walk_by_cursor(actor, request.clone()).await, walk_by_page(actor, request.clone()).await]
+                {
+                    assert!(found == model, "{sort_by:?}, descending: {descending}: {:?}", titles(&found));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_filter_is_the_models() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let (owner, moderator) =
+        (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
+    let other = replica.actor_as(organization.other_identity());
+    let model = populate(&owner, &moderator).await;
+    let number_of =
+        |test: &dyn Fn(&&Event) -> bool| u32::try_from(model.iter().filter(test).count()).unwrap();
+    let total = async |actor: &Actor, request| actor.find_all(request).await.unwrap().total;
+
+    for status in [EventStatus::Draft, EventStatus::Submitted, EventStatus::Approved, EventStatus::Rejected] {
+        let request = FindAllRequest { status: status.into(), ..all() };
+        assert_eq!(total(&moderator, request).await, number_of(&|event| event.status() == status));
+    }
+    assert_eq!(total(&other, all()).await, number_of(&|event| event.status() == EventStatus::Approved));
+    let from = FindAllRequest {
+        start_date_from: at(START + 86_400),
+        start_date_to: at(START + 2 * 86_400),
+        ..all()
+    };
+    let inside =
+        |event: &&Event| (START + 86_400..=START + 2 * 86_400).contains(&event.start_date.unwrap().seconds);
+    assert_eq!(total(&moderator, from).await, number_of(&inside), "both ends are included");
+    for (search, expected) in [
+        ("ALPHA", 6),
+        ("lph", 6),
+        ("äRGER", 2),
+        ("100%", 2),
+        ("%", 2),
+        ("_", 0),
+        ("\\", 0),
+        ("LONG enough", 13),
+        ("  ", 13),
+    ] {
+        let request = FindAllRequest { search: search.into(), ..all() };
+        assert_eq!(total(&moderator, request).await, expected, "{search:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_past_the_end_is_empty_and_still_knows_the_total() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    owner.created("The only one").await;
+
+    let past = FindAllRequest { position: Some(Position::Page(7)), ..all() };
+    let reply = owner.find_all(past).await.unwrap();
+
+    assert_eq!((reply.events.len(), reply.total, reply.total_is_exact, reply.has_next), (0, 1, true, false));
+}
+
+#[tokio::test]
+async fn totals_are_exact_up_to_ten_thousand_and_pages_reach_a_hundred_thousand_rows() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let insert = |rows: i32| {
+        sqlx::query(
+            r#"insert into "Event" (id, "organizationId", "createdById", title, description, "startDate", "endDate", "createdAt", "updatedAt")
+               select gen_random_uuid(), $1, $2, 'Event', 'One of very many', now(), now() + interval '1 hour', now(), now()
+               from generate_series(1, $3)"#,
+        )
+        .bind(organization.id)
+        .bind(owner.identity.user_id)
+        .bind(rows)
+    };
+    let mut connection = database.connect().await;
+
+    insert(10_000).execute(&mut connection).await.unwrap();
+    let reply = owner.find_all(all()).await.unwrap();
+    assert_eq!((reply.total, reply.total_is_exact), (10_000, true));
+    insert(1).execute(&mut connection).await.unwrap();
+    let reply = owner.find_all(all()).await.unwrap();
+    assert_eq!((reply.total, reply.total_is_exact, reply.has_next), (10_000, false, true));
+
+    let page = |page| FindAllRequest { position: Some(Position::Page(page)), ..all() };
+    assert!(owner.find_all(page(1000)).await.is_ok());
+    let refused = owner.find_all(page(1001)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(owner.find_all(page(u64::MAX)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_listing_is_refused() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    owner.created("One").await;
+    owner.created("Two").await;
+    let first = FindAllRequest { limit: 1, ..Default::default() };
+    let cursor = owner.find_all(first.clone()).await.unwrap().next_cursor.unwrap();
+
+    let with = |request: FindAllRequest| FindAllRequest {
+        position: Some(Position::Cursor(cursor.clone())),
+        ..request
+    };
+    assert_eq!(owner.find_all(with(first.clone())).await.unwrap().events.len(), 1);
+    let elsewhere = with(FindAllRequest { descending: true, ..first.clone() });
+    assert_eq!(owner.find_all(elsewhere).await.unwrap_err().code(), Code::InvalidArgument);
+    let forged = FindAllRequest { position: Some(Position::Cursor("forged".into())), ..first };
+    assert_eq!(owner.find_all(forged).await.unwrap_err().code(), Code::InvalidArgument);
+}

@@ -1,0 +1,48 @@
+//! Choosing the TCP port.
+
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+
+use anyhow::{Context, Result};
+
+/// `wanted` if it is free, else any free port.
+pub(crate) fn choose(wanted: Option<u16>) -> Result<u16> {
+    match wanted {
+        Some(port) if is_free(port) => Ok(port),
+        _ => any_free(),
+    }
+}
+
+/// Whether nobody listens on `port` of the loopback addresses.
+pub(crate) fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+        && (!has_ipv6() || TcpListener::bind((Ipv6Addr::LOCALHOST, port)).is_ok())
+}
+
+/// The value of `listen_addresses`: loopback only.
+pub(crate) fn listen_addresses() -> &'static str {
+    if has_ipv6() { "127.0.0.1,::1" } else { "127.0.0.1" }
+}
+
+fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+fn any_free() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free TCP port on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_port_is_kept_and_a_busy_one_replaced() -> Result<()> {
+        let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = busy.local_addr()?.port();
+        assert_ne!(choose(Some(port))?, port);
+        drop(busy);
+        assert_eq!(choose(Some(port))?, port);
+        Ok(())
+    }
+}
