@@ -38,7 +38,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     let checks = clients::checks(&config);
     let health = Health::of_gateway(NAME, shutdown.clone(), checks);
     let router = app::router(&config, &health);
-    server::serve_http(listener, router, shutdown).await
+    server::serve_http(listener, router, shutdown).await;
+    Ok(())
 }
 
 /// The OpenAPI 3.1 document of the API, as it is served at `/api/openapi.json`.

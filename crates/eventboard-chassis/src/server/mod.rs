@@ -2,12 +2,13 @@
 
 mod admission;
 mod calls;
+mod http;
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
 
+use ::http::Request;
 use anyhow::Context;
 use axum::{Router, middleware};
-use http::Request;
 use tokio::net::TcpListener;
 use tonic::{body::Body, server::NamedService, service::Routes, transport::server::TcpIncoming};
 use tower::Service;
@@ -16,6 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use self::{
     admission::Admission,
     calls::{Caller, Deadline, MAX_DEADLINE},
+    http::serve_http,
 };
 use crate::{
     config::{Env, ListenConfig},
@@ -100,7 +102,7 @@ impl GrpcServer {
                     async move { shutdown.stopping().await }
                 },
             );
-        finish(shutdown, async { server.await.context("the gRPC server failed") }).await
+        finish(shutdown, server).await.unwrap_or(Ok(())).context("the gRPC server failed")
     }
 
     fn router<S>(self, methods: S) -> anyhow::Result<Router>
@@ -151,39 +153,18 @@ where
     service.map_request(|request: axum::extract::Request| request.map(Body::new))
 }
 
-/// Serves a router over plain HTTP until the shutdown and for as long as in-flight requests may take
-/// after it.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve_http(listener: TcpListener, router: Router, shutdown: Shutdown) -> anyhow::Result<()> {
-    use axum::serve::ListenerExt as _;
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and complete: waiting to fill a packet only delays them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
-    });
-    let stopping = {
-        let shutdown = shutdown.clone();
-        async move { shutdown.stopping().await }
-    };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stopping);
-    finish(shutdown, async { server.await.context("the HTTP server failed") }).await
-}
-
-/// Waits for the server, but after the shutdown no longer than in-flight work may take.
-async fn finish(shutdown: Shutdown, server: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Waits for the server, but after the shutdown no longer than in-flight work may take; `None` when that was too
+/// short.
+async fn finish<T>(shutdown: Shutdown, server: impl Future<Output = T>) -> Option<T> {
     let too_late = async {
         shutdown.stopping().await;
         tokio::time::sleep(FINISH_WITHIN).await;
     };
     tokio::select! {
-        outcome = server => outcome,
+        outcome = server => Some(outcome),
         () = too_late => {
             tracing::warn!("Some requests did not finish in time and were cut off");
-            Ok(())
+            None
         }
     }
 }
