@@ -1,15 +1,17 @@
 //! The routes with everything around them.
 
 use axum::{Router, extract::FromRef, middleware};
-use eventboard_chassis::{health::Health, server::Admission, token::TokenVerifier};
+use eventboard_chassis::{
+    health::Health,
+    server::{Admission, verify_token},
+    token::TokenVerifier,
+};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     clients::Clients,
     config::Config,
-    middleware::{
-        access_log, admission, correlation, cors::CorsPolicy, problem, rate_limit, token, unread_body,
-    },
+    middleware::{access_log, admission, correlation, cors::CorsPolicy, problem, rate_limit, unread_body},
     problem::{Edge, Problem},
     routes,
     sessions::Sessions,
@@ -57,7 +59,7 @@ pub(crate) fn router(config: &Config, health: &Health) -> Router {
             admission::admit,
         ))
         .layer(middleware::from_fn_with_state(rate_limit::RateLimiter::new(config), rate_limit::limit))
-        .layer(middleware::from_fn_with_state(TokenVerifier::new(&config.token), token::verify));
+        .layer(middleware::from_fn_with_state(TokenVerifier::new(&config.token), verify_token));
     // Health is neither limited nor shed: it must tell of an overload and not be part of it. A request
     // has its name before anything is logged, the log has the status that the client gets, and a
     // panic is a problem like any other.

@@ -46,7 +46,7 @@ impl FromStr for LogFormat {
 pub struct TelemetryConfig {
     /// `LOG_FORMAT`: `text` or `json` (default: text on a terminal, JSON elsewhere).
     pub format: LogFormat,
-    /// `RUST_LOG`, default [`DEFAULT_FILTER`].
+    /// `RUST_LOG`, default `info`, without the notices of PostgreSQL.
     pub filter: EnvFilter,
     /// `LOG_DIR`: also writes `NAME.YYYY-MM-DD.log` there (default: no files).
     pub directory: Option<PathBuf>,

@@ -9,5 +9,4 @@ pub(crate) mod cors;
 pub(crate) mod deadline;
 pub(crate) mod problem;
 pub(crate) mod rate_limit;
-pub(crate) mod token;
 pub(crate) mod unread_body;

@@ -79,8 +79,9 @@ pub(super) async fn correlate(State(service): State<&'static str>, request: Requ
     .await
 }
 
-/// Verifies the token when there is one; whether one is needed is for the method to say.
-pub(super) async fn verify_token(
+/// The layer that verifies the token when there is one, and refuses nobody: whether one is needed is for the
+/// method or route to say, and a rate limit has a say before that. A verified token is an extension of the request.
+pub async fn verify_token(
     State(verifier): State<TokenVerifier>,
     mut request: Request,
     next: Next,

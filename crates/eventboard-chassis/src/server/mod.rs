@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::{
     admission::Admission,
-    calls::{Caller, Deadline, MAX_DEADLINE},
+    calls::{Caller, Deadline, MAX_DEADLINE, verify_token},
     http::serve_http,
 };
 use crate::{
@@ -125,7 +125,7 @@ impl GrpcServer {
             .into_axum_router()
             .layer(middleware::from_fn(calls::keep_deadline))
             .layer(middleware::from_fn_with_state(self.admission, admission::admit_call))
-            .layer(middleware::from_fn_with_state(self.verifier, calls::verify_token))
+            .layer(middleware::from_fn_with_state(self.verifier, verify_token))
             .layer(CatchPanicLayer::custom(calls::panicked))
             .layer(middleware::from_fn_with_state(self.service, calls::correlate));
         let infrastructure = Router::new()
