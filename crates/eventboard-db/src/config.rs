@@ -18,8 +18,8 @@ const STATEMENT_TIMEOUT: &str = "10s";
 /// How soon the server notices that nobody waits for a running statement any more (PostgreSQL 14 and newer).
 const CONNECTION_CHECK_INTERVAL: &str = "500ms";
 
-/// Below the shortest deadline of the gateway's policy table.
-const MAX_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Below the shortest deadline of the gateway's policy table, with the time that a connection may take to be made.
+const MAX_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A transaction whose process was frozen lets go of its locks after this time.
 pub(crate) const IDLE_IN_TRANSACTION_TIMEOUT: &str = "2s";
@@ -36,7 +36,7 @@ pub struct DatabaseConfig {
     /// database's health.
     pub(crate) max_connections: u32,
     /// `DATABASE_ACQUIRE_TIMEOUT` (default 1s): how long a call queues for a connection before it is
-    /// shed; at most 4s.
+    /// shed; at most 2s.
     pub(crate) acquire_timeout: Duration,
     /// `DATABASE_MAX_WAITING` (default 128): calls that may queue at once; the rest is shed at once.
     pub(crate) max_waiting: u32,
@@ -110,7 +110,7 @@ fn connect_options(env: &mut Env, variable: &str, url: &SecretString, applicatio
 fn acquire_timeout(env: &mut Env) -> Duration {
     let timeout = env.positive_duration("DATABASE_ACQUIRE_TIMEOUT", Duration::from_secs(1));
     if timeout > MAX_ACQUIRE_TIMEOUT {
-        env.fault("DATABASE_ACQUIRE_TIMEOUT", "must be at most 4s");
+        env.fault("DATABASE_ACQUIRE_TIMEOUT", "must be at most 2s");
     }
     timeout
 }

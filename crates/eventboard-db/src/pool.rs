@@ -6,7 +6,10 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,10 @@ use crate::{
 /// died did so while idle, and asking every time costs a fifth of the reads.
 const ASK_AFTER_IDLE: Duration = Duration::from_millis(500);
 
+/// How long a call with room waits for its connection to be made; longer than a busy machine needs for it, and
+/// together with the wait for room shorter than any deadline.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A connection that is not free in this time after its lease ended is closed.
 const RETURN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -51,6 +58,8 @@ struct DatabaseParts {
     queue: Semaphore,
     /// Whether the schema is up to date.
     migrated: watch::Sender<bool>,
+    /// Whether the health check found the database at its last look.
+    reachable: AtomicBool,
 }
 
 impl Database {
@@ -60,7 +69,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .min_connections(config.max_connections)
-            .acquire_timeout(config.acquire_timeout)
+            .acquire_timeout(CONNECT_TIMEOUT)
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
@@ -77,6 +86,7 @@ impl Database {
             queue: Semaphore::new(config.max_waiting as usize),
             config,
             migrated: watch::Sender::new(false),
+            reachable: AtomicBool::new(true),
         }))
     }
 
@@ -104,6 +114,10 @@ impl Database {
                 "The service is starting. Try again shortly.",
             ));
         }
+        // Known to be away: the caller learns it now and not after a wait.
+        if !parts.reachable.load(Ordering::Relaxed) {
+            return Err(db_error(sqlx::Error::PoolTimedOut));
+        }
         let room = match Arc::clone(&parts.room).try_acquire_owned() {
             Ok(room) => room,
             Err(_) => parts.wait_for_room().await?,
@@ -121,16 +135,18 @@ impl Database {
     /// Watches the database over a connection of its own, so that a busy pool is not mistaken for a
     /// dead database.
     pub fn check(&self) -> Check {
-        let options = self.0.config.options.clone();
-        let migrated = self.0.migrated.subscribe();
+        let database = self.clone();
         let kept = Arc::new(Mutex::new(None));
         Check::spawn("database", move || {
-            let (kept, options, migrated) = (Arc::clone(&kept), options.clone(), *migrated.borrow());
+            let (kept, database) = (Arc::clone(&kept), database.clone());
             async move {
+                let parts = &*database.0;
+                let mut kept = kept.lock().await;
                 let answer =
-                    tokio::time::timeout(PROBE_TIMEOUT, probe(&mut *kept.lock().await, &options)).await;
+                    tokio::time::timeout(PROBE_TIMEOUT, probe(&mut kept, &parts.config.options)).await;
+                parts.reachable.store(matches!(answer, Ok(Ok(()))), Ordering::Relaxed);
                 match answer {
-                    Ok(Ok(())) if migrated => Ok(()),
+                    Ok(Ok(())) if *parts.migrated.borrow() => Ok(()),
                     Ok(Ok(())) => Err("the schema is not up to date yet"),
                     Ok(Err(_)) => Err("cannot be reached"),
                     Err(_) => Err("does not answer"),

@@ -217,23 +217,27 @@ impl<K> Expiry<K, Stored> for NeverPastTheKey {
     }
 }
 
-/// Removes expired keys for as long as the service runs.
+/// Removes expired keys for as long as the service runs, beginning at once.
 pub(crate) async fn sweep_expired_keys(store: Store) {
     loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-        let mut swept = 0;
-        loop {
-            match store.sweep_expired_keys().await {
-                Ok(0) => break,
-                Ok(batch) => swept += batch,
-                Err(error) => {
-                    tracing::warn!(%error, "Idempotency: expired keys could not be removed; trying again later");
-                    break;
-                }
+        match sweep_all(&store).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "Idempotency: expired keys removed"),
+            Err(error) => {
+                tracing::warn!(%error, "Idempotency: expired keys could not be removed; trying again later");
             }
         }
-        if swept > 0 {
-            tracing::info!(swept, "Idempotency: expired keys removed");
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+    }
+}
+
+/// Batch after batch, until none is left; the number removed.
+async fn sweep_all(store: &Store) -> Result<u64, ServiceError> {
+    let mut swept = 0;
+    loop {
+        match store.sweep_expired_keys().await? {
+            0 => return Ok(swept),
+            batch => swept += batch,
         }
     }
 }

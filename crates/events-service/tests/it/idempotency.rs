@@ -174,3 +174,26 @@ async fn a_generated_key_lives_for_minutes_and_a_clients_for_a_day() {
         sqlx::query_scalar(lifetimes).fetch_all(&mut database.connect().await).await.unwrap();
     assert_eq!(lifetimes, [300, 86_400]);
 }
+
+#[tokio::test]
+async fn expired_keys_are_swept_and_others_stay() {
+    let database = TestDatabase::create().await;
+    let insert = r#"
+        insert into "IdempotencyKey" ("callerId", operation, key, fingerprint, "requestId", response, "expiresAt")
+        select gen_random_uuid(), 'Create', number::text, sha256('x'), gen_random_uuid(), '',
+            now() + case when number = 0 then interval '1 day' else interval '-1 second' end
+        from generate_series(0, 2500) number
+    "#;
+    sqlx::query(insert).execute(&mut database.connect().await).await.unwrap();
+
+    let _replica = Replica::start(&database).await;
+    while count(&database, r#"select count(*) from "IdempotencyKey""#).await > 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+
+    let left: Vec<String> = sqlx::query_scalar(r#"select key from "IdempotencyKey""#)
+        .fetch_all(&mut database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(left, ["0"]);
+}
