@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -20,9 +20,13 @@ use tokio::{
 /// Forwards connections to one address.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    losing: Arc<AtomicBool>,
+    losing: Losing,
     cuts: watch::Sender<u32>,
 }
+
+/// Whether the connections that are made now lose responses. Those made before keep the switch they were made
+/// with: a response that is late does not slip through when the network is mended.
+type Losing = Arc<Mutex<Arc<AtomicBool>>>;
 
 impl Proxy {
     /// A proxy in front of the address.
@@ -39,24 +43,19 @@ impl Proxy {
 
     /// From now on requests arrive and responses do not.
     pub(crate) fn lose_responses(&self) {
-        self.losing.store(true, Ordering::SeqCst);
+        self.losing.lock().unwrap().store(true, Ordering::SeqCst);
     }
 
     /// Breaks every connection; those made from now on lose nothing.
     pub(crate) fn reconnect(&self) {
-        self.losing.store(false, Ordering::SeqCst);
+        *self.losing.lock().unwrap() = Arc::default();
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    target: SocketAddr,
-    losing: Arc<AtomicBool>,
-    cuts: watch::Sender<u32>,
-) {
+async fn accept(listener: TcpListener, target: SocketAddr, losing: Losing, cuts: watch::Sender<u32>) {
     while let Ok((client, _)) = listener.accept().await {
-        let (losing, mut cut) = (Arc::clone(&losing), cuts.subscribe());
+        let (losing, mut cut) = (Arc::clone(&losing.lock().unwrap()), cuts.subscribe());
         tokio::spawn(async move {
             let nothing_lost = AtomicBool::new(false);
             let Ok(service) = TcpStream::connect(target).await else { return };
