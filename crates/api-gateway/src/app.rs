@@ -1,12 +1,15 @@
 //! The routes with everything around them.
 
-use axum::{Router, extract::FromRef, middleware};
+use std::sync::Arc;
+
+use axum::Router;
 use eventboard_chassis::{
     health::Health,
+    layer::layer_fn,
     server::{Admission, verify_token},
     token::TokenVerifier,
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::ServiceBuilder;
 
 use crate::{
     clients::Clients,
@@ -17,60 +20,66 @@ use crate::{
     sessions::Sessions,
 };
 
-/// What the handlers share.
+/// What the handlers share; it is cloned for every request.
 #[derive(Clone)]
-pub(crate) struct Gateway {
+pub(crate) struct Gateway(Arc<GatewayParts>);
+
+struct GatewayParts {
     clients: Clients,
     sessions: Sessions,
 }
 
 impl Gateway {
-    fn new(config: &Config) -> Self {
-        let clients = Clients::new(config);
+    fn new(config: &Config, clients: Clients) -> Self {
         let sessions = Sessions::new(clients.clone(), config.policies.login);
-        Self { clients, sessions }
+        Self(Arc::new(GatewayParts { clients, sessions }))
+    }
+
+    /// The services.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.0.clients
     }
 
     /// Who is confirmed.
     pub(crate) fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-}
-
-impl FromRef<Gateway> for Clients {
-    fn from_ref(gateway: &Gateway) -> Self {
-        gateway.clients.clone()
+        &self.0.sessions
     }
 }
 
 /// The whole gateway as one service.
-pub(crate) fn router(config: &Config, health: &Health) -> Router {
-    let gateway = Gateway::new(config);
-    // Outermost last. A token is verified before requests are counted, because it says whose they
-    // are; a request is counted before there is room for it, because a client beyond its limit must
-    // not take room from others; the deadline, which each route has for itself, covers only what was
-    // let in. The limit of the body is enforced where it is read: before that, other answers come first.
-    let limited = routes::api(&config.policies)
-        .with_state(gateway)
-        .merge(routes::docs())
-        .fallback(async || Problem::from(Edge::UnknownPath))
-        .layer(middleware::from_fn_with_state(
-            Admission::new(config.load.max_concurrent_requests),
-            admission::admit,
-        ))
-        .layer(middleware::from_fn_with_state(rate_limit::RateLimiter::new(config), rate_limit::limit))
-        .layer(middleware::from_fn_with_state(TokenVerifier::new(&config.token), verify_token));
-    // Health is neither limited nor shed: it must tell of an overload and not be part of it. A request
-    // has its name before anything is logged, the log has the status that the client gets, and a
-    // panic is a problem like any other.
-    limited
-        .merge(health.routes())
+pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Router {
+    let gateway = Gateway::new(config, clients);
+    // The layers stand around routers and not on their routes: axum clones a route with everything on it for every
+    // request, once for each of its layers, while a router is one shared pointer.
+    //
+    // A token is verified before requests are counted, because it says whose they are; a request is counted before there
+    // is room for it, because a client beyond its limit must not take room from others; the deadline, which each route
+    // has for itself, covers only what was let in. The limit of the body is enforced where it is read: before that, other
+    // answers come first.
+    let limited = ServiceBuilder::new()
+        .layer(layer_fn(TokenVerifier::new(&config.token), verify_token))
+        .layer(layer_fn(rate_limit::RateLimiter::new(config), rate_limit::limit))
+        .layer(layer_fn(Admission::new(config.load.max_concurrent_requests), admission::admit))
+        .service(
+            routes::api(&config.policies)
+                .with_state(gateway)
+                .merge(routes::docs())
+                .layer(layer_fn((), access_log::name_route))
+                .fallback(async || Problem::from(Edge::UnknownPath)),
+        );
+    // Health is neither limited nor shed: it must tell of an overload and not be part of it.
+    let routes = health.routes().layer(layer_fn((), access_log::name_route)).fallback_service(limited);
+    // A request has its name before anything is logged, the log has the status that the client gets, and a panic is a
+    // problem like any other.
+    let edge = ServiceBuilder::new()
+        .layer(layer_fn((), correlation::correlate))
+        .layer(layer_fn((), access_log::record))
+        .layer(layer_fn((), unread_body::announce_close))
+        .layer(layer_fn((), problem::render))
+        .layer(layer_fn((), problem::catch_panic))
         .layer(CorsPolicy::new(&config.allowed_origins))
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn(problem::render))
-        .layer(middleware::from_fn(unread_body::announce_close))
-        .layer(middleware::from_fn(access_log::record))
-        .layer(middleware::from_fn(correlation::correlate))
+        .service(routes);
+    Router::new().fallback_service(edge)
 }
 
 #[cfg(test)]

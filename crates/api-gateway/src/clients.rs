@@ -1,24 +1,18 @@
 //! The two services as the gateway calls them, and as its health sees them.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::Arc};
 
 use eventboard_chassis::{
-    client::{ServiceChannel, chain_text},
+    client::{Replicas, ServiceChannel, chain_text},
     error::{ErrorCode, ServiceError},
     health::Check,
 };
 use eventboard_proto::{
     auth::auth_service_client::AuthServiceClient, events::events_service_client::EventsServiceClient,
 };
-use tonic::{Status, transport::Channel};
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
+use tonic::Status;
 
 use crate::config::Config;
-
-/// A health answer that takes longer counts as none.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A service behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +28,25 @@ pub(crate) enum Backend {
 pub(crate) struct Clients {
     auth: AuthServiceClient<ServiceChannel>,
     events: EventsServiceClient<ServiceChannel>,
+    replicas: [Arc<Replicas>; 2],
 }
 
 impl Clients {
-    /// Clients that connect with their first call.
+    /// Begins to look for the replicas of both services.
     pub(crate) fn new(config: &Config) -> Self {
-        let auth = config.auth.connect(Backend::Auth.name(), &config.retry);
-        let events = config.events.connect(Backend::Events.name(), &config.retry);
-        Self { auth: AuthServiceClient::new(auth), events: EventsServiceClient::new(events) }
+        let find = |backend: Backend, target| Replicas::find(backend.name(), backend.health_name(), target);
+        let auth = find(Backend::Auth, &config.auth);
+        let events = find(Backend::Events, &config.events);
+        Self {
+            auth: AuthServiceClient::new(auth.channel(&config.retry)),
+            events: EventsServiceClient::new(events.channel(&config.retry)),
+            replicas: [auth, events],
+        }
+    }
+
+    /// Whether each service has a replica that is ready.
+    pub(crate) fn checks(&self) -> Vec<Check> {
+        self.replicas.iter().map(|replicas| replicas.check()).collect()
     }
 
     /// A client of auth-service, for one call.
@@ -81,27 +86,6 @@ impl Backend {
     /// A reply that lacks what the protocol promises: a defect of the service.
     pub(crate) fn broken_reply(self, missing: &str) -> ServiceError {
         ServiceError::internal(format!("{}: the reply has no {missing}", self.name()))
-    }
-}
-
-/// Looks at both services in the background.
-pub(crate) fn checks(config: &Config) -> Vec<Check> {
-    [(Backend::Auth, &config.auth), (Backend::Events, &config.events)]
-        .into_iter()
-        .map(|(backend, target)| {
-            let client = HealthClient::new(target.channel());
-            Check::spawn(backend.name(), move || probe(client.clone(), backend))
-        })
-        .collect()
-}
-
-async fn probe(mut client: HealthClient<Channel>, backend: Backend) -> Result<(), &'static str> {
-    let request = HealthCheckRequest { service: backend.health_name().to_owned() };
-    match tokio::time::timeout(HEALTH_TIMEOUT, client.check(request)).await {
-        Ok(Ok(reply)) if reply.get_ref().status() == ServingStatus::Serving => Ok(()),
-        Ok(Ok(_)) => Err("it says that it is not serving"),
-        Ok(Err(_)) => Err("it cannot be reached"),
-        Err(_) => Err("it does not answer within a second"),
     }
 }
 

@@ -19,6 +19,7 @@ mod testing;
 use eventboard_chassis::{health::Health, server, shutdown::Shutdown};
 use tokio::net::TcpListener;
 
+use self::clients::Clients;
 pub use self::{
     config::{AllowedOrigin, Config, RateLimit, RateLimitConfig, TrustedProxy},
     policy::{Policies, Policy},
@@ -35,9 +36,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     if config.token.is_publicly_known() {
         tracing::warn!("JWT_SECRET is a secret of the documentation: fit for development only");
     }
-    let checks = clients::checks(&config);
-    let health = Health::of_gateway(NAME, shutdown.clone(), checks);
-    let router = app::router(&config, &health);
+    let clients = Clients::new(&config);
+    let health = Health::of_gateway(NAME, shutdown.clone(), clients.checks());
+    let router = app::router(&config, clients, &health);
     server::serve_http(listener, router, shutdown).await;
     Ok(())
 }

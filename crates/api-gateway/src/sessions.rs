@@ -39,11 +39,25 @@ impl Sessions {
         Self { clients, policy, confirmed }
     }
 
-    /// Confirms the caller, from memory or by asking once for all requests that wait for the answer.
+    /// Confirms the caller, from memory or by asking.
     ///
     /// # Errors
     /// `Unauthenticated` when auth-service refuses the user, `Unavailable` when it cannot be asked.
     pub(crate) async fn confirm(
+        &self,
+        identity: Identity,
+        context: &CallContext,
+        request: CallPolicy,
+    ) -> Result<(), ServiceError> {
+        if self.confirmed.get(&identity).await.is_some() {
+            return Ok(());
+        }
+        // In a box: it is rarely needed, and would make the future of every request larger.
+        Box::pin(self.confirm_by_asking(identity, context, request)).await
+    }
+
+    /// Asks once for all requests that wait for the answer.
+    async fn confirm_by_asking(
         &self,
         identity: Identity,
         context: &CallContext,

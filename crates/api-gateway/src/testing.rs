@@ -14,7 +14,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{app, config::Config};
+use crate::{app, clients::Clients, config::Config};
 
 /// An environment of these variables only.
 pub(crate) fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
@@ -29,7 +29,8 @@ pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
         .with_default("RETRY_BASE", "1ms");
     let config = Config::from_env(&mut env);
     env.finish().expect("good variables");
-    app::router(&config, &Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new()))
+    let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
+    app::router(&config, Clients::new(&config), &health)
 }
 
 /// A bearer token that the gateway of [`gateway`] accepts.

@@ -47,7 +47,8 @@ impl Store {
             Membership::Found { slug, .. } => (None, Some(slug)),
             Membership::Join(id) => (Some(id), None),
         };
-        sqlx::query_as!(
+        let mut lease = self.database.acquire().await?;
+        let obstacles = sqlx::query_as!(
             Obstacles,
             r#"
             select
@@ -59,9 +60,11 @@ impl Store {
             slug as Option<&String>,
             newcomer.email
         )
-        .fetch_one(&mut *self.database.acquire().await?)
+        .fetch_one(&mut *lease)
         .await
-        .map_err(db_error)
+        .map_err(db_error)?;
+        lease.release();
+        Ok(obstacles)
     }
 
     /// Makes the newcomer a user, with the organization where one is founded: both or neither.
@@ -83,11 +86,13 @@ impl Store {
         };
         let user = insert_user(&mut transaction, newcomer, organization_id, password_hash).await?;
         transaction.commit().await.map_err(db_error)?;
+        lease.release();
         Ok(user)
     }
 
     /// The user with the e-mail address, in whatever case it is written.
     pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, ServiceError> {
+        let mut lease = self.database.acquire().await?;
         let row = sqlx::query!(
             r#"
             select id, email, "firstName", "lastName", role::text as "role!", "organizationId", "createdAt",
@@ -97,9 +102,10 @@ impl Store {
             "#,
             email
         )
-        .fetch_optional(&mut *self.database.acquire().await?)
+        .fetch_optional(&mut *lease)
         .await
         .map_err(db_error)?;
+        lease.release();
         let Some(row) = row else { return Ok(None) };
         let user = User {
             id: row.id,
@@ -120,15 +126,17 @@ impl Store {
         verified: &str,
         stronger: &str,
     ) -> Result<(), ServiceError> {
+        let mut lease = self.database.acquire().await?;
         sqlx::query!(
             r#"update "User" set "passwordHash" = $3 where id = $1 and "passwordHash" = $2"#,
             user_id,
             verified,
             stronger
         )
-        .execute(&mut *self.database.acquire().await?)
+        .execute(&mut *lease)
         .await
         .map_err(db_error)?;
+        lease.release();
         Ok(())
     }
 
@@ -138,6 +146,7 @@ impl Store {
         &self,
         identity: &Identity,
     ) -> Result<Option<(User, Organization)>, ServiceError> {
+        let mut lease = self.database.acquire().await?;
         let row = sqlx::query!(
             r#"
             select u.email, u."firstName", u."lastName", u."createdAt", o.name, o.slug
@@ -149,9 +158,10 @@ impl Store {
             identity.organization_id,
             identity.role.as_str()
         )
-        .fetch_optional(&mut *self.database.acquire().await?)
+        .fetch_optional(&mut *lease)
         .await
         .map_err(db_error)?;
+        lease.release();
         Ok(row.map(|row| {
             let user = User {
                 id: identity.user_id,

@@ -42,23 +42,39 @@ impl Check {
         P: FnMut() -> F + Send + 'static,
         F: Future<Output = CheckState> + Send,
     {
-        let (sender, state) = watch::channel(Err("not checked yet"));
+        let (reporter, check) = Self::reported(name);
         tokio::spawn(async move {
-            while !sender.is_closed() {
+            while !reporter.0.is_closed() {
                 let found = probe().await;
-                sender.send_if_modified(|known| {
-                    let changed = *known != found;
-                    if changed {
-                        report(name, *known, found);
-                        *known = found;
-                    }
-                    changed
-                });
+                reporter.report(name, found);
                 let pause = if found.is_ok() { PROBE_INTERVAL } else { PROBE_INTERVAL_WHEN_DOWN };
                 tokio::time::sleep(pause).await;
             }
         });
-        Self { name, state }
+        check
+    }
+
+    /// Asks `found` now and after each of the `changes`, which is how a dependency is watched that somebody else looks at.
+    pub fn follow<T, F>(name: &'static str, mut changes: watch::Receiver<T>, found: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn() -> CheckState + Send + 'static,
+    {
+        let (reporter, check) = Self::reported(name);
+        tokio::spawn(async move {
+            loop {
+                reporter.report(name, found());
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        check
+    }
+
+    fn reported(name: &'static str) -> (Reporter, Self) {
+        let (sender, state) = watch::channel(Err("not checked yet"));
+        (Reporter(sender), Self { name, state })
     }
 
     fn is_up(&self) -> bool {
@@ -66,7 +82,23 @@ impl Check {
     }
 }
 
-fn report(dependency: &str, before: CheckState, now: CheckState) {
+/// Where what was found is told.
+struct Reporter(watch::Sender<CheckState>);
+
+impl Reporter {
+    fn report(&self, name: &str, found: CheckState) {
+        self.0.send_if_modified(|known| {
+            let changed = *known != found;
+            if changed {
+                log_change(name, *known, found);
+                *known = found;
+            }
+            changed
+        });
+    }
+}
+
+fn log_change(dependency: &str, before: CheckState, now: CheckState) {
     match (before, now) {
         (Ok(()), Err(reason)) => tracing::warn!(dependency, reason, "A dependency is down"),
         (Err(_), Err(reason)) => tracing::info!(dependency, reason, "A dependency is not there"),

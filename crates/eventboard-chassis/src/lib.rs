@@ -5,6 +5,7 @@ pub mod config;
 pub mod correlation;
 pub mod error;
 pub mod health;
+pub mod layer;
 pub mod metrics;
 pub mod process;
 pub mod server;

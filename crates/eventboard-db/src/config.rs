@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use eventboard_chassis::config::{AppEnv, Env};
+use eventboard_chassis::{
+    config::{AppEnv, Env},
+    server::MAX_DEADLINE,
+};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 
@@ -13,7 +16,7 @@ const DEVELOPMENT_URL: &str = "postgres://eventboard:eventboard_dev_password@loc
 const SLOW_STATEMENT: Duration = Duration::from_millis(200);
 
 /// The longest any statement may run; the longest deadline of the gateway's policy table.
-const STATEMENT_TIMEOUT: &str = "10s";
+pub(crate) const STATEMENT_TIMEOUT: Duration = MAX_DEADLINE;
 
 /// How soon the server notices that nobody waits for a running statement any more (PostgreSQL 14 and newer).
 const CONNECTION_CHECK_INTERVAL: &str = "500ms";
@@ -38,7 +41,8 @@ pub struct DatabaseConfig {
     /// `DATABASE_ACQUIRE_TIMEOUT` (default 1s): how long a call queues for a connection before it is
     /// shed; at most 2s.
     pub(crate) acquire_timeout: Duration,
-    /// `DATABASE_MAX_WAITING` (default 128): calls that may queue at once; the rest is shed at once.
+    /// `DATABASE_MAX_WAITING` (default 512, as many as `MAX_CONCURRENT_REQUESTS`): calls that may queue at
+    /// once; the rest is shed at once.
     pub(crate) max_waiting: u32,
     /// `DATABASE_PGBOUNCER` (default false): `DATABASE_URL` leads to a PgBouncer in transaction mode, of version
     /// 1.21 or newer with `max_prepared_statements` of at least 100.
@@ -65,7 +69,7 @@ impl DatabaseConfig {
             pgbouncer,
             max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10, 1..=1000),
             acquire_timeout: acquire_timeout(env),
-            max_waiting: env.number("DATABASE_MAX_WAITING", 128, 0..=100_000),
+            max_waiting: env.number("DATABASE_MAX_WAITING", 512, 0..=100_000),
         }
     }
 
@@ -117,7 +121,7 @@ fn acquire_timeout(env: &mut Env) -> Duration {
 
 fn with_timeouts(options: PgConnectOptions) -> PgConnectOptions {
     options.options([
-        ("statement_timeout", STATEMENT_TIMEOUT),
+        ("statement_timeout", format!("{}s", STATEMENT_TIMEOUT.as_secs()).as_str()),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ("client_connection_check_interval", CONNECTION_CHECK_INTERVAL),
     ])

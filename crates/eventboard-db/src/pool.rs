@@ -1,16 +1,17 @@
 //! The pool: a bounded number of connections and a bounded queue before them.
 //!
-//! sqlx drops a connection whose `acquire` is cancelled, so that overload would turn into a storm of
-//! connects (sqlx #3132). Therefore calls queue here, in front of the pool, and enter it only when a
-//! connection is free.
+//! It is not sqlx's own pool. That one asks a connection for a sign of life whenever it is given back, one more round
+//! trip for each read, and drops a fresh connection whose `acquire` is cancelled, so that overload turns into a storm of
+//! connects (sqlx #3132). Here the room for a connection comes first, and a lease says itself when nothing is in flight.
 
 use std::{
+    io,
     ops::{Deref, DerefMut},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use eventboard_chassis::{
@@ -18,15 +19,11 @@ use eventboard_chassis::{
     health::Check,
     server::Deadline,
 };
-use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
-    config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT},
+    config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, STATEMENT_TIMEOUT},
     error::db_error,
     migrations,
 };
@@ -35,12 +32,20 @@ use crate::{
 /// died did so while idle, and asking every time costs a fifth of the reads.
 const ASK_AFTER_IDLE: Duration = Duration::from_millis(500);
 
+/// A connection that is older is closed when it is given back, so that what a server process has gathered in memory,
+/// and a server that was replaced behind its name, are let go of at some time. The default of sqlx's pool.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
 /// How long a call with room waits for its connection to be made; longer than a busy machine needs for it, and
 /// together with the wait for room shorter than any deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A connection that is not free in this time after its lease ended is closed.
-const RETURN_WITHIN: Duration = Duration::from_secs(1);
+/// A connection on which something is still in flight when its lease ends is closed unless it is free in this time.
+const SETTLE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A statement that goes on for this much longer than its caller waits does no harm: a caller that is gone is noticed
+/// after about as long.
+const NEARLY: Duration = Duration::from_secs(1);
 
 /// A database that does not answer the health probe in this time is down.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,7 +55,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Database(Arc<DatabaseParts>);
 
 struct DatabaseParts {
-    pool: PgPool,
+    /// The one that was used last is on top.
+    idle: std::sync::Mutex<Vec<Pooled>>,
     config: DatabaseConfig,
     /// As many as connections.
     room: Arc<Semaphore>,
@@ -62,26 +68,20 @@ struct DatabaseParts {
     reachable: AtomicBool,
 }
 
+/// A connection that belongs to the pool.
+struct Pooled {
+    connection: PgConnection,
+    opened: Instant,
+    /// When it was last given back.
+    idle_since: Instant,
+}
+
 impl Database {
     /// Opens the pool; connections are made as they are needed. Nothing is usable before
     /// [`Database::prepare`] is through.
     pub fn open(config: DatabaseConfig) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_connections)
-            .min_connections(config.max_connections)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > ASK_AFTER_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(config.options.clone());
         Self(Arc::new(DatabaseParts {
-            pool,
+            idle: std::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(config.max_connections as usize)),
             queue: Semaphore::new(config.max_waiting as usize),
             config,
@@ -116,14 +116,38 @@ impl Database {
         }
         // Known to be away: the caller learns it now and not after a wait.
         if !parts.reachable.load(Ordering::Relaxed) {
-            return Err(db_error(sqlx::Error::PoolTimedOut));
+            let cause = "the health check does not reach the database";
+            return Err(db_error(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, cause))));
         }
         let room = match Arc::clone(&parts.room).try_acquire_owned() {
             Ok(room) => room,
             Err(_) => parts.wait_for_room().await?,
         };
-        let connection = parts.pool.acquire().await.map_err(db_error)?;
-        Ok(Lease { connection: Some(connection), room: Some(room), beginning: false })
+        while let Some(mut pooled) = parts.take_idle() {
+            if pooled.idle_since.elapsed() < ASK_AFTER_IDLE || pooled.connection.ping().await.is_ok() {
+                return Ok(self.lease(pooled, room));
+            }
+        }
+        self.connect(room).await
+    }
+
+    /// A new connection. A caller that goes away meanwhile leaves it to the others.
+    async fn connect(&self, room: OwnedSemaphorePermit) -> Result<Lease, ServiceError> {
+        let database = self.clone();
+        let connecting = tokio::spawn(async move {
+            let connection = PgConnection::connect_with(&database.0.config.options);
+            let connection = tokio::time::timeout(CONNECT_TIMEOUT, connection).await;
+            let connection = connection
+                .map_err(|_| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))
+                .and_then(|made| made)?;
+            let now = Instant::now();
+            Ok::<_, sqlx::Error>(database.lease(Pooled { connection, opened: now, idle_since: now }, room))
+        });
+        connecting.await.map_err(|_| sqlx::Error::WorkerCrashed).and_then(|made| made).map_err(db_error)
+    }
+
+    fn lease(&self, pooled: Pooled, room: OwnedSemaphorePermit) -> Lease {
+        Lease { pooled: Some(pooled), room: Some(room), beginning: false, database: self.clone() }
     }
 
     /// Whether statements reach the server through a pooler, where an unnamed one may be parsed on one server
@@ -136,7 +160,7 @@ impl Database {
     /// dead database.
     pub fn check(&self) -> Check {
         let database = self.clone();
-        let kept = Arc::new(Mutex::new(None));
+        let kept = Arc::new(tokio::sync::Mutex::new(None));
         Check::spawn("database", move || {
             let (kept, database) = (Arc::clone(&kept), database.clone());
             async move {
@@ -157,6 +181,21 @@ impl Database {
 }
 
 impl DatabaseParts {
+    fn take_idle(&self) -> Option<Pooled> {
+        self.idle().pop()
+    }
+
+    /// Keeps a connection on which nothing is in flight.
+    fn keep(&self, pooled: Pooled) {
+        if pooled.opened.elapsed() < MAX_LIFETIME {
+            self.idle().push(Pooled { idle_since: Instant::now(), ..pooled });
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Pooled>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn wait_for_room(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
         let _place_in_queue = self.queue.try_acquire().map_err(|_| busy())?;
         let room = Arc::clone(&self.room).acquire_owned();
@@ -181,17 +220,18 @@ fn busy() -> ServiceError {
     ServiceError::new(ErrorCode::Overloaded, "Too much is going on right now. Try again shortly.")
 }
 
-/// A connection of the pool, given back when it is dropped.
+/// A connection of the pool, given back when it is released or dropped.
 pub struct Lease {
-    /// Present until the lease is dropped.
-    connection: Option<PoolConnection<Postgres>>,
+    /// Present until the lease ends.
+    pooled: Option<Pooled>,
     room: Option<OwnedSemaphorePermit>,
     /// `begin` was sent and has not been answered: nobody would end that transaction.
     beginning: bool,
+    database: Database,
 }
 
 /// Why a lease always has its connection.
-const PRESENT: &str = "a lease has its connection until it is dropped";
+const PRESENT: &str = "a lease has its connection until it ends";
 
 impl Lease {
     /// Begins a transaction whose statements end when the caller's deadline passes.
@@ -200,7 +240,7 @@ impl Lease {
     /// `DeadlineExceeded` when it has passed already, `Unavailable` when the connection is broken.
     ///
     /// # Panics
-    /// Never: a lease has its connection until it is dropped.
+    /// Never: a lease has its connection until it ends.
     pub async fn begin(&mut self, deadline: Deadline) -> Result<Transaction<'_, Postgres>, ServiceError> {
         let left = deadline.left().as_millis();
         if left == 0 {
@@ -211,12 +251,26 @@ impl Lease {
             "begin; set local statement_timeout = {left}; \
              set local idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_TIMEOUT}'"
         );
-        let Self { connection, beginning, .. } = self;
-        let connection = connection.as_mut().expect(PRESENT);
+        let Self { pooled, beginning, .. } = self;
+        let pooled = pooled.as_mut().expect(PRESENT);
         *beginning = true;
-        let transaction = connection.begin_with(AssertSqlSafe(begin)).await.map_err(db_error)?;
+        let transaction = pooled.connection.begin_with(AssertSqlSafe(begin)).await.map_err(db_error)?;
         *beginning = false;
         Ok(transaction)
+    }
+
+    /// Whether the connection's own `statement_timeout` ends a statement about when the deadline passes, so that a
+    /// single one needs no transaction to narrow it.
+    pub fn times_out_by(&self, deadline: Deadline) -> bool {
+        !self.database.is_behind_pooler() && deadline.left() + NEARLY >= STATEMENT_TIMEOUT
+    }
+
+    /// Gives the connection back at once. Only for a lease all of whose statements were awaited and successful: nothing
+    /// may be in flight, and no transaction may be open.
+    pub fn release(mut self) {
+        if let Some(pooled) = self.pooled.take() {
+            self.database.0.keep(pooled);
+        }
     }
 }
 
@@ -224,33 +278,34 @@ impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().expect(PRESENT)
+        &self.pooled.as_ref().expect(PRESENT).connection
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect(PRESENT)
+        &mut self.pooled.as_mut().expect(PRESENT).connection
     }
 }
 
 impl Drop for Lease {
-    /// There is room for the next call only when this connection is free again. One on which a statement still
-    /// runs, for a caller that is gone, is closed after a while; the server notices and ends the statement.
+    /// After a failure, or for a caller that is gone: a transaction may be open and a statement may still run. There is
+    /// room for the next call when the connection is free again; one that is not free soon is closed, which the server
+    /// notices, and ends the statement.
     fn drop(&mut self) {
-        let (Some(mut connection), room) = (self.connection.take(), self.room.take()) else { return };
+        let (Some(mut pooled), room) = (self.pooled.take(), self.room.take()) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if self.beginning {
-            drop(connection.detach());
             return;
         }
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let returned = tokio::time::timeout(RETURN_WITHIN, connection.return_to_pool()).await;
-                if returned.is_err() {
-                    tracing::debug!("A connection with an abandoned statement was closed");
-                }
-                drop(room);
-            });
-        }
+        let database = self.database.clone();
+        runtime.spawn(async move {
+            match tokio::time::timeout(SETTLE_WITHIN, pooled.connection.ping()).await {
+                Ok(Ok(())) => database.0.keep(pooled),
+                Ok(Err(error)) => tracing::debug!(%error, "A broken connection was closed"),
+                Err(_) => tracing::debug!("A connection with an abandoned statement was closed"),
+            }
+            drop(room);
+        });
     }
 }

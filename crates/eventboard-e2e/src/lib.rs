@@ -1,1 +1,20 @@
-//! Whole-stack tests. What they share stands in `tests/api/support`.
+//! What the whole-stack tests share: services as processes, actors that use them through the gateway, and means
+//! to look into the database and to get in its way.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
+
+mod actor;
+mod anonymous;
+mod answer;
+pub mod database;
+mod log;
+pub mod process;
+mod waiting;
+
+pub use self::{
+    actor::{Actor, draft},
+    anonymous::{Anonymous, url},
+    answer::{Answer, send},
+    log::Log,
+    process::Process,
+    waiting::{until, until_some},
+};

@@ -10,7 +10,7 @@ use crate::{cursor::Position, event::Event};
 pub(crate) const MAX_EXACT_TOTAL: u32 = 10_000;
 
 /// The key of the order; ids break ties.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SortBy {
     StartDate,
     CreatedAt,
@@ -19,7 +19,7 @@ pub(crate) enum SortBy {
 }
 
 /// Which events, in which order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Filter {
     pub organization_id: Uuid,
     /// A USER's id: sees the own events and the approved ones.

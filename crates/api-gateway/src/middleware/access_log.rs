@@ -4,22 +4,37 @@ use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
     response::Response,
 };
+use eventboard_chassis::layer::{Inner, Next};
 use http::Method;
 
 /// Stands for every path that no route has, so that made-up paths do not become labels.
 const NO_ROUTE: &str = "unmatched";
 
+/// The template of the path that a response belongs to.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+/// The layer on the routes, which tells the one around them which route it was.
+pub(crate) async fn name_route((): (), request: Request, next: Next<impl Inner>) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(path) = path {
+        response.extensions_mut().insert(Route(path));
+    }
+    response
+}
+
 /// The layer.
-pub(crate) async fn record(request: Request, next: Next) -> Response {
+pub(crate) async fn record((): (), request: Request, next: Next<impl Inner>) -> Response {
     let started = Instant::now();
     let method = method_label(request.method());
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
 
     let response = next.run(request).await;
+
+    let route = response.extensions().get::<Route>().map_or(NO_ROUTE, |Route(path)| path.as_str());
+    let route = route.to_owned();
 
     let (elapsed, status) = (started.elapsed(), response.status().as_u16());
     // The method is a field of the span.

@@ -1,16 +1,18 @@
 //! Sheds what is more than the gateway can hold at once, instead of letting it queue.
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
-use eventboard_chassis::server::Admission;
+use eventboard_chassis::{
+    layer::{Inner, Next},
+    server::Admission,
+};
 
 use crate::problem::Problem;
 
 /// The layer. The place is held until the answer's head is made.
-pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+pub(crate) async fn admit(admission: Admission, request: Request, next: Next<impl Inner>) -> Response {
     match admission.admit() {
         Ok(_place) => next.run(request).await,
         Err(error) => Problem::from(error).into_response(),
@@ -19,7 +21,8 @@ pub(crate) async fn admit(State(admission): State<Admission>, request: Request, 
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, middleware, routing::get};
+    use axum::{Router, routing::get};
+    use eventboard_chassis::layer::layer_fn;
     use http::{Request, StatusCode};
 
     use super::*;
@@ -28,9 +31,7 @@ mod tests {
     #[tokio::test]
     async fn what_finds_no_room_is_refused_at_once() {
         let admission = Admission::new(1);
-        let router = Router::new()
-            .route("/", get(|| async {}))
-            .layer(middleware::from_fn_with_state(admission.clone(), admit));
+        let router = Router::new().route("/", get(|| async {})).layer(layer_fn(admission.clone(), admit));
         let place = admission.admit().expect("there is room");
         let response = send(&router, Request::get("/"), "").await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -45,8 +45,10 @@ const MAX_AGE_SECONDS: u64 = 600;
 
 /// The layer.
 #[derive(Clone)]
-pub(crate) struct CorsPolicy {
-    allowed: Arc<[AllowedOrigin]>,
+pub(crate) struct CorsPolicy(Arc<PolicyParts>);
+
+struct PolicyParts {
+    allowed: Box<[AllowedOrigin]>,
     cors: CorsLayer,
 }
 
@@ -60,13 +62,13 @@ impl CorsPolicy {
             .allow_headers(REQUEST_HEADERS)
             .expose_headers(EXPOSED_HEADERS)
             .max_age(std::time::Duration::from_secs(MAX_AGE_SECONDS));
-        Self { allowed: allowed.into(), cors }
+        Self(Arc::new(PolicyParts { allowed: allowed.into(), cors }))
     }
 
     fn applies_to(&self, request: &Request) -> bool {
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let is_allowed =
-            origin.is_some_and(|origin| self.allowed.iter().any(|allowed| allowed.allows(origin)));
+            origin.is_some_and(|origin| self.0.allowed.iter().any(|allowed| allowed.allows(origin)));
         let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         is_allowed && (request.method() != Method::OPTIONS || is_preflight)
     }
@@ -76,7 +78,7 @@ impl<S: Clone> Layer<S> for CorsPolicy {
     type Service = SelectiveCors<S>;
 
     fn layer(&self, inner: S) -> SelectiveCors<S> {
-        SelectiveCors { policy: self.clone(), cors: self.cors.layer(inner.clone()), plain: inner }
+        SelectiveCors { policy: self.clone(), inner }
     }
 }
 
@@ -84,13 +86,12 @@ impl<S: Clone> Layer<S> for CorsPolicy {
 #[derive(Clone)]
 pub(crate) struct SelectiveCors<S> {
     policy: CorsPolicy,
-    cors: Cors<S>,
-    plain: S,
+    inner: S,
 }
 
 impl<S> Service<Request> for SelectiveCors<S>
 where
-    S: Service<Request, Response = Response>,
+    S: Service<Request, Response = Response> + Clone,
     Cors<S>: Service<Request, Response = Response, Error = S::Error>,
 {
     type Response = Response;
@@ -98,16 +99,15 @@ where
     type Future = Either<<Cors<S> as Service<Request>>::Future, MapOk<S::Future, fn(Response) -> Response>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // Routes are always ready; whichever of the two is called is the same inner service.
-        std::task::ready!(self.cors.poll_ready(context))?;
-        self.plain.poll_ready(context)
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
         if self.policy.applies_to(&request) {
-            Either::Left(self.cors.call(request))
+            // Routes are always ready, also this copy of them.
+            Either::Left(self.policy.0.cors.layer(self.inner.clone()).call(request))
         } else {
-            Either::Right(self.plain.call(request).map_ok(varies_by_origin as fn(Response) -> Response))
+            Either::Right(self.inner.call(request).map_ok(varies_by_origin as fn(Response) -> Response))
         }
     }
 }

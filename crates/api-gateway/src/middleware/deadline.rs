@@ -1,15 +1,15 @@
 //! Ends a request when its time is up, and tells the handler how much there is.
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
+use eventboard_chassis::layer::{Inner, Next};
 
 use crate::{clients, policy::Policy, problem::Problem};
 
 /// The layer. The body is read inside of it: a client that trickles it in gets the same 408.
-pub(crate) async fn keep(State(policy): State<Policy>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn keep(policy: Policy, mut request: Request, next: Next<impl Inner>) -> Response {
     let call = policy.start();
     request.extensions_mut().insert(call);
     let answer = tokio::time::timeout_at(call.deadline, next.run(request)).await;
@@ -20,8 +20,8 @@ pub(crate) async fn keep(State(policy): State<Policy>, mut request: Request, nex
 mod tests {
     use std::time::Duration;
 
-    use axum::{Router, middleware, routing::get};
-    use eventboard_chassis::client::RetryOn;
+    use axum::{Router, routing::get};
+    use eventboard_chassis::{client::RetryOn, layer::layer_fn};
     use http::{Request, StatusCode};
     use tokio::time::Instant;
 
@@ -31,9 +31,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_ends_at_its_deadline() {
         let policy = Policy { deadline: Duration::from_secs(5), attempts: 1, retry_on: RetryOn::Unavailable };
-        let router = Router::new()
-            .route("/", get(std::future::pending::<()>))
-            .route_layer(middleware::from_fn_with_state(policy, keep));
+        let router =
+            Router::new().route("/", get(std::future::pending::<()>)).route_layer(layer_fn(policy, keep));
         let started = Instant::now();
         let response = send(&router, Request::get("/"), "").await;
         assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);

@@ -1,20 +1,20 @@
 //! Writes the body of every error: those of our own, and those that a library answered with.
 
-use std::any::Any;
-
 use axum::{
     body::Body,
     extract::Request,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
-use eventboard_chassis::{correlation::CorrelationId, error::ServiceError};
+use eventboard_chassis::{
+    correlation::CorrelationId,
+    layer::{Inner, Next},
+};
 use http::{HeaderValue, header};
 
 use crate::problem::{MEDIA_TYPE, Problem};
 
 /// The layer.
-pub(crate) async fn render(request: Request, next: Next) -> Response {
+pub(crate) async fn render((): (), request: Request, next: Next<impl Inner>) -> Response {
     let instance = request.uri().path().to_owned();
     let correlation = request.extensions().get::<CorrelationId>().cloned();
     let mut response = next.run(request).await;
@@ -24,10 +24,9 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     }
 }
 
-/// The answer to a request whose handler panicked.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer wants")]
-pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    Problem::from(ServiceError::from_panic(&*panic)).into_response()
+/// The layer that makes a panic one failed request and not a broken connection.
+pub(crate) async fn catch_panic((): (), request: Request, next: Next<impl Inner>) -> Response {
+    next.catch_panic(request).await.unwrap_or_else(|error| Problem::from(error).into_response())
 }
 
 /// The problem that a response stands for. An error that is JSON already is a health document.
@@ -58,9 +57,9 @@ fn with_body(
 
 #[cfg(test)]
 mod tests {
-    use axum::{Json, Router, middleware, routing::get};
+    use axum::{Json, Router, routing::get};
+    use eventboard_chassis::layer::layer_fn;
     use http::{Request, StatusCode};
-    use tower_http::catch_panic::CatchPanicLayer;
 
     use super::*;
     use crate::testing::{json, send};
@@ -70,8 +69,8 @@ mod tests {
             .route("/panic", get(|| async { panic!("a secret") as () }))
             .route("/text", get(|| async { (StatusCode::IM_A_TEAPOT, "short and stout") }))
             .route("/health", get(|| async { (StatusCode::SERVICE_UNAVAILABLE, Json("down")) }))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn(render))
+            .layer(layer_fn((), catch_panic))
+            .layer(layer_fn((), render))
     }
 
     #[tokio::test]

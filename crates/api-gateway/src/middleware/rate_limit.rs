@@ -11,11 +11,13 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
-use eventboard_chassis::token::VerifiedToken;
+use eventboard_chassis::{
+    layer::{Inner, Next},
+    token::VerifiedToken,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::time::Instant;
@@ -132,9 +134,9 @@ impl Standing {
 
 /// The layer.
 pub(crate) async fn limit(
-    State(limiter): State<Option<RateLimiter>>,
+    limiter: Option<RateLimiter>,
     request: Request,
-    next: Next,
+    next: Next<impl Inner>,
 ) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
     let standing = limiter.count(&request);

@@ -15,10 +15,10 @@ use std::{
 use axum::{
     body::{Body, HttpBody},
     extract::Request,
-    middleware::Next,
     response::Response,
 };
 use bytes::Bytes;
+use eventboard_chassis::layer::{Inner, Next};
 use http::{HeaderValue, Version, header::CONNECTION};
 use http_body::{Frame, SizeHint};
 
@@ -29,7 +29,7 @@ struct Watched {
 }
 
 /// The layer.
-pub(crate) async fn announce_close(request: Request, next: Next) -> Response {
+pub(crate) async fn announce_close((): (), request: Request, next: Next<impl Inner>) -> Response {
     if request.version() > Version::HTTP_11 || request.body().is_end_stream() {
         return next.run(request).await;
     }
@@ -68,12 +68,13 @@ impl HttpBody for Watched {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, middleware, routing::post};
+    use axum::{Router, routing::post};
+    use eventboard_chassis::layer::layer_fn;
 
     use super::*;
 
     async fn connection(router: Router, body: &'static str) -> Option<HeaderValue> {
-        let router = router.layer(middleware::from_fn(announce_close));
+        let router = router.layer(layer_fn((), announce_close));
         let response = crate::testing::send(&router, http::Request::post("/"), body).await;
         response.headers().get(CONNECTION).cloned()
     }

@@ -5,7 +5,8 @@ mod docs;
 pub(crate) mod events;
 mod time;
 
-use axum::{Router, middleware, routing::MethodRouter};
+use axum::{Router, routing::MethodRouter};
+use eventboard_chassis::layer::layer_fn;
 
 pub(crate) use self::docs::{DOCUMENT_PATH, UI_PATH, routes as docs};
 use crate::{
@@ -21,5 +22,5 @@ pub(crate) fn api(policies: &Policies) -> Router<Gateway> {
 
 /// Gives the methods of a route their row of the policy table.
 fn under(policy: Policy, methods: MethodRouter<Gateway>) -> MethodRouter<Gateway> {
-    methods.route_layer(middleware::from_fn_with_state(policy, deadline::keep))
+    methods.route_layer(layer_fn(policy, deadline::keep))
 }

@@ -1,74 +1,83 @@
 //! One attempt: the request goes out with the time that is left, and the whole answer comes in.
 
-use std::task::{Context, Poll};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tonic::{Code, body::Body};
-use tower::{BoxError, Service};
+use tower::Service;
 
-use super::policy::CallPolicy;
+use super::{Replicas, error::CallError, policy::CallPolicy};
 
-/// Largest answer, in bytes: a page of 100 events of the longest texts, four bytes a character,
-/// stays below it.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// The replicas that this call failed on so far; they are asked again only when there is nobody else.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tried(pub(super) Vec<SocketAddr>);
 
-/// Sends requests over `channel`.
-#[derive(Debug, Clone)]
-pub(super) struct Attempt<C> {
-    channel: C,
-}
+/// The replica that an answer came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnsweredBy(pub(super) SocketAddr);
 
-impl<C> Attempt<C> {
-    pub(super) fn new(channel: C) -> Self {
-        Self { channel }
-    }
-}
+/// Sends requests to the replicas of a service, each attempt to the best one.
+#[derive(Clone)]
+pub(super) struct Attempt(Arc<Replicas>);
 
-impl<C> Service<Request<Bytes>> for Attempt<C>
-where
-    C: Service<Request<Body>, Response = Response<Body>>,
-    C::Error: Into<BoxError>,
-    C::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.channel.poll_ready(context).map_err(Into::into)
+impl Attempt {
+    pub(super) fn new(replicas: Arc<Replicas>) -> Self {
+        Self(replicas)
     }
 
-    fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
+    /// Sends the request to the best replica, or to the next best when some were tried; the whole answer.
+    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, CallError> {
+        let tried = request.extensions_mut().remove::<Tried>().unwrap_or_default();
+        let (call, sender) = loop {
+            let call = self.0.rotation.pick(&tried.0).await?;
+            // A connection that is about to be closed is not picked again.
+            if let Some(sender) = call.ready().await {
+                break (call, sender);
+            }
+        };
         if let Some(policy) = request.extensions().get::<CallPolicy>() {
             let timeout = grpc_timeout(policy.deadline);
             request.headers_mut().insert("grpc-timeout", timeout);
         }
-        let answer = self.channel.call(request.map(|body| Body::new(Full::new(body))));
-        Box::pin(async move { collect_answer(answer.await.map_err(Into::into)?).await })
+        let mut answer = call.send(sender, request).await?;
+        answer.extensions_mut().insert(AnsweredBy(call.replica()));
+        Ok(answer)
+    }
+}
+
+impl Service<Request<Bytes>> for Attempt {
+    type Response = Response<Body>;
+    type Error = CallError;
+    type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let attempt = self.clone();
+        Box::pin(async move {
+            let outcome = attempt.send(request).await;
+            let counter = if outcome.is_ok() { &attempt.0.answered } else { &attempt.0.unanswered };
+            counter.increment(1);
+            outcome
+        })
     }
 }
 
 /// Takes a request's body into memory; it was encoded there and is small.
-pub(super) async fn collect_request(request: Request<Body>) -> Result<Request<Bytes>, BoxError> {
+pub(super) async fn collect_request(request: Request<Body>) -> Result<Request<Bytes>, CallError> {
     let (parts, body) = request.into_parts();
-    Ok(Request::from_parts(parts, body.collect().await?.to_bytes()))
-}
-
-/// Takes the whole answer into memory, and puts its status where it is looked for.
-async fn collect_answer(response: Response<Body>) -> Result<Response<Body>, BoxError> {
-    let (mut parts, body) = response.into_parts();
-    let collected = Limited::new(body, MAX_ANSWER).collect().await?;
-    let failed = collected.trailers().is_some_and(|trailers| grpc_code(trailers) != Some(Code::Ok));
-    if failed && let Some(trailers) = collected.trailers() {
-        // A failure at the end reads like a failure at the beginning.
-        parts.headers.extend(trailers.clone());
-        return Ok(Response::from_parts(parts, Body::empty()));
-    }
-    Ok(Response::from_parts(parts, Body::new(collected)))
+    let body = body.collect().await.map_err(|status| CallError::Malformed(status.into()))?;
+    Ok(Request::from_parts(parts, body.to_bytes()))
 }
 
 /// The gRPC code in headers or trailers, if it stands there.

@@ -3,12 +3,13 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::Map};
 use http::Request;
-use tonic::Status;
-use tower::{BoxError, Layer, Service};
+use tokio::time::{Instant, Timeout, error::Elapsed, timeout_at};
+use tower::{Layer, Service};
 
-use super::policy::CallPolicy;
+use super::{error::CallError, policy::CallPolicy};
+use crate::server::MAX_DEADLINE;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DeadlineLayer;
@@ -28,27 +29,21 @@ pub(super) struct Deadline<S> {
 
 impl<S, R> Service<Request<Bytes>> for Deadline<S>
 where
-    S: Service<Request<Bytes>, Response = R, Error = BoxError>,
-    S::Future: Send + 'static,
+    S: Service<Request<Bytes>, Response = R, Error = CallError>,
 {
     type Response = R;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<R, BoxError>>;
+    type Error = CallError;
+    type Future = Map<Timeout<S::Future>, fn(Result<Result<R, CallError>, Elapsed>) -> Result<R, CallError>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let policy = request.extensions().get::<CallPolicy>().copied();
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let Some(policy) = policy else { return answer.await };
-            match tokio::time::timeout_at(policy.deadline, answer).await {
-                Ok(answer) => answer,
-                Err(_) => Err(Status::deadline_exceeded("the deadline of the call passed").into()),
-            }
-        })
+        let policy = request.extensions().get::<CallPolicy>();
+        let deadline = policy.map_or_else(|| Instant::now() + MAX_DEADLINE, |policy| policy.deadline);
+        timeout_at(deadline, self.inner.call(request))
+            .map(|answer| answer.unwrap_or(Err(CallError::Deadline)))
     }
 }
 
@@ -64,14 +59,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_ends_at_its_deadline() {
-        let endless = tower::service_fn(|_: Request<Bytes>| std::future::pending::<Result<(), BoxError>>());
+        let endless = tower::service_fn(|_: Request<Bytes>| std::future::pending::<Result<(), CallError>>());
         let mut request = Request::new(Bytes::new());
         let deadline = Instant::now() + Duration::from_secs(5);
         request.extensions_mut().insert(CallPolicy { deadline, attempts: 1, retry_on: RetryOn::Unavailable });
 
         let error = DeadlineLayer.layer(endless).oneshot(request).await.expect_err("the call is endless");
 
-        assert_eq!(Status::from_error(error).code(), tonic::Code::DeadlineExceeded);
+        assert!(matches!(error, CallError::Deadline));
         assert_eq!(Instant::now(), deadline);
     }
 }

@@ -1,24 +1,21 @@
 //! Trying again: what, how often, after how long, and how much of it in all.
 
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use rand::RngExt;
 use tokio::time::Instant;
-use tonic::{Code, ConnectError, TimeoutExpired, body::Body};
-use tower::{
-    BoxError,
-    retry::{
-        Policy,
-        budget::{Budget, TpsBudget},
-    },
+use tonic::{Code, body::Body};
+use tower::retry::{
+    Policy,
+    budget::{Budget, TpsBudget},
 };
 
 use super::{
-    attempt::grpc_code,
-    chain, chain_text,
+    attempt::{AnsweredBy, Tried, grpc_code},
+    error::CallError,
     policy::{CallPolicy, RetryOn},
 };
 use crate::config::Env;
@@ -86,13 +83,13 @@ impl Retries {
     }
 }
 
-impl Policy<Request<Bytes>, Response<Body>, BoxError> for Retries {
+impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
     type Future = BoxFuture<'static, ()>;
 
     fn retry(
         &mut self,
         request: &mut Request<Bytes>,
-        result: &mut Result<Response<Body>, BoxError>,
+        result: &mut Result<Response<Body>, CallError>,
     ) -> Option<Self::Future> {
         let Some(failure) = Failure::of(result) else {
             self.budget.deposit();
@@ -100,11 +97,16 @@ impl Policy<Request<Bytes>, Response<Body>, BoxError> for Retries {
         };
         let policy = request.extensions().get::<CallPolicy>().copied()?;
         let wait = self.next_wait(policy, failure)?;
+        let replica = replica_of(result);
+        if let Some(replica) = replica {
+            request.extensions_mut().get_or_insert_default::<Tried>().0.push(replica);
+        }
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
         metrics::counter!("retries_total", "service" => self.service).increment(1);
         tracing::warn!(
             target_service = self.service,
             method,
+            replica = replica.map(tracing::field::display),
             attempt = self.retries + 1,
             wait_ms = wait.as_secs_f64() * 1000.0,
             cause = failure_text(result),
@@ -130,16 +132,16 @@ enum Failure {
 }
 
 impl Failure {
-    fn of(result: &Result<Response<Body>, BoxError>) -> Option<Self> {
+    fn of(result: &Result<Response<Body>, CallError>) -> Option<Self> {
         match result {
             Ok(response) => match grpc_code(response.headers()) {
                 None | Some(Code::Ok) => None,
                 Some(Code::Unavailable) => Some(Self::Unavailable),
                 Some(_) => Some(Self::Final),
             },
-            Err(error) if chain(&**error).any(<dyn StdError>::is::<ConnectError>) => Some(Self::NotConnected),
-            Err(error) if chain(&**error).any(<dyn StdError>::is::<TimeoutExpired>) => Some(Self::Final),
-            Err(_) => Some(Self::Unavailable),
+            Err(CallError::NotConnected(_)) => Some(Self::NotConnected),
+            Err(CallError::Broken { .. }) => Some(Self::Unavailable),
+            Err(CallError::Deadline | CallError::Malformed(_)) => Some(Self::Final),
         }
     }
 
@@ -160,10 +162,19 @@ fn full_jitter(base: Duration, cap: Duration, retries: u32) -> Duration {
     bound.mul_f64(rand::rng().random::<f64>())
 }
 
-fn failure_text(result: &Result<Response<Body>, BoxError>) -> String {
+fn failure_text(result: &Result<Response<Body>, CallError>) -> String {
     match result {
         Ok(_) => "UNAVAILABLE".into(),
-        Err(error) => chain_text(&**error),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The replica that the attempt failed on, if it came to one.
+fn replica_of(result: &Result<Response<Body>, CallError>) -> Option<SocketAddr> {
+    match result {
+        Ok(response) => response.extensions().get().map(|AnsweredBy(replica)| *replica),
+        Err(CallError::Broken { replica, .. }) => Some(*replica),
+        Err(_) => None,
     }
 }
 
@@ -185,19 +196,21 @@ mod tests {
         }
     }
 
-    fn not_connected() -> Result<Response<Body>, BoxError> {
-        Err(Box::new(ConnectError("connection refused".into())))
+    const REPLICA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    fn not_connected() -> Result<Response<Body>, CallError> {
+        Err(CallError::NotConnected("refused"))
     }
 
-    fn broken() -> Result<Response<Body>, BoxError> {
-        Err("connection reset".into())
+    fn broken() -> Result<Response<Body>, CallError> {
+        Err(CallError::Broken { replica: REPLICA, cause: "connection reset".into() })
     }
 
-    fn answered(code: Code) -> Result<Response<Body>, BoxError> {
+    fn answered(code: Code) -> Result<Response<Body>, CallError> {
         Ok(tonic::Status::new(code, "").into_http())
     }
 
-    async fn attempts(policy: CallPolicy, outcome: fn() -> Result<Response<Body>, BoxError>) -> u32 {
+    async fn attempts(policy: CallPolicy, outcome: fn() -> Result<Response<Body>, CallError>) -> u32 {
         let count = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&count);
         let service = ServiceBuilder::new().retry(Retries::new("test", &config())).service_fn(
@@ -251,6 +264,23 @@ mod tests {
     async fn no_wait_reaches_past_the_deadline() {
         let hurried = CallPolicy { deadline: Instant::now(), ..policy(3, RetryOn::Unavailable) };
         assert_eq!(attempts(hurried, broken).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_attempt_knows_where_the_earlier_ones_failed() {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        let service = ServiceBuilder::new().retry(Retries::new("test", &config())).service_fn(
+            move |request: Request<Bytes>| {
+                let tried = request.extensions().get::<Tried>().cloned().unwrap_or_default();
+                told.lock().expect("no panic").push(tried.0);
+                std::future::ready(broken())
+            },
+        );
+        let mut request = Request::new(Bytes::new());
+        request.extensions_mut().insert(policy(3, RetryOn::Unavailable));
+        let _ = service.oneshot(request).await;
+        assert_eq!(*seen.lock().expect("no panic"), [vec![], vec![REPLICA], vec![REPLICA; 2]]);
     }
 
     proptest! {

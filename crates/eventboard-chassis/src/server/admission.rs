@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
-use crate::error::{ErrorCode, ServiceError};
+use crate::{
+    error::{ErrorCode, ServiceError},
+    layer::{Inner, Next},
+};
 
 /// The room of one service.
 #[derive(Debug, Clone)]
@@ -35,7 +34,7 @@ impl Admission {
 }
 
 /// Lets a gRPC call in, or answers `RESOURCE_EXHAUSTED`, which the gateway does not retry.
-pub(super) async fn admit_call(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+pub(super) async fn admit_call(admission: Admission, request: Request, next: Next<impl Inner>) -> Response {
     match admission.admit() {
         Ok(_place) => next.run(request).await,
         Err(error) => Status::from(error).into_http(),

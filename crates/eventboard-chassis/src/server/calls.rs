@@ -1,16 +1,9 @@
 //! What every gRPC call passes through before its method: a name in the log, a verified caller, a
 //! deadline.
 
-use std::{
-    any::Any,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use http::HeaderMap;
 use tonic::{Code, Status};
 use tracing::Instrument;
@@ -18,6 +11,7 @@ use tracing::Instrument;
 use crate::{
     correlation::CorrelationId,
     error::{ErrorCode, ServiceError},
+    layer::{Inner, Next},
     token::{Identity, TokenVerifier, VerifiedToken},
 };
 
@@ -62,7 +56,7 @@ impl Caller {
 }
 
 /// Opens the span that names the request on every line, and writes one line when the call ends.
-pub(super) async fn correlate(State(service): State<&'static str>, request: Request, next: Next) -> Response {
+pub(super) async fn correlate(service: &'static str, request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
     let span = tracing::info_span!("call", service, method, correlation_id = correlation.as_str());
@@ -81,11 +75,7 @@ pub(super) async fn correlate(State(service): State<&'static str>, request: Requ
 
 /// The layer that verifies the token when there is one, and refuses nobody: whether one is needed is for the
 /// method or route to say, and a rate limit has a say before that. A verified token is an extension of the request.
-pub async fn verify_token(
-    State(verifier): State<TokenVerifier>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn verify_token(verifier: TokenVerifier, mut request: Request, next: Next<impl Inner>) -> Response {
     if let Some(token) = verifier.verify(request.headers()) {
         request.extensions_mut().insert(token);
     }
@@ -93,7 +83,7 @@ pub async fn verify_token(
 }
 
 /// Stops the work on a call when its caller stops waiting, and tells the method how long that is.
-pub(super) async fn keep_deadline(mut request: Request, next: Next) -> Response {
+pub(super) async fn keep_deadline((): (), mut request: Request, next: Next<impl Inner>) -> Response {
     let timeout = grpc_timeout(request.headers()).unwrap_or(MAX_DEADLINE).min(MAX_DEADLINE);
     request.extensions_mut().insert(Deadline::after(timeout));
     tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
@@ -103,10 +93,9 @@ pub(super) async fn keep_deadline(mut request: Request, next: Next) -> Response 
     })
 }
 
-/// The answer to a call whose method panicked.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    Status::from(ServiceError::from_panic(&*panic)).into_http()
+/// Makes a panic one failed call and not a broken connection.
+pub(super) async fn catch_panic((): (), request: Request, next: Next<impl Inner>) -> Response {
+    next.catch_panic(request).await.unwrap_or_else(|error| Status::from(error).into_http())
 }
 
 /// The code of an answer: errors of unary calls stand in the headers.

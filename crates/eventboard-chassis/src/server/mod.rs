@@ -4,15 +4,15 @@ mod admission;
 mod calls;
 mod http;
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
 
 use ::http::Request;
 use anyhow::Context;
-use axum::{Router, middleware};
-use tokio::net::TcpListener;
+use axum::Router;
+use rand::RngExt;
+use tokio::net::{TcpListener, TcpSocket};
 use tonic::{body::Body, server::NamedService, service::Routes, transport::server::TcpIncoming};
-use tower::Service;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::{Service, ServiceBuilder};
 
 pub use self::{
     admission::Admission,
@@ -22,12 +22,26 @@ pub use self::{
 use crate::{
     config::{Env, ListenConfig},
     health::Health,
+    layer::layer_fn,
     shutdown::{FINISH_WITHIN, Shutdown},
     token::TokenVerifier,
 };
 
-/// A connection is closed in good order after this time, so that clients spread over new replicas.
+/// A connection is closed in good order after about this time, so that clients that do not look for new replicas spread
+/// over them all the same. A tenth more or less, so that not all processes do it at once.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
+
+/// Calls on one connection at once. More than any service has room for: what is too much is to be shed, not to wait
+/// unseen in the client.
+const MAX_CONCURRENT_STREAMS: u32 = 100_000;
+
+/// Calls that a gateway gave up before they were looked at. A replica that was stopped for a while finds all of them at
+/// once; with the usual 20 it would end the connection.
+const MAX_PENDING_RESETS: usize = 2048;
+
+/// Connections that the system makes before they are accepted; the system may allow less (`net.core.somaxconn`, 4096). Who
+/// finds no room there tries again after a second, which a health check takes for a failure.
+const BACKLOG: u32 = 4096;
 
 /// A peer that does not answer a ping is gone.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -54,12 +68,19 @@ impl LoadConfig {
 /// When the address cannot be bound.
 pub async fn bind(service: &str, config: &ListenConfig) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address)
-        .await
+    let listener = listen(address)
         .with_context(|| format!("{service} cannot listen on {address}; is the port already in use?"))?;
     // The port of the listener: the one of the configuration may be 0, for any that is free.
     tracing::info!(service, address = %listener.local_addr()?, "Listening");
     Ok(listener)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restarted process takes its port over from connections that are still ending.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A gRPC service with everything around its methods.
@@ -91,7 +112,9 @@ impl GrpcServer {
         let server = tonic::transport::Server::builder()
             // curl and container health checks speak HTTP/1.1 to the same port.
             .accept_http1(true)
-            .max_connection_age(MAX_CONNECTION_AGE)
+            .max_connection_age(MAX_CONNECTION_AGE.mul_f64(rand::rng().random_range(0.9..1.1)))
+            .max_concurrent_streams(Some(MAX_CONCURRENT_STREAMS))
+            .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .serve_with_incoming_shutdown(
@@ -118,20 +141,21 @@ impl GrpcServer {
             .build_v1()
             .context("the gRPC descriptors are broken")?;
 
-        // Outermost last: a call gets its name in the log before anything can refuse it, a panic
-        // anywhere inside is one failed call and not a broken connection, tokens are checked before
-        // room is given, and the deadline covers only work that was let in.
-        let methods = Routes::new(methods)
-            .into_axum_router()
-            .layer(middleware::from_fn(calls::keep_deadline))
-            .layer(middleware::from_fn_with_state(self.admission, admission::admit_call))
-            .layer(middleware::from_fn_with_state(self.verifier, verify_token))
-            .layer(CatchPanicLayer::custom(calls::panicked))
-            .layer(middleware::from_fn_with_state(self.service, calls::correlate));
+        // A call gets its name in the log before anything can refuse it, a panic anywhere inside is one
+        // failed call and not a broken connection, tokens are checked before room is given, and the
+        // deadline covers only work that was let in. The layers stand around the routes and not on each:
+        // axum clones a route with everything on it for every call, once for each of its layers.
+        let methods = ServiceBuilder::new()
+            .layer(layer_fn(self.service, calls::correlate))
+            .layer(layer_fn((), calls::catch_panic))
+            .layer(layer_fn(self.verifier, verify_token))
+            .layer(layer_fn(self.admission, admission::admit_call))
+            .layer(layer_fn((), calls::keep_deadline))
+            .service(axum_service(methods));
         let infrastructure = Router::new()
             .route_service(&path_of(&grpc_health), axum_service(grpc_health))
             .route_service(&path_of(&reflection), axum_service(reflection));
-        Ok(methods.merge(infrastructure).merge(self.health.routes()))
+        Ok(infrastructure.merge(self.health.routes()).fallback_service(methods))
     }
 }
 

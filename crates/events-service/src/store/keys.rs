@@ -108,6 +108,7 @@ impl Store {
         .execute(&mut *connection)
         .await
         .map_err(db_error)?;
+        connection.release();
         Ok(swept.rows_affected())
     }
 }

@@ -10,7 +10,7 @@ use eventboard_chassis::error::ServiceError;
 use eventboard_db::db_error;
 use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
-use super::{EventRow, Store};
+use super::{EventRow, Store, many::COUNTED};
 use crate::{
     cursor::Position,
     event::Event,
@@ -23,13 +23,13 @@ const COLUMNS: &str = r#"
     "createdAt" as created_at, "updatedAt" as updated_at, version
 "#;
 
-/// A row of a page: the event, its sort key as a cursor keeps it, and the total.
+/// A row of a page: the event, its sort key as a cursor keeps it, and the total where it was counted.
 #[derive(sqlx::FromRow)]
 struct ListedRow {
     #[sqlx(flatten)]
     event: EventRow,
     sort_key: String,
-    total: i64,
+    total: Option<i64>,
 }
 
 impl SortBy {
@@ -63,7 +63,8 @@ impl Store {
         limit: u32,
     ) -> Result<Page, ServiceError> {
         let mut connection = self.database.acquire().await?;
-        let mut statement = page_statement(filter, start, limit);
+        let is_long = self.many_rows.contains(filter);
+        let mut statement = page_statement(filter, start, limit, is_long);
         // Planned anew each time, except behind a pooler, which knows only named statements.
         let named = self.database.is_behind_pooler();
         let rows: Vec<PgRow> =
@@ -72,7 +73,8 @@ impl Store {
         let rows = rows.map_err(db_error)?;
 
         let counted = match (rows.first(), start) {
-            (Some(row), _) => row.total,
+            _ if is_long => i64::from(COUNTED),
+            (Some(row), _) => row.total.unwrap_or_default(),
             (None, Start::Offset(0)) => 0,
             // Past the end no row carries the total.
             (None, _) => {
@@ -81,6 +83,10 @@ impl Store {
                 count.fetch_one(&mut *connection).await.map_err(db_error)?
             }
         };
+        connection.release();
+        if counted >= i64::from(COUNTED) && !is_long {
+            self.many_rows.remember(filter);
+        }
         page(rows, limit, counted)
     }
 }
@@ -100,10 +106,14 @@ fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Result<Page, Serv
     })
 }
 
-fn page_statement(filter: &Filter, start: &Start, limit: u32) -> QueryBuilder<Postgres> {
+fn page_statement(filter: &Filter, start: &Start, limit: u32, is_long: bool) -> QueryBuilder<Postgres> {
     let (key, direction) = (filter.sort_by.expression(), if filter.descending { "desc" } else { "asc" });
     let mut sql = QueryBuilder::new(format!("select {COLUMNS}, {key}::text as sort_key, ("));
-    push_count(&mut sql, filter);
+    if is_long {
+        sql.push("null::bigint");
+    } else {
+        push_count(&mut sql, filter);
+    }
     sql.push(r#") as total from "Event""#);
     push_filter(&mut sql, filter);
     if let Start::After(position) = start {
@@ -122,11 +132,11 @@ fn count_statement(filter: &Filter) -> QueryBuilder<Postgres> {
     sql
 }
 
-/// Counts no further than to the first row that makes the total inexact.
+/// Counts no further than it takes to know that the listing is long.
 fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     sql.push(r#"select count(*) from (select 1 from "Event""#);
     push_filter(sql, filter);
-    sql.push(" limit ").push_bind(i64::from(MAX_EXACT_TOTAL) + 1).push(") counted");
+    sql.push(" limit ").push_bind(i64::from(COUNTED)).push(") counted");
 }
 
 fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {

@@ -2,6 +2,7 @@
 
 mod keys;
 mod list;
+mod many;
 mod read;
 mod write;
 
@@ -10,17 +11,19 @@ use eventboard_chassis::{error::ServiceError, token::Identity};
 use eventboard_db::Database;
 use uuid::Uuid;
 
+use self::many::ManyRows;
 use crate::event::Event;
 
 /// The service's tables.
 #[derive(Clone)]
 pub(crate) struct Store {
     database: Database,
+    many_rows: ManyRows,
 }
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, many_rows: ManyRows::new() }
     }
 }
 

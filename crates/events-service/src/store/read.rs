@@ -12,6 +12,7 @@ impl Store {
     pub(crate) async fn find(&self, caller: &Identity, id: Uuid) -> Result<Option<Event>, ServiceError> {
         let mut connection = self.database.acquire().await?;
         let row = visible_event!("", id, caller).fetch_optional(&mut *connection).await.map_err(db_error)?;
+        connection.release();
         row.map(Event::try_from).transpose()
     }
 }

@@ -8,7 +8,7 @@ use eventboard_chassis::{
 };
 use eventboard_db::{OnConstraint, db_error};
 use eventboard_domain::EventStatus;
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{Store, keys, visible_event};
@@ -29,30 +29,50 @@ impl Store {
         key: &Key,
         deadline: Deadline,
     ) -> Result<(Stored, Source), ServiceError> {
-        let mut connection = self.database.acquire().await?;
-        let mut transaction = connection.begin(deadline).await?;
-        let stored = match command {
-            Command::Create(draft) => match create(&mut transaction, caller, draft, key).await? {
-                Some(stored) => stored,
-                None => return Ok((keys::stored(&mut transaction, key).await?, Source::Database)),
-            },
-            Command::Change { id, if_match, change } => {
-                if let Some(stored) = keys::claim(&mut transaction, key).await? {
-                    return Ok((stored, Source::Database));
-                }
-                let left = apply(&mut transaction, caller, *id, if_match.as_ref(), change).await?;
-                keys::answer(&mut transaction, key, left.map(wire::encode).unwrap_or_default()).await?
-            }
-        };
+        let mut lease = self.database.acquire().await?;
+        if let Command::Create(draft) = command
+            && lease.times_out_by(deadline)
+            && let Some(stored) = create(&mut lease, caller, draft, key).await?
+        {
+            // One statement is a transaction by itself, and two round trips less.
+            lease.release();
+            return Ok((stored, Source::Performed));
+        }
+        let mut transaction = lease.begin(deadline).await?;
+        let (stored, source) = perform(&mut transaction, caller, command, key).await?;
         transaction.commit().await.map_err(db_error)?;
-        Ok((stored, Source::Performed))
+        lease.release();
+        Ok((stored, source))
     }
+}
+
+/// Performs the command in the transaction, or finds what it did.
+async fn perform(
+    transaction: &mut Transaction<'_, Postgres>,
+    caller: &Identity,
+    command: &Command,
+    key: &Key,
+) -> Result<(Stored, Source), ServiceError> {
+    let performed = match command {
+        Command::Create(draft) => match create(transaction, caller, draft, key).await? {
+            Some(stored) => stored,
+            None => return Ok((keys::stored(transaction, key).await?, Source::Database)),
+        },
+        Command::Change { id, if_match, change } => {
+            if let Some(stored) = keys::claim(transaction, key).await? {
+                return Ok((stored, Source::Database));
+            }
+            let left = apply(transaction, caller, *id, if_match.as_ref(), change).await?;
+            keys::answer(transaction, key, left.map(wire::encode).unwrap_or_default()).await?
+        }
+    };
+    Ok((performed, Source::Performed))
 }
 
 /// Claims the key, creates the event, records it and stores the response, in one statement: the
 /// response is known beforehand. `None` when the key was used before.
 async fn create(
-    transaction: &mut Transaction<'_, Postgres>,
+    connection: &mut PgConnection,
     caller: &Identity,
     draft: &Draft,
     key: &Key,
@@ -99,7 +119,7 @@ async fn create(
         event.created_at,
         event.version,
     )
-    .fetch_optional(&mut **transaction)
+    .fetch_optional(connection)
     .await
     // The owner was deleted while the token lived.
     .on_constraint("event_owner_fkey", ServiceError::unauthenticated)?;

@@ -16,7 +16,7 @@ use self::documents::{Me, Session};
 use super::under;
 use crate::{
     app::Gateway,
-    clients::{Backend, Clients},
+    clients::Backend,
     extract::{Caller, Parameters, Visitor, WithBody},
     policy::Policies,
     problem::Problem,
@@ -34,34 +34,34 @@ pub(super) fn routes(policies: &Policies) -> Router<Gateway> {
 }
 
 async fn signup(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Visitor(call): Visitor,
     input: WithBody,
 ) -> Result<Response, Problem> {
     let message = input.read(requests::signup)?;
-    let reply = clients.auth().signup(call.request(message)).await;
+    let reply = gateway.clients().auth().signup(call.request(message)).await;
     let reply = reply.map_err(|status| Backend::Auth.failure(status))?.into_inner();
     Ok((StatusCode::CREATED, [NO_STORE], Json(Session::try_from(reply)?)).into_response())
 }
 
 async fn login(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Visitor(call): Visitor,
     input: WithBody,
 ) -> Result<Response, Problem> {
     let message = input.read(requests::login)?;
-    let reply = clients.auth().login(call.request(message)).await;
+    let reply = gateway.clients().auth().login(call.request(message)).await;
     let reply = reply.map_err(|status| Backend::Auth.failure(status))?.into_inner();
     Ok(([NO_STORE], Json(Session::try_from(reply)?)).into_response())
 }
 
 async fn me(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     parameters.read(|_| ())?;
-    let reply = clients.auth().get_me(call.request(GetMeRequest {})).await;
+    let reply = gateway.clients().auth().get_me(call.request(GetMeRequest {})).await;
     let reply = reply.map_err(|status| Backend::Auth.failure(status))?.into_inner();
     Ok(([NO_STORE], Json(Me::try_from(reply)?)).into_response())
 }

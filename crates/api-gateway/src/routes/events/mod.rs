@@ -16,7 +16,7 @@ pub(crate) use self::listing::{SORT_BY, SORT_ORDER};
 use super::under;
 use crate::{
     app::Gateway,
-    clients::{Backend, Clients},
+    clients::Backend,
     extract::{Caller, Parameters, WithBody},
     policy::Policies,
     problem::Problem,
@@ -34,84 +34,84 @@ pub(super) fn routes(policies: &Policies) -> Router<Gateway> {
 }
 
 async fn create(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     input: WithBody,
 ) -> Result<Response, Problem> {
     let message = input.read(|input| requests::create(input, call.request_id()))?;
-    let reply = clients.events().create(call.request(message)).await;
+    let reply = gateway.clients().events().create(call.request(message)).await;
     responses::created(reply.map_err(|status| Backend::Events.failure(status))?.into_inner())
 }
 
 async fn list(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let message = parameters.read(listing::request)?;
     let place = listing::Place::of(&message);
-    let reply = clients.events().find_all(call.request(message)).await;
+    let reply = gateway.clients().events().find_all(call.request(message)).await;
     responses::page(place, reply.map_err(|status| Backend::Events.failure(status))?.into_inner())
 }
 
 async fn find(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let (message, known) = parameters.read(requests::find)?;
-    let reply = clients.events().find_one(call.request(message)).await;
+    let reply = gateway.clients().events().find_one(call.request(message)).await;
     let event = reply.map_err(|status| Backend::Events.failure(status))?.into_inner();
     responses::found(event, known.as_ref())
 }
 
 async fn update(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     input: WithBody,
 ) -> Result<Response, Problem> {
     let message = input.read(|input| requests::update(input, call.request_id()))?;
-    let reply = clients.events().update(call.request(message)).await;
+    let reply = gateway.clients().events().update(call.request(message)).await;
     responses::changed(reply.map_err(|status| Backend::Events.failure(status))?.into_inner())
 }
 
 async fn remove(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let message = parameters.read(|input| requests::delete(input, call.request_id()))?;
-    let reply = clients.events().delete(call.request(message)).await;
+    let reply = gateway.clients().events().delete(call.request(message)).await;
     let reply = reply.map_err(|status| Backend::Events.failure(status))?.into_inner();
     Ok(responses::deleted(reply))
 }
 
 async fn submit(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let message = parameters.read(|input| requests::submit(input, call.request_id()))?;
-    let reply = clients.events().submit(call.request(message)).await;
+    let reply = gateway.clients().events().submit(call.request(message)).await;
     responses::changed(reply.map_err(|status| Backend::Events.failure(status))?.into_inner())
 }
 
 async fn approve(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let message = parameters.read(|input| requests::approve(input, call.request_id()))?;
-    let reply = clients.events().approve(call.request(message)).await;
+    let reply = gateway.clients().events().approve(call.request(message)).await;
     responses::changed(reply.map_err(|status| Backend::Events.failure(status))?.into_inner())
 }
 
 async fn reject(
-    State(clients): State<Clients>,
+    State(gateway): State<Gateway>,
     Caller(call): Caller,
     input: WithBody,
 ) -> Result<Response, Problem> {
     let message = input.read(|input| requests::reject(input, call.request_id()))?;
-    let reply = clients.events().reject(call.request(message)).await;
+    let reply = gateway.clients().events().reject(call.request(message)).await;
     responses::changed(reply.map_err(|status| Backend::Events.failure(status))?.into_inner())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Actor, Anonymous, Stack,
     database::{Lock, history, rows, until_slow, until_waiting},
-    draft,
+    draft, until,
 };
 
 /// Everything that needs the database is a 503, and health says what is missing.
@@ -18,16 +18,19 @@ async fn assert_away(stack: &Stack, admin: &Actor, id: &str) {
     admin.get("/auth/me").await.problem(503);
     stack.anonymous().login(&admin.user["email"], "Password123!").await.problem(503);
     admin.keyed("/events", "k", &draft("Before and after")).await.problem(503);
-    stack.until_unhealthy().await;
+    // Each process notices by itself, and the gateway after the services.
     for process in [&stack.auth, &stack.events] {
-        let health = Anonymous::new(process).get("/health").await.expect(503);
+        let service = Anonymous::new(process);
+        until("the service says so", async || service.get("/health/ready").await.status == 503).await;
+        let health = service.get("/health").await.expect(503);
         assert_eq!(health.body["checks"]["database"]["status"], "down");
-        assert_eq!(Anonymous::new(process).get("/health/ready").await.status, 503);
     }
-    let of_gateway = stack.anonymous().get("/health").await.expect(503).body;
-    for service in ["auth-service", "events-service"] {
-        assert_eq!(of_gateway["checks"][service]["status"], "down");
-    }
+    until("the gateway says so too", async || {
+        let checks = &stack.anonymous().get("/health").await.body["checks"];
+        ["auth-service", "events-service"].iter().all(|service| checks[service]["status"] == "down")
+    })
+    .await;
+    stack.anonymous().get("/health").await.expect(503);
     stack.anonymous().get("/health/ready").await.expect(200);
 }
 

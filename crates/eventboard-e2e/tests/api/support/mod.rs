@@ -1,23 +1,12 @@
-//! Processes, the stack of them, actors that use it, and means to look inside and to break it.
+//! The stack of processes, and more means to look inside and to break it.
 
-mod actor;
-mod anonymous;
-mod answer;
-pub(crate) mod database;
 pub(crate) mod process;
 mod proxy;
 pub(crate) mod raw;
 pub(crate) mod shapes;
 mod stack;
 pub(crate) mod token;
-mod waiting;
 
-pub(crate) use self::{
-    actor::{Actor, draft},
-    anonymous::Anonymous,
-    answer::{Answer, send},
-    process::Process,
-    proxy::Proxy,
-    stack::{Stack, url},
-    waiting::until,
-};
+pub(crate) use eventboard_e2e::{Actor, Anonymous, Answer, Process, database, draft, send, until, url};
+
+pub(crate) use self::{proxy::Proxy, stack::Stack};

@@ -7,10 +7,9 @@ use futures::future::join;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    anonymous::Anonymous,
+    Anonymous, Proxy,
     process::{AUTH, EVENTS, GATEWAY, Process, Variables},
-    proxy::Proxy,
-    waiting::until,
+    until,
 };
 
 /// Three processes and a database.
@@ -100,6 +99,12 @@ impl Stack {
     }
 }
 
+impl AsRef<TestDatabase> for Stack {
+    fn as_ref(&self) -> &TestDatabase {
+        &self.database
+    }
+}
+
 async fn start_backend(
     binary: &str,
     port: (&'static str, u16),
@@ -125,9 +130,4 @@ async fn start_gateway(auth: SocketAddr, events: SocketAddr, told: &Variables) -
 async fn until_ready(service: &Process) {
     let client = Anonymous::new(service);
     until("the service is ready", async || client.get("/health/ready").await.status == 200).await;
-}
-
-/// The URL of a path at an address.
-pub(crate) fn url(address: SocketAddr, path: &str) -> String {
-    format!("http://{address}{path}")
 }

@@ -1,21 +1,36 @@
 //! Logs: readable text on a terminal, one JSON object a line elsewhere, and a daily file on request.
 
-use std::{io::IsTerminal, path::PathBuf, str::FromStr};
+mod json;
 
-use serde_json::json;
+use std::{
+    io::{self, BufWriter, IsTerminal},
+    path::PathBuf,
+    str::FromStr,
+    thread,
+    time::Duration,
+};
+
 use tracing::Subscriber;
 use tracing_appender::{
-    non_blocking::{NonBlocking, WorkerGuard},
+    non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard},
     rolling::{RollingFileAppender, Rotation},
 };
 use tracing_subscriber::{
     EnvFilter, Layer, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
 };
 
+use self::json::{JsonLine, Members};
 use crate::config::Env;
 
 /// Daily files kept; older ones are removed.
 const KEPT_LOG_FILES: usize = 14;
+
+/// Lines that may wait for their writer; the rest is lost. Some 4 MB when all of them wait.
+const WAITING_LINES: usize = 8192;
+
+/// How long lines gather before they are written, and the bytes that are written at once.
+const BATCH_PAUSE: Duration = Duration::from_millis(10);
+const BATCH_BYTES: usize = 32 * 1024;
 
 /// Without the notices of PostgreSQL that every start would repeat ("already exists, skipping").
 const DEFAULT_FILTER: &str = "info,sqlx::postgres::notice=warn";
@@ -55,7 +70,7 @@ pub struct TelemetryConfig {
 impl TelemetryConfig {
     /// Reads `LOG_FORMAT`, `RUST_LOG` and `LOG_DIR`.
     pub fn from_env(env: &mut Env) -> Self {
-        let natural = if std::io::stdout().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+        let natural = if io::stdout().is_terminal() { LogFormat::Text } else { LogFormat::Json };
         Self {
             format: env.parse("LOG_FORMAT", natural, "text or json"),
             filter: env.parse(
@@ -79,11 +94,11 @@ pub struct TelemetryGuard {
 /// # Errors
 /// When `LOG_DIR` cannot be written to.
 pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<TelemetryGuard> {
-    let (stdout, stdout_guard) = tracing_appender::non_blocking(std::io::stdout());
+    let (stdout, stdout_guard) = writer(io::stdout());
     let mut writers = vec![stdout_guard];
     let file = match &config.directory {
         Some(directory) => {
-            let (file, guard) = tracing_appender::non_blocking(daily_file(process, directory)?);
+            let (file, guard) = writer(daily_file(process, directory)?);
             writers.push(guard);
             Some(json_layer(process, file))
         }
@@ -92,7 +107,7 @@ pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<Te
     let console = match config.format {
         LogFormat::Json => json_layer(process, stdout),
         LogFormat::Text => {
-            let colours = std::io::stdout().is_terminal();
+            let colours = io::stdout().is_terminal();
             fmt::layer().with_writer(stdout).with_ansi(colours).with_target(false).boxed()
         }
     };
@@ -113,18 +128,33 @@ fn daily_file(process: &str, directory: &PathBuf) -> anyhow::Result<RollingFileA
         .build(directory)?)
 }
 
-/// Fields of the event and of its spans stand side by side at the top, so that `correlation_id` is
-/// found in the same place on every line.
 fn json_layer<S>(process: &'static str, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let mut layer = json_subscriber::layer()
-        .with_writer(writer)
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .flatten_span_list_on_top_level(true);
-    layer.inner_layer_mut().add_static_field("process", json!(process));
-    layer.boxed()
+    let layer = fmt::layer().fmt_fields(Members).event_format(JsonLine { process });
+    layer.with_writer(writer).boxed()
+}
+
+/// A thread that writes lines to `output`, so that no request waits for a slow disk or pipe.
+fn writer(output: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    let batches = Batches(BufWriter::with_capacity(BATCH_BYTES, output));
+    NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(batches)
+}
+
+/// Lets lines gather for a moment, so that a busy process wakes its writer a hundred times a second and not for every
+/// line.
+struct Batches<W: io::Write>(BufWriter<W>);
+
+impl<W: io::Write> io::Write for Batches<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    /// Called when no line waits any more.
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        thread::sleep(BATCH_PAUSE);
+        Ok(())
+    }
 }

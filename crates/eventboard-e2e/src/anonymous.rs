@@ -6,58 +6,61 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
+use crate::{
     actor::Actor,
     answer::{Answer, send},
     process::Process,
-    stack::url,
 };
 
 /// A client without a token.
 #[derive(Clone)]
-pub(crate) struct Anonymous {
+pub struct Anonymous {
     client: Client,
     gateway: SocketAddr,
 }
 
 impl Anonymous {
-    pub(crate) fn new(gateway: &Process) -> Self {
+    /// A client of this gateway, or of another service by its HTTP.
+    pub fn new(gateway: &Process) -> Self {
         // Longer than any deadline of the system: a request that hangs fails its test.
         let client = Client::builder().timeout(Duration::from_secs(90)).build().unwrap();
         Self { client, gateway: gateway.address }
     }
 
     /// A request that can be given more before it is sent.
-    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, url(self.gateway, path))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
         send(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    /// POST.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::POST, path).json(body)).await
     }
 
     /// Signs up somebody new with these fields.
-    pub(crate) async fn signup(&self, fields: Value) -> Answer {
+    pub async fn signup(&self, fields: Value) -> Answer {
         self.post("/auth/signup", &signup_body(&fields)).await
     }
 
-    pub(crate) async fn login(&self, email: &Value, password: &str) -> Answer {
+    /// Logs in.
+    pub async fn login(&self, email: &Value, password: &str) -> Answer {
         self.post("/auth/login", &json!({ "email": email, "password": password })).await
     }
 
     /// Founds an organization; its founder.
-    pub(crate) async fn found_organization(&self) -> Actor {
+    pub async fn found_organization(&self) -> Actor {
         let answer = self.signup(json!({ "organizationName": Uuid::now_v7() })).await.expect(201);
         Actor::new(self.clone(), &answer.body)
     }
 }
 
 /// A signup of somebody new, with these fields besides.
-pub(crate) fn signup_body(fields: &Value) -> Value {
+fn signup_body(fields: &Value) -> Value {
     let mut body = json!({
         "email": format!("{}@example.org", Uuid::now_v7()),
         "password": "Password123!",
@@ -66,4 +69,9 @@ pub(crate) fn signup_body(fields: &Value) -> Value {
     });
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     body
+}
+
+/// The URL of a path at an address.
+pub fn url(address: SocketAddr, path: &str) -> String {
+    format!("http://{address}{path}")
 }

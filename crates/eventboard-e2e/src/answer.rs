@@ -5,41 +5,46 @@ use serde_json::Value;
 
 /// An answer as a whole.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// `Null` when there is no body, or none that is JSON.
-    pub(crate) body: Value,
-    pub(crate) text: String,
+    pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// The id of the event or user in the body.
-    pub(crate) fn id(&self) -> String {
+    pub fn id(&self) -> String {
         self.body["id"].as_str().unwrap().to_owned()
     }
 
-    pub(crate) fn etag(&self) -> String {
+    /// The ETag.
+    pub fn etag(&self) -> String {
         self.header("etag").expect("an ETag").to_owned()
     }
 
     /// Whether an earlier request had the effect.
-    pub(crate) fn is_replay(&self) -> bool {
+    pub fn is_replay(&self) -> bool {
         self.header("idempotency-replayed") == Some("true")
     }
 
     /// Asserts this status, whatever else the answer is, and gives the answer.
-    pub(crate) fn expect(self, status: u16) -> Self {
+    pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
     /// Asserts a problem document of this status and gives its body.
-    pub(crate) fn problem(&self, status: u16) -> &Value {
+    pub fn problem(&self, status: u16) -> &Value {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
         assert_eq!(self.body["status"], status);
@@ -52,7 +57,7 @@ impl Answer {
     }
 
     /// The fields that a 400 complains of, sorted.
-    pub(crate) fn faulty_fields(&self) -> Vec<&str> {
+    pub fn faulty_fields(&self) -> Vec<&str> {
         let errors = self.problem(400)["errors"].as_array().expect("errors");
         let mut fields: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
         assert!(errors.iter().all(|error| error["message"].is_string()), "{}", self.text);
@@ -72,7 +77,7 @@ impl Answer {
 }
 
 /// Sends a request and takes the whole answer.
-pub(crate) async fn send(request: RequestBuilder) -> Answer {
+pub async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.expect("the gateway answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();

@@ -9,7 +9,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Looks again and again until there is something to be seen.
-pub(crate) async fn until_some<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until_some<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let seen = async {
         loop {
             if let Some(seen) = look().await {
@@ -22,6 +22,6 @@ pub(crate) async fn until_some<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
 }
 
 /// Looks again and again until it is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     until_some(what, async || is_so().await.then_some(())).await;
 }

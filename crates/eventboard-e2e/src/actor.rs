@@ -1,50 +1,55 @@
 //! Somebody with a token.
 
+use eventboard_testing::TestDatabase;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
+use crate::{
     anonymous::Anonymous,
     answer::{Answer, send},
     database::execute,
-    stack::Stack,
 };
 
 /// A user who is logged in.
 #[derive(Clone)]
-pub(crate) struct Actor {
-    pub(crate) anonymous: Anonymous,
-    pub(crate) token: String,
-    pub(crate) user: Value,
+pub struct Actor {
+    /// Without the token.
+    pub anonymous: Anonymous,
+    /// The access token.
+    pub token: String,
+    /// As the API shows it.
+    pub user: Value,
 }
 
 impl Actor {
     /// The user of a session.
-    pub(crate) fn new(anonymous: Anonymous, session: &Value) -> Self {
+    pub fn new(anonymous: Anonymous, session: &Value) -> Self {
         let token = session["accessToken"].as_str().unwrap().to_owned();
         Self { anonymous, token, user: session["user"].clone() }
     }
 
-    pub(crate) fn id(&self) -> Uuid {
+    /// The id of the user.
+    pub fn id(&self) -> Uuid {
         self.user["id"].as_str().unwrap().parse().unwrap()
     }
 
-    pub(crate) fn organization_id(&self) -> Uuid {
+    /// The id of the organization.
+    pub fn organization_id(&self) -> Uuid {
         self.user["organizationId"].as_str().unwrap().parse().unwrap()
     }
 
     /// The same user with another token.
-    pub(crate) fn with_token(&self, token: String) -> Self {
+    pub fn with_token(&self, token: String) -> Self {
         Self { token, ..self.clone() }
     }
 
     /// Another member of this admin's organization, with the given role. No service has seen the
     /// token yet.
-    pub(crate) async fn colleague(&self, stack: &Stack, role: &str) -> Self {
+    pub async fn colleague(&self, stack: &impl AsRef<TestDatabase>, role: &str) -> Self {
         let organization = self.organization_id();
         execute(
-            &stack.database,
+            stack.as_ref(),
             r#"update "Organization" set "openSignup" = true where id = $1"#,
             organization,
         )
@@ -59,49 +64,54 @@ impl Actor {
     }
 
     /// Gives the user another role, behind the back of the token.
-    pub(crate) async fn becomes(&self, stack: &Stack, role: &str) {
+    pub async fn becomes(&self, stack: &impl AsRef<TestDatabase>, role: &str) {
         let statement = match role {
             "USER" => r#"update "User" set role = 'USER' where id = $1"#,
             "MODERATOR" => r#"update "User" set role = 'MODERATOR' where id = $1"#,
             "ADMIN" => r#"update "User" set role = 'ADMIN' where id = $1"#,
             other => panic!("{other} is no role"),
         };
-        execute(&stack.database, statement, self.id()).await;
+        execute(stack.as_ref(), statement, self.id()).await;
     }
 
-    pub(crate) async fn logs_in_again(&self) -> Self {
+    /// The same user with a new token.
+    pub async fn logs_in_again(&self) -> Self {
         let session = self.anonymous.login(&self.user["email"], "Password123!").await.expect(200);
         Self::new(self.anonymous.clone(), &session.body)
     }
 
     /// A request that can be given more before it is sent.
-    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.anonymous.request(method, path).bearer_auth(&self.token)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
         send(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    /// POST.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::POST, path).json(body)).await
     }
 
     /// POST without a body.
-    pub(crate) async fn act(&self, path: &str) -> Answer {
+    pub async fn act(&self, path: &str) -> Answer {
         send(self.request(Method::POST, path)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+    /// PATCH.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::PATCH, path).json(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Answer {
         send(self.request(Method::DELETE, path)).await
     }
 
     /// A request with one header more, and with a body unless that is null.
-    pub(crate) async fn with_header(
+    pub async fn with_header(
         &self,
         method: Method,
         path: &str,
@@ -113,17 +123,17 @@ impl Actor {
     }
 
     /// POST with an idempotency key.
-    pub(crate) async fn keyed(&self, path: &str, key: &str, body: &Value) -> Answer {
+    pub async fn keyed(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.with_header(Method::POST, path, ("idempotency-key", key), body).await
     }
 
     /// A new event of this actor; its id.
-    pub(crate) async fn created(&self, title: &str) -> String {
+    pub async fn created(&self, title: &str) -> String {
         self.post("/events", &draft(title)).await.expect(201).id()
     }
 
     /// A new event of this actor, submitted; its id.
-    pub(crate) async fn submitted(&self, title: &str) -> String {
+    pub async fn submitted(&self, title: &str) -> String {
         let id = self.created(title).await;
         self.act(&format!("/events/{id}/submit")).await.expect(200);
         id
@@ -131,7 +141,7 @@ impl Actor {
 }
 
 /// A good new event.
-pub(crate) fn draft(title: &str) -> Value {
+pub fn draft(title: &str) -> Value {
     json!({
         "title": title,
         "description": "A description that is long enough",

@@ -1,0 +1,48 @@
+//! Why a call got no answer.
+
+use std::{fmt, net::SocketAddr};
+
+use tonic::Status;
+use tower::BoxError;
+
+use super::chain_text;
+
+/// A call that got no answer. A failed answer of a service is an answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// No connection was there to send it over: no service saw the call.
+    NotConnected(&'static str),
+    /// The connection broke: the replica may have done its work.
+    Broken { replica: SocketAddr, cause: BoxError },
+    /// The deadline passed.
+    Deadline,
+    /// The request could not be put together, or the answer was not acceptable.
+    Malformed(BoxError),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConnected(reason) => write!(f, "no connection: {reason}"),
+            Self::Broken { replica, cause } => {
+                write!(f, "the connection to {replica} broke: {}", chain_text(&**cause))
+            }
+            Self::Deadline => write!(f, "the deadline of the call passed"),
+            Self::Malformed(cause) => write!(f, "not a gRPC message: {}", chain_text(&**cause)),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// The gRPC library would call most of these `UNKNOWN`, which reads as a defect.
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        let text = error.to_string();
+        match error {
+            CallError::Deadline => Self::deadline_exceeded(text),
+            CallError::NotConnected(_) | CallError::Broken { .. } => Self::unavailable(text),
+            CallError::Malformed(_) => Self::internal(text),
+        }
+    }
+}

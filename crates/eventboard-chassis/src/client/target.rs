@@ -1,0 +1,77 @@
+//! Where a service is: the two variables that name its hosts and its port.
+
+use std::str::FromStr;
+
+use http::uri::Authority;
+
+use crate::config::Env;
+
+/// The hosts of a service. Each may stand for several replicas: every address of its name counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target(Vec<Host>);
+
+/// A host name or address with its port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Host {
+    pub(super) name: String,
+    pub(super) port: u16,
+}
+
+impl Target {
+    /// Reads the two variables of a service, for example `AUTH_SERVICE_HOST` (host names or addresses, separated by
+    /// commas, each optionally with a port of its own) and `AUTH_SERVICE_PORT` (the port of the others).
+    pub fn from_env(env: &mut Env, hosts: &str, port: &str, default_port: u16) -> Self {
+        let port = env.parse(port, default_port, "a port number");
+        let text = env.text(hosts, "localhost");
+        let parsed: Option<Vec<_>> = text.split(',').map(|host| Host::parse(host.trim(), port)).collect();
+        parsed.map(Self).unwrap_or_else(|| {
+            env.fault(
+                hosts,
+                "must be host names or addresses, separated by commas, each optionally with a port",
+            );
+            Self(Vec::new())
+        })
+    }
+
+    pub(super) fn hosts(&self) -> &[Host] {
+        &self.0
+    }
+}
+
+impl Host {
+    fn parse(text: &str, default_port: u16) -> Option<Self> {
+        let authority = Authority::from_str(text).ok()?;
+        let (host, port) = (authority.host(), authority.port_u16());
+        let rest = authority.as_str().strip_prefix(host)?;
+        let is_plain = !host.is_empty() && (rest.is_empty() || port.is_some());
+        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        is_plain.then(|| Self { name, port: port.unwrap_or(default_port) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(hosts: &str) -> Result<Vec<(String, u16)>, String> {
+        let mut env: Env = [("H".to_owned(), hosts.to_owned())].into_iter().collect();
+        let target = Target::from_env(&mut env, "H", "P", 3002);
+        env.finish().map_err(|error| error.to_string())?;
+        Ok(target.0.into_iter().map(|host| (host.name, host.port)).collect())
+    }
+
+    #[test]
+    fn a_target_is_one_host_or_several_each_with_a_port_of_its_own_or_the_common_one() {
+        let one = |name: &str, port| (name.to_owned(), port);
+        assert_eq!(read("events-service"), Ok(vec![one("events-service", 3002)]));
+        assert_eq!(read("10.0.0.7:4002, b"), Ok(vec![one("10.0.0.7", 4002), one("b", 3002)]));
+        assert_eq!(read("[::1],[::1]:4002"), Ok(vec![one("::1", 3002), one("::1", 4002)]));
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for bad in ["a,,b", "http://a", "a/b", "user@a", "a:port", "a b"] {
+            assert!(read(bad).is_err_and(|error| error.contains('H')), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The load bench: the real system, a bare one without any of its features, and the database alone,
+//! measured in turn on one machine in one run. README.md tells how to run it.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends here")]
+
+mod bare;
+mod cases;
+mod client;
+mod cluster;
+mod pgbench;
+mod plan;
+mod processes;
+mod report;
+mod seed;
+mod usage;
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+use uuid::Uuid;
+
+use self::{cases::Case, client::Timing, cluster::Place};
+
+/// Measures EventBoard beside a bare program that does the same work.
+#[derive(Parser)]
+struct Arguments {
+    /// Up to 100 thousand events and short phases.
+    #[arg(long)]
+    quick: bool,
+    /// Only these cases.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Case>,
+    /// Only organizations of these sizes are made and measured.
+    #[arg(long, value_delimiter = ',')]
+    size: Vec<u32>,
+    /// Said by cargo to every bench.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What this program is when it is started by itself.
+#[derive(Subcommand)]
+enum Role {
+    #[command(hide = true)]
+    BareGateway { listen: SocketAddr, service: SocketAddr },
+    #[command(hide = true)]
+    BareService { listen: SocketAddr, organization: Uuid, user: Uuid },
+}
+
+impl Arguments {
+    fn sizes(&self) -> Vec<u32> {
+        match (&self.size[..], self.quick) {
+            ([], true) => vec![1_000, 100_000],
+            ([], false) => vec![1_000, 100_000, 1_000_000],
+            (chosen, _) => chosen.to_vec(),
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        let (warm_up, measured) = if self.quick { (1, 3) } else { (2, 10) };
+        Timing { warm_up: Duration::from_secs(warm_up), measured: Duration::from_secs(measured) }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.role {
+        None => {
+            // The client has one thread: the machine's cores are for what is measured.
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(bench(arguments))
+        }
+        Some(role) => {
+            runtime::Runtime::new().unwrap().block_on(async {
+                match role {
+                    Role::BareGateway { listen, service } => bare::serve_gateway(listen, service).await,
+                    Role::BareService { listen, organization, user } => {
+                        bare::serve_service(listen, organization, user).await;
+                    }
+                }
+            });
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Whatever becomes of the run, its processes end with it and the database's folder is removed.
+async fn bench(arguments: Arguments) -> ExitCode {
+    let place = Place::start().await;
+    let database = place.database();
+    let mut run = tokio::spawn(async move { plan::run(&arguments, &database).await });
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt()).unwrap(), signal(SignalKind::terminate()).unwrap());
+    let ended = tokio::select! {
+        ended = &mut run => ended,
+        _ = interrupt.recv() => { run.abort(); run.await }
+        _ = terminate.recv() => { run.abort(); run.await }
+    };
+    place.remove().await;
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,136 @@
+//! The order of a run.
+
+use std::{net::SocketAddr, time::Instant};
+
+use crate::{
+    Arguments,
+    cases::{self, AT_THE_END, COMPARED, Case, OF_EVERY_SIZE, Tenant},
+    client::{self, Connection, Sample, Timing},
+    cluster::Database,
+    pgbench,
+    processes::{self, Bare, System},
+    report::{Report, Row, Starts},
+    seed::{self, Organization},
+    usage::Watched,
+};
+
+/// How often what is compared takes its turn.
+const ROUNDS: usize = 3;
+
+/// Starts of each service.
+const STARTS: usize = 5;
+
+/// Everything that runs during a run.
+struct Stage<'a> {
+    database: &'a Database,
+    system: System,
+    bare: Bare,
+    /// The bare system without a database.
+    constant: Bare,
+    timing: Timing,
+}
+
+/// Whether everything was answered as it must be.
+pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
+    // A service brings the schema.
+    processes::start_auth(database).await.kill().await;
+    let sizes = arguments.sizes();
+    let organizations: Vec<_> =
+        (1..).zip(&sizes).map(|(number, size)| Organization::new(number, *size)).collect();
+    let began = Instant::now();
+    seed::seed(&database.url, &organizations).await;
+    println!("{} events were made in {:.1} s.", sizes.iter().sum::<u32>(), began.elapsed().as_secs_f64());
+
+    let starts = measure_starts(database).await;
+    let largest = organizations.iter().max_by_key(|organization| organization.size).unwrap();
+    let stage = Stage {
+        system: System::start(database).await,
+        bare: Bare::start(Some(database), largest).await,
+        constant: Bare::start(None, largest).await,
+        timing: arguments.timing(),
+        database,
+    };
+    let mut report = Report::new(starts, &sizes);
+    stage.measure_all(arguments, &organizations, &mut report).await;
+    report.finish();
+    report.faults == 0
+}
+
+async fn measure_starts(database: &Database) -> Starts {
+    let mut starts = Starts::default();
+    for _ in 0..STARTS {
+        let (auth, events) = (processes::start_auth(database).await, processes::start_events(database).await);
+        let gateway = processes::start_gateway(database, [auth.address, events.address], false).await;
+        for (name, process) in [("auth", auth), ("events", events), ("gateway", gateway)] {
+            starts.entry(name).or_default().push(process.took);
+            process.kill().await;
+        }
+    }
+    starts
+}
+
+impl Stage<'_> {
+    async fn measure_all(&self, arguments: &Arguments, organizations: &[Organization], report: &mut Report) {
+        let wanted = |case: &Case| arguments.only.is_empty() || arguments.only.contains(case);
+        let mut tenants = Vec::new();
+        for organization in organizations {
+            tenants.push(self.log_in(organization).await);
+        }
+        let largest = tenants.iter().max_by_key(|tenant| tenant.organization.size).unwrap();
+
+        for case in OF_EVERY_SIZE.into_iter().filter(wanted) {
+            for tenant in tenants.iter().filter(|tenant| case.applies_to(&tenant.organization)) {
+                self.measure(case, tenant, report).await;
+            }
+        }
+        for _ in 0..ROUNDS {
+            for case in COMPARED.into_iter().filter(wanted) {
+                self.measure(case, largest, report).await;
+            }
+        }
+        for case in AT_THE_END.into_iter().filter(wanted) {
+            self.measure(case, largest, report).await;
+        }
+    }
+
+    async fn log_in(&self, organization: &Organization) -> Tenant {
+        let mut connection = Connection::open(self.system.gateway.address).await.unwrap();
+        let status = connection.exchange(&cases::login(organization)).await.unwrap();
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(connection.body()));
+        let session: serde_json::Value = serde_json::from_slice(connection.body()).unwrap();
+        let token = session["accessToken"].as_str().unwrap().to_owned();
+        Tenant { organization: organization.clone(), token }
+    }
+
+    async fn measure(&self, case: Case, tenant: &Tenant, report: &mut Report) {
+        let sample = match case {
+            Case::PgbenchSelect => self.pgbench(&pgbench::select(&tenant.organization)).await,
+            Case::PgbenchInsert => self.pgbench(&pgbench::insert(&tenant.organization)).await,
+            _ => Some(self.drive(case, tenant).await),
+        };
+        if let Some(sample) = sample {
+            report.add(Row::new(case, tenant.organization.size, &sample), &sample.faults);
+        }
+    }
+
+    async fn pgbench(&self, script: &str) -> Option<Sample> {
+        let program = self.database.pgbench.as_ref()?;
+        let watched = Watched { servers: Vec::new(), postgres: self.database.pid };
+        Some(pgbench::drive(self.database, program, script, self.timing, &watched).await)
+    }
+
+    async fn drive(&self, case: Case, tenant: &Tenant) -> Sample {
+        let (address, watched) = self.under_test(case);
+        let requests = |connection| case.requests(tenant, connection);
+        client::drive(address, case.status(), requests, self.timing, &watched).await
+    }
+
+    fn under_test(&self, case: Case) -> (SocketAddr, Watched) {
+        let bare = match case {
+            Case::BareGet | Case::BareCreate => &self.bare,
+            Case::BareGetConstant | Case::BareCreateConstant => &self.constant,
+            _ => return (self.system.gateway.address, self.system.watched(self.database)),
+        };
+        (bare.gateway.address, bare.watched(self.database))
+    }
+}

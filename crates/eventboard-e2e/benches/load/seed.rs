@@ -1,0 +1,132 @@
+//! Organizations with many events, made by the database itself.
+
+use auth_service::password::Argon2id;
+use futures::future::join_all;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+/// Of every administrator.
+pub(crate) const PASSWORD: &str = "Password123!";
+
+/// In every second event.
+pub(crate) const COMMON_WORD: &str = "workshop";
+
+/// In some twenty events of each organization.
+pub(crate) const RARE_WORD: &str = "zeppelin";
+
+/// An organization, and its one user, who is an administrator.
+#[derive(Clone)]
+pub(crate) struct Organization {
+    /// Its place in the ids.
+    number: u16,
+    pub(crate) size: u32,
+    pub(crate) id: Uuid,
+    pub(crate) admin: Uuid,
+    pub(crate) email: String,
+}
+
+impl Organization {
+    pub(crate) fn new(number: u16, size: u32) -> Self {
+        let id = Uuid::from_u128(0x1000_0000_0000_7000_8000_0000_0000_0000 | u128::from(number));
+        let admin = Uuid::from_u128(0x2000_0000_0000_7000_8000_0000_0000_0000 | u128::from(number));
+        Self { number, size, id, admin, email: format!("admin{number}@bench.example") }
+    }
+
+    /// The id of its event `n`, from 1 to the size.
+    pub(crate) fn event(&self, n: u32) -> Uuid {
+        let time = 0x018C_0000_0000 + u128::from(n);
+        Uuid::from_u128((time << 80) | 0x7000_8000_0000_0000_0000 | (u128::from(self.number) << 64))
+    }
+
+    /// The same in SQL, for an expression `n`.
+    pub(crate) fn event_sql(&self, n: &str) -> String {
+        let suffix = format!("7{:03x}8000000000000000", self.number);
+        format!("(lpad(to_hex(x'018c00000000'::bigint + {n}), 12, '0') || '{suffix}')::uuid")
+    }
+}
+
+/// Fills the migrated database. The indexes are made after the rows and all at once, which takes a fraction of the time.
+pub(crate) async fn seed(url: &str, organizations: &[Organization]) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let indexes: Vec<(String, String)> = sqlx::query_as(
+        r#"select indexname, indexdef from pg_indexes where tablename = 'Event' and indexname <> 'event_pkey'"#,
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    for (name, _) in &indexes {
+        execute(&mut connection, format!("drop index {name}")).await;
+    }
+    // Foreign keys hold by construction; triggers would check them.
+    execute(&mut connection, "set session_replication_role = replica".to_owned()).await;
+    execute(&mut connection, phrases()).await;
+    let hash = Argon2id::default().hash(&PASSWORD.into()).unwrap();
+    for organization in organizations {
+        execute(&mut connection, addition(organization, &hash)).await;
+    }
+    join_all(indexes.iter().map(|(_, definition)| create_index(url, definition))).await;
+    execute(&mut connection, "vacuum analyze".to_owned()).await;
+    execute(&mut connection, "checkpoint".to_owned()).await;
+    connection.close().await.unwrap();
+}
+
+async fn create_index(url: &str, definition: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    execute(&mut connection, "set maintenance_work_mem = '512MB'".to_owned()).await;
+    execute(&mut connection, definition.to_owned()).await;
+    connection.close().await.unwrap();
+}
+
+async fn execute(connection: &mut PgConnection, statement: String) {
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.unwrap();
+}
+
+/// Ten words each, in an order of their own.
+fn phrases() -> String {
+    format!(
+        r#"
+        create temporary table phrase as
+        select number, (array_agg(word order by hashint8(number * 64 + place)))[1:10] as word
+        from generate_series(0, {PHRASES} - 1) number,
+            string_to_table('{WORDS}', ' ') with ordinality words (word, place)
+        group by number
+        "#
+    )
+}
+
+fn addition(organization: &Organization, hash: &str) -> String {
+    let Organization { number, size, id, admin, email } = organization;
+    let event = organization.event_sql("n");
+    let rare = (size / 20).max(1);
+    format!(
+        r#"
+        insert into "Organization" (id, name, slug) values ('{id}', 'Bench {number}', 'bench-{number}');
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+        values ('{admin}', '{id}', '{email}', 'Ada', 'Admin', 'ADMIN', '{hash}');
+        insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
+            status, "rejectionReason", "createdAt", "updatedAt")
+        select {event}, '{id}', '{admin}', concat_ws(' ', initcap(word[1]), word[2], n),
+            concat_ws(' ', array_to_string(word, ' '), case when n % 2 = 0 then '{COMMON_WORD}' end,
+                case when n % {rare} = 0 then '{RARE_WORD}' end),
+            case when n % 4 <> 0 then initcap(word[3]) || ' hall' end, start, start + interval '2 hours',
+            status, case status when 'REJECTED' then 'Please name a person in charge' end, created, created
+        from (
+            select n, hashint4(n) & ({PHRASES} - 1) as number,
+                timestamptz '2027-01-01 00:00Z' + (hashint4(n + 13) & 1048575) * interval '1 minute' as start,
+                (enum_range(null::"EventStatus"))[1 + (hashint4(n + 17) & 3)] as status,
+                timestamptz '2024-01-01 00:00Z' + n * interval '1 minute' as created
+            from generate_series(1, {size}) n
+        ) event join phrase using (number)
+        "#
+    )
+}
+
+/// Different descriptions but for the words above; a power of two.
+const PHRASES: u32 = 4096;
+
+/// What titles and descriptions are made of.
+const WORDS: &str = "annual autumn board breakfast budget bridge campus charity circle client closing coding \
+community company culture customer data demo design dinner engineering evening family festival finance garden \
+global green hackathon harvest health history holiday innovation journey kitchen language leadership library local \
+market meeting mentor morning music network office opening partner people planning product quarterly research \
+science security spring strategy summer summit support team travel winter";

@@ -1,0 +1,66 @@
+//! What processes use, as Linux tells in /proc.
+
+use std::{collections::BTreeMap, fs};
+
+use eventboard_e2e::process::resident_kib;
+
+/// A figure of each process, by its name.
+pub(crate) type Figures = BTreeMap<&'static str, f64>;
+
+/// Linux counts CPU time in hundredths of a second, whatever the kernel was built with.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The processes whose use counts in a phase.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    /// By name and process id.
+    pub(crate) servers: Vec<(&'static str, u32)>,
+    /// The first process of PostgreSQL.
+    pub(crate) postgres: u32,
+}
+
+/// The fields of `/proc/PID/stat` that count here.
+struct Stat {
+    parent: u32,
+    /// CPU seconds of the process.
+    own: f64,
+    /// CPU seconds of its children that have ended.
+    ended_children: f64,
+}
+
+impl Watched {
+    /// CPU seconds so far.
+    pub(crate) fn cpu(&self) -> Figures {
+        let mut cpu: Figures =
+            self.servers.iter().map(|(name, pid)| (*name, Stat::of(*pid).unwrap().own)).collect();
+        cpu.insert("client", Stat::of(std::process::id()).unwrap().own);
+        cpu.insert("postgres", self.postgres_cpu());
+        cpu
+    }
+
+    /// Resident memory of the servers, in MiB.
+    pub(crate) fn memory(&self) -> Figures {
+        self.servers.iter().map(|(name, pid)| (*name, resident_kib(*pid) as f64 / 1024.0)).collect()
+    }
+
+    fn postgres_cpu(&self) -> f64 {
+        let first = Stat::of(self.postgres).unwrap();
+        let pids =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        // Processes may end while they are looked at.
+        let children = pids.filter_map(Stat::of).filter(|stat| stat.parent == self.postgres);
+        first.own + first.ended_children + children.map(|child| child.own).sum::<f64>()
+    }
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name, in parentheses, may contain anything.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let seconds = |range: std::ops::Range<usize>| {
+            fields[range].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_PER_SECOND
+        };
+        Some(Self { parent: fields[1].parse().ok()?, own: seconds(11..13), ended_children: seconds(13..15) })
+    }
+}

@@ -1,0 +1,38 @@
+//! A new version goes out: every replica of every service is replaced, one after the other.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    harness::{Cluster, Replica, Row, Size},
+    load::Load,
+};
+
+const SIZE: Size = Size { gateways: 2, auth: 2, events: 3 };
+
+/// As an orchestrator does it: the next one only when this one is ready.
+async fn restart_one_by_one(replicas: &mut [Replica]) {
+    for replica in replicas {
+        replica.drain().await;
+        replica.start_again().await;
+        replica.until_ready().await;
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_of_everything_costs_no_request() {
+    let mut cluster = Cluster::start(SIZE, &[("DRAIN_GRACE", "1s")]).await;
+    let load = Load::start(&cluster).await;
+    sleep(Duration::from_secs(1)).await;
+    restart_one_by_one(&mut cluster.events).await;
+    restart_one_by_one(&mut cluster.auth).await;
+    restart_one_by_one(&mut cluster.gateways).await;
+    sleep(Duration::from_secs(2)).await;
+    let outcome = load.stop().await;
+
+    Row::new("rolling restart of all", &outcome.tally, &cluster).publish();
+    outcome.verify(&cluster.database).await;
+    outcome.tally.assert_failed_at_most(0.0);
+}

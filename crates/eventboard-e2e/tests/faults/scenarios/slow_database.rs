@@ -1,0 +1,36 @@
+//! PostgreSQL answers, but what is asked for takes too long.
+
+use std::time::{Duration, Instant};
+
+use eventboard_e2e::database::Lock;
+use tokio::time::sleep;
+
+use crate::{
+    harness::{Cluster, Row, Size},
+    load::Load,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_database_ends_requests_and_no_replica_is_blamed() {
+    let cluster = Cluster::start(Size::THREE_EVENTS, &[("WRITE_DEADLINE", "2s")]).await;
+    let load = Load::start(&cluster).await;
+    sleep(Duration::from_secs(2)).await;
+    let lock = Lock::on_all_events(&cluster.database).await;
+    sleep(Duration::from_secs(8)).await;
+    lock.release().await;
+    let released = Instant::now();
+    sleep(Duration::from_secs(6)).await;
+    let outcome = load.stop().await;
+
+    Row::new("all events locked for 8 s", &outcome.tally, &cluster)
+        .note("failures of what was sent after the lock:", outcome.tally.failures_after(released))
+        .publish();
+    outcome.verify(&cluster.database).await;
+    outcome.tally.assert_only(&[408, 503]);
+    let is_write_at_its_deadline = |failure: &&crate::load::Failure| {
+        failure.status == Some(408) && failure.kind.is_write() && failure.took < Duration::from_secs(3)
+    };
+    assert!(outcome.tally.failures.iter().any(|failure| is_write_at_its_deadline(&failure)));
+    assert_eq!(cluster.ejections(), 0, "a slow answer takes no replica out");
+    outcome.tally.assert_well_after(released);
+}

@@ -1,0 +1,53 @@
+//! A replica that is healthy by its own word, and answers every call with `UNAVAILABLE`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::routing::post;
+use tokio::{net::TcpListener, time::sleep};
+use tonic::{
+    Status,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::ServingStatus;
+
+use crate::{
+    harness::{Cluster, Row, Size},
+    load::Load,
+};
+
+const SERVICE: &str = "eventboard.events.v1.EventsService";
+
+/// Serves for as long as the test lives.
+async fn unavailable_replica() -> SocketAddr {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    for service in ["", SERVICE] {
+        reporter.set_service_status(service, ServingStatus::Serving).await;
+    }
+    let refuse = post(async || Status::unavailable("not now").into_http::<axum::body::Body>());
+    let router = Routes::new(health).into_axum_router().route(&format!("/{SERVICE}/{{*method}}"), refuse);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    tokio::spawn(Server::builder().serve_with_incoming(Routes::from(router).prepare(), incoming));
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_says_unavailable_costs_no_request_and_stays() {
+    let mut cluster = Cluster::start(Size { gateways: 0, auth: 1, events: 2 }, &[]).await;
+    let [first, second] = [&cluster.events[0], &cluster.events[1]].map(|replica| replica.address());
+    let hosts = format!("{},{first},{second}", unavailable_replica().await);
+    let gateway = cluster.gateway_towards(&hosts, &[]).await;
+    cluster.gateways.push(gateway);
+    cluster.until_healthy().await;
+    let load = Load::start(&cluster).await;
+    sleep(Duration::from_secs(8)).await;
+    let outcome = load.stop().await;
+
+    Row::new("one of three says UNAVAILABLE", &outcome.tally, &cluster).publish();
+    outcome.verify(&cluster.database).await;
+    outcome.tally.assert_failed_at_most(0.0);
+    assert!(cluster.retries() > 0, "it was asked");
+    assert_eq!(cluster.ejections(), 0, "a status takes no replica out");
+}
