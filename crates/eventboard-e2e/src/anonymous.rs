@@ -22,9 +22,14 @@ pub struct Anonymous {
 impl Anonymous {
     /// A client of this gateway, or of another service by its HTTP.
     pub fn new(gateway: &Process) -> Self {
+        Self::at(gateway.address)
+    }
+
+    /// A client of whatever listens there.
+    pub fn at(gateway: SocketAddr) -> Self {
         // Longer than any deadline of the system: a request that hangs fails its test.
         let client = Client::builder().timeout(Duration::from_secs(90)).build().unwrap();
-        Self { client, gateway: gateway.address }
+        Self { client, gateway }
     }
 
     /// A request that can be given more before it is sent.

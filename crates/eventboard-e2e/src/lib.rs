@@ -1,4 +1,4 @@
-//! What the whole-stack tests share: services as processes, actors that use them through the gateway, and means
+//! What the whole-stack tests share: services as processes, actors that use them through the gateway, load with a memory, and means
 //! to look into the database and to get in its way.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
 
@@ -6,6 +6,7 @@ mod actor;
 mod anonymous;
 mod answer;
 pub mod database;
+pub mod load;
 mod log;
 pub mod process;
 mod waiting;

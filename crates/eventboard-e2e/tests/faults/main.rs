@@ -4,6 +4,6 @@
 //! Run with `cargo test --release -p eventboard-e2e --test faults -- --test-threads=1 --nocapture`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
 
+mod crowd;
 mod harness;
-mod load;
 mod scenarios;

@@ -41,6 +41,27 @@ fn collect(folder: &Path, files: &mut Vec<String>) {
     }
 }
 
+/// The compose files.
+fn compositions() -> Vec<String> {
+    let files = ["docker-compose.microservices.yml", "docker-compose.prod.yml"];
+    files.map(|file| fs::read_to_string(root().join(file)).unwrap()).into()
+}
+
+/// What a compose file takes from the environment: `${NAME…}`.
+fn interpolated(composition: &str) -> BTreeSet<String> {
+    let name =
+        |rest: &str| rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().map(str::to_owned);
+    composition.split("${").skip(1).filter_map(name).collect()
+}
+
+/// What a compose file tells our containers: `NAME: value`.
+fn told(composition: &str) -> BTreeSet<String> {
+    let name = |line: &str| Some(line.trim().split_once(": ")?.0.to_owned());
+    let names = composition.lines().filter_map(name).filter(|name| is_variable(name));
+    // The database's image has variables of its own.
+    names.filter(|name| name != "LANG" && !name.starts_with("POSTGRES_")).collect()
+}
+
 fn is_test(path: &Path) -> bool {
     path.file_stem().is_some_and(|name| name == "tests" || name == "testing")
 }
@@ -74,9 +95,10 @@ fn leading_names(arguments: &str) -> Vec<String> {
 #[test]
 fn every_variable_that_is_documented_exists() {
     let sources = sources();
-    for name in documented() {
+    let interpolated: BTreeSet<_> = compositions().iter().flat_map(|text| interpolated(text)).collect();
+    for name in documented().difference(&interpolated) {
         // Every secret may stand in a file.
-        let name = name.strip_suffix("_FILE").unwrap_or(&name);
+        let name = name.strip_suffix("_FILE").unwrap_or(name);
         // Where the name is put together from parts, the documentation of the field still has it.
         let spellings = [format!("\"{name}\""), format!("`{name}`")];
         let exists = sources.iter().any(|source| spellings.iter().any(|name| source.contains(name)));
@@ -95,6 +117,20 @@ fn every_variable_that_is_read_is_documented() {
     assert!(asked.len() > 30, "the search does not work: {asked:?}");
     let missing: Vec<_> = asked.iter().filter(|name| !is_documented(name)).collect();
     assert!(missing.is_empty(), "not in .env.example: {missing:?}");
+}
+
+#[test]
+fn every_variable_of_the_compose_files_is_documented() {
+    let documented = documented();
+    for text in compositions() {
+        let (interpolated, told) = (interpolated(&text), told(&text));
+        assert!(
+            interpolated.contains("POSTGRES_VERSION") && told.contains("DATABASE_URL"),
+            "nothing is found"
+        );
+        let missing: Vec<_> = interpolated.union(&told).filter(|name| !documented.contains(*name)).collect();
+        assert!(missing.is_empty(), "not in .env.example: {missing:?}");
+    }
 }
 
 #[test]

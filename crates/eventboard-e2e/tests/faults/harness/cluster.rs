@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use eventboard_e2e::{process::Variables, until};
+use eventboard_e2e::{load::Load, process::Variables, until};
 use eventboard_testing::{TestDatabase, own_cluster};
 use futures::future::join_all;
 
@@ -66,6 +66,11 @@ impl Cluster {
             let client = gateway.client();
             until("the system is healthy", async || client.get("/health").await.status == 200).await;
         }
+    }
+
+    /// Load through all gateways.
+    pub(crate) async fn load(&self) -> Load {
+        Load::start(self.gateway_addresses()).await
     }
 
     pub(crate) fn gateway_addresses(&self) -> Vec<SocketAddr> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs::OpenOptions, io::Write, path::Path, time::Duration};
 
 use super::Cluster;
-use crate::load::Tally;
+use eventboard_e2e::load::Tally;
 
 const HEAD: &str = "| scenario | requests | failed | of which | longest gap ms | retries | ejections | notes |\n\
                     |---|---|---|---|---|---|---|---|\n";

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use eventboard_e2e::load::Kind;
 use futures::future::join_all;
 use tokio::time::sleep;
 
-use crate::{
-    harness::{Cluster, Replica, Row, Size},
-    load::{Kind, Load},
-};
+use crate::harness::{Cluster, Replica, Row, Size};
 
 /// From the first replica that listens until the first success of a client.
 const BACK_WITHIN: Duration = Duration::from_secs(3);
@@ -16,7 +14,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_replica_there_are_503s_until_one_is_back() {
     let mut cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     cluster.events.iter_mut().for_each(Replica::kill);
     sleep(Duration::from_secs(10)).await;
@@ -36,7 +34,7 @@ async fn without_any_replica_there_are_503s_until_one_is_back() {
             outcome.tally.failures_after(first + BACK_WITHIN),
         )
         .publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_only(&[503]);
     assert!(outcome.tally.failures.iter().all(|failure| failure.kind.is_of_events()));
     assert!(back <= BACK_WITHIN);

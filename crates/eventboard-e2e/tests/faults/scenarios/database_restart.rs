@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use eventboard_e2e::load::{Kind, Outcome};
 use futures::future::join;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
-use crate::{
-    harness::{Cluster, Row, Size},
-    load::{Kind, Load, Outcome},
-};
+use crate::harness::{Cluster, Row, Size};
 
 /// From PostgreSQL's first connection until the first success of a client.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -55,14 +53,14 @@ async fn assert_harmless(scenario: &'static str, cluster: &Cluster, outcome: &Ou
         .note("writes", format!("{} ms", writes.as_millis()))
         .note("auth", format!("{} ms", auth.as_millis()))
         .publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_only(&[503]);
     assert!(events <= BACK_WITHIN && writes <= BACK_WITHIN && auth <= BACK_WITHIN);
 }
 
 async fn restarts(scenario: &'static str, how: End) {
     let mut cluster = Cluster::start(SIZE, &[]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(3)).await;
     end(&mut cluster, how).await;
     let back = begin_again(&mut cluster).await;
@@ -101,7 +99,7 @@ async fn assert_health_tells(cluster: &Cluster) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_for_long_is_told_by_health_and_loses_nothing() {
     let mut cluster = Cluster::start(SIZE, &[]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(3)).await;
     end(&mut cluster, End::Fast).await;
     let away_until = Instant::now() + Duration::from_secs(20);

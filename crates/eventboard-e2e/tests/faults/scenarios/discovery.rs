@@ -10,10 +10,7 @@ use eventboard_e2e::{process::command, until};
 use tempfile::NamedTempFile;
 use tokio::time::sleep;
 
-use crate::{
-    harness::{Cluster, EVENTS, GATEWAY, Replica, Row, Size, backend_variables, free_port},
-    load::Load,
-};
+use crate::harness::{Cluster, EVENTS, GATEWAY, Replica, Row, Size, backend_variables, free_port};
 
 const NAME: &str = "events-service.internal";
 
@@ -75,7 +72,7 @@ async fn a_name_that_loses_and_gains_addresses_costs_no_request() {
     let gateway = Replica::launch(hosts.gateway(&cluster, port)).await;
     cluster.gateways.push(gateway);
     cluster.until_healthy().await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(3)).await;
     assert!(cluster.events.iter().all(|replica| replica.logged("Call finished") > 0), "all get calls");
 
@@ -103,7 +100,7 @@ async fn a_name_that_loses_and_gains_addresses_costs_no_request() {
     Row::new("DNS loses, gains, loses all", &outcome.tally, &cluster)
         .note("the new address gets calls after", format!("{} ms", found.as_millis()))
         .publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_failed_at_most(0.0);
     assert!(found <= FOUND_WITHIN + MARGIN);
     for replica in [0, 2, 3] {

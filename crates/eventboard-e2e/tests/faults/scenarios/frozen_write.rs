@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use eventboard_e2e::{Actor, Answer, database::Lock, draft, until_some};
+use eventboard_e2e::{
+    Actor, Answer,
+    database::Lock,
+    draft,
+    load::{Ledger, Load, Outcome},
+    until_some,
+};
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::{
-    harness::{Cluster, Replica, Row, Size, has_port},
-    load::{Ledger, Load, Outcome},
-};
+use crate::harness::{Cluster, Replica, Row, Size, has_port};
 
 const TITLE: &str = "Frozen in the middle";
 
@@ -60,7 +63,7 @@ async fn is_answered_by_another(
 async fn a_submit_whose_replica_freezes_is_done_by_another_one_once() {
     let cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
     let admin = cluster.gateways[0].client().found_organization().await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     let id = admin.created(TITLE).await;
     let submit = format!("/events/{id}/submit");
     let lock = Lock::on_event(&cluster.database, &id).await;
@@ -75,14 +78,14 @@ async fn a_submit_whose_replica_freezes_is_done_by_another_one_once() {
     ledger.created.insert(id.clone(), TITLE.to_owned());
     ledger.submitted.insert(id);
     outcome.ledgers.push(ledger);
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_whose_replica_freezes_is_done_by_another_one_once() {
     let cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
     let admin = cluster.gateways[0].client().found_organization().await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     let lock = Lock::on_key_of_create(&cluster.database, admin.id(), "k").await;
     let pending = spawn_keyed(&admin, "/events", &draft(TITLE));
 
@@ -96,5 +99,5 @@ async fn a_create_whose_replica_freezes_is_done_by_another_one_once() {
     let mut ledger = Ledger::of(admin);
     ledger.created.insert(answer.id(), TITLE.to_owned());
     outcome.ledgers.push(ledger);
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
 }

@@ -6,10 +6,8 @@ use eventboard_e2e::process::resident_kib;
 use futures::future::{join, join_all};
 use tokio::time::{sleep, timeout};
 
-use crate::{
-    harness::{Cluster, Row, Size},
-    load::{Crowd, Yield},
-};
+use crate::crowd::{Crowd, Yield};
+use crate::harness::{Cluster, Row, Size};
 
 const SUSTAINABLE: usize = 32;
 const OVERLOAD: usize = 1500;

@@ -5,10 +5,7 @@ use std::time::Duration;
 use eventboard_e2e::until;
 use tokio::time::sleep;
 
-use crate::{
-    harness::{Cluster, Row, Size},
-    load::Load,
-};
+use crate::harness::{Cluster, Row, Size};
 
 /// A replica that is back gets work again.
 async fn until_it_works(cluster: &Cluster, replica: usize) {
@@ -20,7 +17,7 @@ async fn until_it_works(cluster: &Cluster, replica: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_killed_costs_no_request() {
     let mut cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     cluster.events[1].kill();
     sleep(Duration::from_secs(4)).await;
@@ -30,14 +27,14 @@ async fn a_replica_that_is_killed_costs_no_request() {
     let outcome = load.stop().await;
 
     Row::new("SIGKILL of one of three", &outcome.tally, &cluster).publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_failed_at_most(0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_hangs_costs_next_to_no_request_and_no_second() {
     let cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     cluster.events[1].freeze();
     sleep(Duration::from_secs(6)).await;
@@ -47,7 +44,7 @@ async fn a_replica_that_hangs_costs_next_to_no_request_and_no_second() {
     let outcome = load.stop().await;
 
     Row::new("SIGSTOP of one of three", &outcome.tally, &cluster).publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_failed_at_most(0.002);
     assert!(outcome.tally.longest_gap() <= Duration::from_secs(1));
 }

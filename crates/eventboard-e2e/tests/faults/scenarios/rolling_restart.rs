@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::{
-    harness::{Cluster, Replica, Row, Size},
-    load::Load,
-};
+use crate::harness::{Cluster, Replica, Row, Size};
 
 const SIZE: Size = Size { gateways: 2, auth: 2, events: 3 };
 
@@ -24,7 +21,7 @@ async fn restart_one_by_one(replicas: &mut [Replica]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_of_everything_costs_no_request() {
     let mut cluster = Cluster::start(SIZE, &[("DRAIN_GRACE", "1s")]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(1)).await;
     restart_one_by_one(&mut cluster.events).await;
     restart_one_by_one(&mut cluster.auth).await;
@@ -33,6 +30,6 @@ async fn a_rolling_restart_of_everything_costs_no_request() {
     let outcome = load.stop().await;
 
     Row::new("rolling restart of all", &outcome.tally, &cluster).publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_failed_at_most(0.0);
 }

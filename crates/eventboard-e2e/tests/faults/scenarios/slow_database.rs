@@ -2,18 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use eventboard_e2e::database::Lock;
+use eventboard_e2e::{database::Lock, load::Failure};
 use tokio::time::sleep;
 
-use crate::{
-    harness::{Cluster, Row, Size},
-    load::Load,
-};
+use crate::harness::{Cluster, Row, Size};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_database_ends_requests_and_no_replica_is_blamed() {
     let cluster = Cluster::start(Size::THREE_EVENTS, &[("WRITE_DEADLINE", "2s")]).await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     let lock = Lock::on_all_events(&cluster.database).await;
     sleep(Duration::from_secs(8)).await;
@@ -25,9 +22,9 @@ async fn a_slow_database_ends_requests_and_no_replica_is_blamed() {
     Row::new("all events locked for 8 s", &outcome.tally, &cluster)
         .note("failures of what was sent after the lock:", outcome.tally.failures_after(released))
         .publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_only(&[408, 503]);
-    let is_write_at_its_deadline = |failure: &&crate::load::Failure| {
+    let is_write_at_its_deadline = |failure: &&Failure| {
         failure.status == Some(408) && failure.kind.is_write() && failure.took < Duration::from_secs(3)
     };
     assert!(outcome.tally.failures.iter().any(|failure| is_write_at_its_deadline(&failure)));

@@ -11,10 +11,7 @@ use tonic::{
 };
 use tonic_health::ServingStatus;
 
-use crate::{
-    harness::{Cluster, Row, Size},
-    load::Load,
-};
+use crate::harness::{Cluster, Row, Size};
 
 const SERVICE: &str = "eventboard.events.v1.EventsService";
 
@@ -41,12 +38,12 @@ async fn a_replica_that_says_unavailable_costs_no_request_and_stays() {
     let gateway = cluster.gateway_towards(&hosts, &[]).await;
     cluster.gateways.push(gateway);
     cluster.until_healthy().await;
-    let load = Load::start(&cluster).await;
+    let load = cluster.load().await;
     sleep(Duration::from_secs(8)).await;
     let outcome = load.stop().await;
 
     Row::new("one of three says UNAVAILABLE", &outcome.tally, &cluster).publish();
-    outcome.verify(&cluster.database).await;
+    outcome.verify(&mut cluster.database.connect().await).await;
     outcome.tally.assert_failed_at_most(0.0);
     assert!(cluster.retries() > 0, "it was asked");
     assert_eq!(cluster.ejections(), 0, "a status takes no replica out");

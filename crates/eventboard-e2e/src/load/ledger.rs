@@ -2,24 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventboard_e2e::Actor;
+use crate::Actor;
 
 /// Titles are unique, so that an effect that happened twice shows.
 #[derive(Clone)]
-pub(crate) struct Ledger {
-    pub(crate) actor: Actor,
+pub struct Ledger {
+    /// The client.
+    pub actor: Actor,
     /// Acknowledged events: the title by id.
-    pub(crate) created: BTreeMap<String, String>,
+    pub created: BTreeMap<String, String>,
     /// Ids of events whose submission was acknowledged.
-    pub(crate) submitted: BTreeSet<String>,
+    pub submitted: BTreeSet<String>,
     /// Titles of creates without a key whose outcome is open: they exist or they do not.
-    pub(crate) perhaps_created: BTreeSet<String>,
+    pub perhaps_created: BTreeSet<String>,
     /// Ids of events whose submission without a key has an open outcome.
-    pub(crate) perhaps_submitted: BTreeSet<String>,
+    pub perhaps_submitted: BTreeSet<String>,
 }
 
 impl Ledger {
-    pub(crate) fn of(actor: Actor) -> Self {
+    /// Of a client that has done nothing yet.
+    pub fn of(actor: Actor) -> Self {
         Self {
             actor,
             created: BTreeMap::new(),

@@ -1,7 +1,6 @@
 //! Clients at work: a mix of requests in a closed loop, and a memory of everything that was acknowledged.
 
 mod caller;
-mod crowd;
 mod ledger;
 mod tally;
 mod verification;
@@ -16,23 +15,21 @@ use std::{
     time::Instant,
 };
 
-use eventboard_e2e::Actor;
+use crate::{Actor, Anonymous};
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 
-pub(crate) use self::{
-    crowd::{Crowd, Yield},
+pub use self::{
     ledger::Ledger,
     tally::{Failure, Kind, Tally},
 };
 use self::{tally::SharedTally, worker::Worker};
-use crate::harness::Cluster;
 
 /// Clients at once.
 const WORKERS: usize = 16;
 
 /// Load that runs until it is stopped.
-pub(crate) struct Load {
+pub struct Load {
     workers: Vec<JoinHandle<Ledger>>,
     gateways: Vec<SocketAddr>,
     tally: SharedTally,
@@ -40,22 +37,18 @@ pub(crate) struct Load {
 }
 
 /// What came of it.
-pub(crate) struct Outcome {
-    pub(crate) tally: Tally,
+pub struct Outcome {
+    /// All requests.
+    pub tally: Tally,
     /// What each client knows.
-    pub(crate) ledgers: Vec<Ledger>,
+    pub ledgers: Vec<Ledger>,
     gateways: Vec<SocketAddr>,
 }
 
 impl Load {
-    /// Starts clients, each a user of an organization of its own.
-    pub(crate) async fn start(cluster: &Cluster) -> Self {
-        Self::start_at(cluster, cluster.gateway_addresses()).await
-    }
-
-    /// The same through these gateways.
-    pub(crate) async fn start_at(cluster: &Cluster, gateways: Vec<SocketAddr>) -> Self {
-        let anonymous = cluster.gateways[0].client();
+    /// Starts clients of these gateways, each a user of an organization of its own.
+    pub async fn start(gateways: Vec<SocketAddr>) -> Self {
+        let anonymous = Anonymous::at(gateways[0]);
         let actors: Vec<Actor> = join_all((0..WORKERS).map(|_| anonymous.found_organization())).await;
         let (tally, stop) = (SharedTally::default(), Arc::<AtomicBool>::default());
         let workers = actors.into_iter().enumerate().map(|(number, actor)| {
@@ -66,7 +59,7 @@ impl Load {
     }
 
     /// Ends the load. What has an open outcome is repeated until it is answered; that no longer counts.
-    pub(crate) async fn stop(self) -> Outcome {
+    pub async fn stop(self) -> Outcome {
         let ended = Instant::now();
         self.stop.store(true, Ordering::Relaxed);
         let ledgers = join_all(self.workers).await.into_iter().map(Result::unwrap).collect();

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventboard_e2e::{Actor, draft};
+use crate::{Actor, draft};
 use rand::RngExt;
 use serde_json::Value;
 

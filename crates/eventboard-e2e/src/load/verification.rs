@@ -1,11 +1,10 @@
-//! Whether what was acknowledged is there, once, for the clients and in the database.
+//! Whether what was acknowledged is there, once, for the clients and in the database that they share with others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventboard_e2e::url;
-use eventboard_testing::TestDatabase;
+use crate::url;
 use futures::future::join_all;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use super::{Ledger, Outcome};
 
@@ -24,18 +23,21 @@ const KEPT: &str = r#"
         count(*) filter (where h.action = 'CREATE') as creates,
         count(*) filter (where h.action = 'SUBMIT') as submits
     from "Event" e left join "EventHistory" h on h."eventId" = e.id
+    where e."organizationId" = any($1)
     group by e.id
 "#;
 
 impl Outcome {
     /// Asserts that no acknowledged write is lost and that none happened twice.
-    pub(crate) async fn verify(&self, database: &TestDatabase) {
+    pub async fn verify(&self, database: &mut PgConnection) {
         self.verify_in(database).await;
         join_all(self.ledgers.iter().map(|ledger| self.verify_as_client(ledger))).await;
     }
 
-    async fn verify_in(&self, database: &TestDatabase) {
-        let kept: Vec<Kept> = sqlx::query_as(KEPT).fetch_all(&mut database.connect().await).await.unwrap();
+    async fn verify_in(&self, database: &mut PgConnection) {
+        let organizations: Vec<_> =
+            self.ledgers.iter().map(|ledger| ledger.actor.organization_id()).collect();
+        let kept: Vec<Kept> = sqlx::query_as(KEPT).bind(organizations).fetch_all(database).await.unwrap();
         let titles: BTreeSet<_> = kept.iter().map(|event| &event.title).collect();
         assert_eq!(titles.len(), kept.len(), "an event was created twice");
         let by_id: BTreeMap<_, _> = kept.iter().map(|event| (event.id.as_str(), event)).collect();
@@ -68,7 +70,7 @@ impl Outcome {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         for (id, title) in &ledger.created {
             let request = client.get(url(self.gateways[0], &format!("/events/{id}")));
-            let answer = eventboard_e2e::send(request.bearer_auth(&ledger.actor.token)).await.expect(200);
+            let answer = crate::send(request.bearer_auth(&ledger.actor.token)).await.expect(200);
             assert_eq!(answer.body["title"], **title);
             if ledger.submitted.contains(id) {
                 assert_eq!(answer.body["status"], "SUBMITTED", "{id} {title}");

@@ -7,60 +7,76 @@ use std::{
 
 /// Kinds of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// The caller's own account.
     Me,
+    /// One event.
     Read,
+    /// A page of events.
     List,
+    /// A new event.
     Create,
+    /// A draft is submitted.
     Submit,
 }
 
 impl Kind {
     /// Whether events-service does the work; if not, auth-service does.
-    pub(crate) fn is_of_events(self) -> bool {
+    pub fn is_of_events(self) -> bool {
         self != Self::Me
     }
 
-    pub(crate) fn is_write(self) -> bool {
+    /// Whether it changes something.
+    pub fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::Submit)
     }
 }
 
 /// A request that was not answered with a success.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub(crate) at: Instant,
-    pub(crate) kind: Kind,
+pub struct Failure {
+    /// When that was known.
+    pub at: Instant,
+    /// What was asked for.
+    pub kind: Kind,
     /// None without an answer.
-    pub(crate) status: Option<u16>,
-    pub(crate) has_retry_after: bool,
-    pub(crate) took: Duration,
-    pub(crate) text: String,
+    pub status: Option<u16>,
+    /// Whether it came with `Retry-After`.
+    pub has_retry_after: bool,
+    /// From the request until then.
+    pub took: Duration,
+    /// The body, or why there is none.
+    pub text: String,
 }
 
 impl Failure {
     /// The status, or what there was instead of one.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.status.map_or_else(|| "transport".to_owned(), |status| status.to_string())
     }
 }
 
 /// Every request of the load.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    pub(crate) began: Instant,
-    pub(crate) ended: Instant,
-    pub(crate) successes: Vec<(Instant, Kind)>,
-    pub(crate) failures: Vec<Failure>,
+pub struct Tally {
+    /// When the load began.
+    pub began: Instant,
+    /// When it was told to end.
+    pub ended: Instant,
+    /// When each success was known.
+    pub successes: Vec<(Instant, Kind)>,
+    /// All others.
+    pub failures: Vec<Failure>,
 }
 
 impl Tally {
-    pub(crate) fn requests(&self) -> usize {
+    /// How many there were.
+    pub fn requests(&self) -> usize {
         self.successes.len() + self.failures.len()
     }
 
     /// The longest time without any success.
-    pub(crate) fn longest_gap(&self) -> Duration {
+    pub fn longest_gap(&self) -> Duration {
         let mut instants: Vec<_> = self.successes.iter().map(|(at, _)| *at).collect();
         instants.extend([self.began, self.ended]);
         instants.sort_unstable();
@@ -68,30 +84,30 @@ impl Tally {
     }
 
     /// From this moment until the first success of such a request.
-    pub(crate) fn back_after(&self, moment: Instant, of: impl Fn(Kind) -> bool) -> Duration {
+    pub fn back_after(&self, moment: Instant, of: impl Fn(Kind) -> bool) -> Duration {
         let later = self.successes.iter().filter(|(at, kind)| *at > moment && of(*kind));
         later.map(|(at, _)| *at - moment).min().expect("a success after the fault")
     }
 
     /// Failures of requests that were sent after this moment.
-    pub(crate) fn failures_after(&self, moment: Instant) -> usize {
+    pub fn failures_after(&self, moment: Instant) -> usize {
         self.failures.iter().filter(|failure| failure.at - failure.took > moment).count()
     }
 
     /// Asserts that no request failed that was sent after this moment.
-    pub(crate) fn assert_well_after(&self, moment: Instant) {
+    pub fn assert_well_after(&self, moment: Instant) {
         let is_earlier = |failure: &Failure| failure.at - failure.took <= moment;
         assert!(self.failures.iter().all(is_earlier), "still failing:\n{}", self.excerpt_unless(is_earlier));
     }
 
     /// Asserts that at most this share of the requests failed.
-    pub(crate) fn assert_failed_at_most(&self, share: f64) {
+    pub fn assert_failed_at_most(&self, share: f64) {
         let (failed, requests) = (self.failures.len() as f64, self.requests() as f64);
         assert!(failed <= share * requests, "{failed} of {requests} failed:\n{}", self.excerpt());
     }
 
     /// Asserts that every failure is an answer with one of these statuses, with `Retry-After` where that is owed.
-    pub(crate) fn assert_only(&self, statuses: &[u16]) {
+    pub fn assert_only(&self, statuses: &[u16]) {
         let is_owed = |failure: &Failure| {
             let expected = failure.status.is_some_and(|status| statuses.contains(&status));
             expected && (failure.status != Some(503) || failure.has_retry_after)
@@ -119,7 +135,7 @@ impl Tally {
 
 /// A tally that all clients write.
 #[derive(Clone)]
-pub(crate) struct SharedTally(Arc<Mutex<Tally>>);
+pub(super) struct SharedTally(Arc<Mutex<Tally>>);
 
 impl Default for SharedTally {
     fn default() -> Self {

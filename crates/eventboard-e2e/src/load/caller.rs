@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use eventboard_e2e::{Actor, url};
+use crate::{Actor, url};
 use reqwest::{Client, Method};
 use serde_json::Value;
 

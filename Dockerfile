@@ -1,0 +1,73 @@
+# One image for each process, and the operator's `eventboard` in all of them:
+#
+#   docker build --target api-gateway -t eventboard/api-gateway:0.1.0 .
+#
+# Builds with BuildKit and with the classic builder. Dependencies are compiled in a layer of their own, which is made anew
+# only when Cargo.lock or a manifest changes. The toolchain is the base image's; keep its version that of rust-toolchain.toml.
+
+# Not a service: a port of the machine that leads to the replicas of one (docker-compose.microservices.yml).
+FROM debian:bookworm-slim AS port
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends socat \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+USER 10001:10001
+ENTRYPOINT ["socat"]
+
+FROM rust:1.95-bookworm AS chef
+RUN cargo install cargo-chef --version 0.1.78 --locked --root /usr/local
+WORKDIR /build
+
+FROM chef AS plan
+COPY . .
+RUN cargo chef prepare --recipe-path recipe.json
+
+FROM chef AS build
+COPY --from=plan /build/recipe.json .
+RUN cargo chef cook --release --locked --recipe-path recipe.json \
+        -p api-gateway -p auth-service -p events-service -p eventboard
+COPY . .
+RUN cargo build --release --locked -p api-gateway -p auth-service -p events-service -p eventboard
+
+# What all images have. The file system may be read-only but for /app/logs; `sh` and `ping` are there for an operator.
+# A copy of ping has no file capabilities: with them it could not be started in a container that dropped its own, and
+# container engines let everybody send pings (net.ipv4.ping_group_range).
+FROM debian:bookworm-slim AS runtime
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates iputils-ping \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+    && cp /bin/ping /tmp/ping && install -m 755 /tmp/ping /bin/ping && rm /tmp/ping \
+    && groupadd --gid 10001 eventboard \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin eventboard \
+    && install -d -o eventboard -g eventboard /app /app/logs
+COPY --from=build /build/target/release/eventboard /usr/local/bin/
+WORKDIR /app
+USER 10001:10001
+ENV LOG_FORMAT=json LOG_DIR=/app/logs DRAIN_GRACE=3s
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["eventboard", "healthcheck"]
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.vendor="EventBoard" org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="${VERSION}"
+
+FROM runtime AS api-gateway
+LABEL org.opencontainers.image.title="eventboard-api-gateway" \
+    org.opencontainers.image.description="EventBoard's HTTP API"
+COPY --from=build /build/target/release/api-gateway /usr/local/bin/
+ENV PORT=3000
+EXPOSE 3000 9464
+CMD ["api-gateway"]
+
+FROM runtime AS auth-service
+LABEL org.opencontainers.image.title="eventboard-auth-service" \
+    org.opencontainers.image.description="EventBoard's users and their tokens"
+COPY --from=build /build/target/release/auth-service /usr/local/bin/
+ENV PORT=3001
+EXPOSE 3001 9464
+CMD ["auth-service"]
+
+FROM runtime AS events-service
+LABEL org.opencontainers.image.title="eventboard-events-service" \
+    org.opencontainers.image.description="EventBoard's events"
+COPY --from=build /build/target/release/events-service /usr/local/bin/
+ENV PORT=3002
+EXPOSE 3002 9464
+CMD ["events-service"]

@@ -1,0 +1,144 @@
+//! A copy of the project as an operator checks it out, and the stacks that run from it.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use eventboard_e2e::{Actor, Anonymous, until};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+use tempfile::TempDir;
+
+use crate::{
+    document::{Block, blocks},
+    shell::{Ending, bash, bash_on_terminal},
+};
+
+const DATABASE: &str = "postgres://eventboard:eventboard_dev_password@localhost:5432/eventboard_db";
+
+/// The development stack's command, without its arguments.
+pub(crate) const COMPOSE: &str = "docker-compose -f docker-compose.microservices.yml";
+
+/// The checkout.
+pub(crate) struct Installation {
+    folder: PathBuf,
+    _parent: TempDir,
+}
+
+impl Installation {
+    /// Copies what belongs to the project into a folder called `eventboard`, after which the engine calls the containers.
+    pub(crate) async fn unpack() -> Self {
+        let parent = TempDir::with_prefix("eventboard-runbook-").unwrap();
+        let folder = parent.path().join("eventboard");
+        std::fs::create_dir(&folder).unwrap();
+        let project = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let copy = format!(
+            "git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from=- | tar -x -C '{}'",
+            folder.display()
+        );
+        bash(&project, &copy, &[]).await.success();
+        Self { folder, _parent: parent }
+    }
+
+    pub(crate) fn runbook(&self) -> Vec<Block> {
+        let blocks = blocks(&std::fs::read_to_string(self.folder.join("RUNBOOK.md")).unwrap());
+        assert!(blocks.len() > 30, "the runbook has {} blocks that can be run", blocks.len());
+        blocks
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.folder.join(file)).unwrap()
+    }
+
+    /// Runs lines of bash at the top of the checkout and asserts that they go well.
+    pub(crate) async fn sh(&self, lines: &str) -> String {
+        self.run(lines).await.success()
+    }
+
+    /// Runs lines of bash at the top of the checkout.
+    pub(crate) async fn run(&self, lines: &str) -> Ending {
+        bash(&self.folder, lines, &variables()).await
+    }
+
+    /// The same on a terminal.
+    pub(crate) async fn on_terminal(&self, lines: &str, limit: Option<Duration>) -> Ending {
+        bash_on_terminal(&self.folder, lines, &variables(), limit).await
+    }
+
+    /// `docker-compose` on the development stack.
+    pub(crate) async fn compose(&self, arguments: &str) -> String {
+        self.sh(&format!("{COMPOSE} {arguments}")).await
+    }
+
+    /// One statement; rows as psql prints them without ornaments.
+    pub(crate) async fn psql(&self, statement: &str) -> String {
+        let quoted = statement.replace('\'', r"'\''");
+        let lines =
+            format!("docker exec eventboard-postgres psql -U eventboard -d eventboard_db -At -c '{quoted}'");
+        self.sh(&lines).await.trim().to_owned()
+    }
+
+    /// A connection to the development stack's database.
+    pub(crate) async fn database(&self) -> PgConnection {
+        PgConnection::connect(DATABASE).await.unwrap()
+    }
+
+    /// Waits until the gateway says that all is well; how long that took.
+    pub(crate) async fn until_healthy(&self) -> Duration {
+        let began = Instant::now();
+        until("the system is healthy", async || self.status("http://localhost:3000/health").await == "200")
+            .await;
+        began.elapsed()
+    }
+
+    /// The status of a GET, 000 if nobody answers.
+    pub(crate) async fn status(&self, url: &str) -> String {
+        let lines = format!("curl -s -o /dev/null -w '%{{http_code}}' --max-time 15 {url} || true");
+        self.sh(&lines).await
+    }
+
+    /// Ids of the containers of a service that run.
+    pub(crate) async fn containers(&self, service: &str) -> Vec<String> {
+        self.compose(&format!("ps -q {service}")).await.lines().map(str::to_owned).collect()
+    }
+
+    /// What containers logged, without the names before the lines: each line is a JSON object.
+    pub(crate) async fn logged(&self, containers: &[String]) -> Vec<Value> {
+        let mut lines = Vec::new();
+        for container in containers {
+            let text = self.sh(&format!("docker logs {container}")).await;
+            lines.extend(text.lines().map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("this is no JSON: {line}"))
+            }));
+        }
+        lines
+    }
+
+    /// No container, volume or network of either stack is left.
+    pub(crate) async fn remove_everything(&self) {
+        let stub = "POSTGRES_PASSWORD=x JWT_SECRET=x TLS_CERTIFICATE_DIR=./x";
+        self.sh(&format!("{stub} docker-compose -f docker-compose.prod.yml down -v --remove-orphans")).await;
+        self.compose("down -v --remove-orphans").await;
+    }
+}
+
+/// What every command is told besides.
+fn variables() -> Vec<(&'static str, String)> {
+    let version = std::env::var("POSTGRES_VERSION").unwrap_or_else(|_| "15".to_owned());
+    // The builder that both versions of docker-compose can use, so that they share what is built already.
+    vec![("POSTGRES_VERSION", version), ("DOCKER_BUILDKIT", "0".to_owned())]
+}
+
+/// Where the development stack's gateway is.
+pub(crate) fn gateway() -> SocketAddr {
+    "127.0.0.1:3000".parse().unwrap()
+}
+
+/// A demo user, logged in.
+pub(crate) async fn demo_user(email: &str) -> Actor {
+    let anonymous = Anonymous::at(gateway());
+    let session = anonymous.login(&email.into(), "Password123!").await.expect(200);
+    Actor::new(anonymous, &session.body)
+}

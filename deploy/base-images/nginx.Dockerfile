@@ -1,0 +1,11 @@
+# Stands for the public image nginx:1.28-bookworm: Debian's nginx, with the user that the public image has.
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends nginx-light \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+    && groupadd --system nginx \
+    && useradd --system --gid nginx --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin nginx \
+    && install -d /var/cache/nginx
+EXPOSE 80 443
+STOPSIGNAL SIGQUIT
+CMD ["nginx", "-g", "daemon off;"]
