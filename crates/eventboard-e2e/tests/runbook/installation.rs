@@ -121,6 +121,9 @@ impl Installation {
         let stub = "POSTGRES_PASSWORD=x JWT_SECRET=x TLS_CERTIFICATE_DIR=./x";
         self.sh(&format!("{stub} docker-compose -f docker-compose.prod.yml down -v --remove-orphans")).await;
         self.compose("down -v --remove-orphans").await;
+        // One version of docker-compose does not remove the networks of the other.
+        let networks = "eventboard eventboard-production-backend eventboard-production-edge";
+        self.sh(&format!("docker network rm {networks} || true")).await;
     }
 }
 
