@@ -34,7 +34,12 @@ pub struct Lock(PgConnection);
 impl Lock {
     /// Locks every event.
     pub async fn on_all_events(database: &TestDatabase) -> Self {
-        Self::by(database, r#"lock table "Event" in access exclusive mode"#).await
+        Self::on_all_events_over(database.connect().await).await
+    }
+
+    /// Locks every event, over this connection.
+    pub async fn on_all_events_over(connection: PgConnection) -> Self {
+        Self::over(connection, r#"lock table "Event" in access exclusive mode"#).await
     }
 
     /// Locks every user.
@@ -58,7 +63,10 @@ impl Lock {
     }
 
     async fn by(database: &TestDatabase, statement: &str) -> Self {
-        let mut connection = database.connect().await;
+        Self::over(database.connect().await, statement).await
+    }
+
+    async fn over(mut connection: PgConnection, statement: &str) -> Self {
         for statement in ["begin", statement] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         }

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use eventboard_e2e::{load::Load, until};
-use sqlx::Connection;
+use eventboard_e2e::{database::Lock, load::Load, until};
 use tokio::time::sleep;
 
 use crate::{
@@ -25,15 +24,13 @@ pub(crate) async fn rows(report: &mut Report, on: &Installation) {
 
 async fn slow(on: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
-    let mut locker = on.database().await;
-    let mut lock = locker.begin().await.unwrap();
-    sqlx::query(r#"lock table "Event" in access exclusive mode"#).execute(&mut *lock).await.unwrap();
+    let lock = Lock::on_all_events_over(on.database().await).await;
     let header = ("x-correlation-id", "slow-one-1");
     let pending = tokio::spawn(async move {
         member.with_header(reqwest::Method::GET, "/events", header, &serde_json::Value::Null).await
     });
     sleep(Duration::from_millis(600)).await;
-    lock.rollback().await.unwrap();
+    lock.release().await;
     pending.await.unwrap().expect(200);
     until("the line is there", async || {
         let log = on.run(&format!("{COMPOSE} logs --no-color events-service | grep slow")).await.text;
@@ -45,14 +42,12 @@ async fn slow(on: &Installation) -> String {
 
 async fn locked(on: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
-    let mut locker = on.database().await;
-    let mut lock = locker.begin().await.unwrap();
-    sqlx::query(r#"lock table "Event" in access exclusive mode"#).execute(&mut *lock).await.unwrap();
+    let lock = Lock::on_all_events_over(on.database().await).await;
     let began = Instant::now();
     let answer = member.get("/events/00000000-0000-0000-0000-000000000001").await;
     answer.problem(408);
     let took = began.elapsed();
-    lock.rollback().await.unwrap();
+    lock.release().await;
     member.get("/events/00000000-0000-0000-0000-000000000001").await.expect(200);
     format!("408 after {:.1} s", took.as_secs_f64())
 }
