@@ -26,7 +26,9 @@ COPY --from=plan /build/recipe.json .
 RUN cargo chef cook --release --locked --recipe-path recipe.json \
         -p api-gateway -p auth-service -p events-service -p eventboard
 COPY . .
-RUN cargo build --release --locked -p api-gateway -p auth-service -p events-service -p eventboard
+# The commit, for the metrics: docker-compose build --build-arg REVISION=$(git rev-parse --short HEAD)
+ARG REVISION=unknown
+RUN EVENTBOARD_REVISION="${REVISION}" cargo build --release --locked -p api-gateway -p auth-service -p events-service -p eventboard
 
 # What all images have. The file system may be read-only but for /app/logs; `sh` and `ping` are there for an operator.
 # A copy of ping has no file capabilities: with them it could not be started in a container that dropped its own, and

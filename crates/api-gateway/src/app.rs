@@ -73,7 +73,7 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Rout
     // problem like any other.
     let edge = ServiceBuilder::new()
         .layer(layer_fn((), correlation::correlate))
-        .layer(layer_fn((), access_log::record))
+        .layer(layer_fn(access_log::Requests::new(), access_log::record))
         .layer(layer_fn((), unread_body::announce_close))
         .layer(layer_fn((), problem::render))
         .layer(layer_fn((), problem::catch_panic))

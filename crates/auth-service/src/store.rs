@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use eventboard_chassis::{error::ServiceError, server::Deadline, token::Identity};
-use eventboard_db::{Database, OnConstraint, db_error};
+use eventboard_db::{Database, Named, OnConstraint, db_error};
 use eventboard_domain::Role;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -61,6 +61,7 @@ impl Store {
             newcomer.email
         )
         .fetch_one(&mut *lease)
+        .named("SELECT obstacles")
         .await
         .map_err(db_error)?;
         lease.release();
@@ -85,7 +86,7 @@ impl Store {
             Membership::Join(id) => *id,
         };
         let user = insert_user(&mut transaction, newcomer, organization_id, password_hash).await?;
-        transaction.commit().await.map_err(db_error)?;
+        transaction.commit().named("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(user)
     }
@@ -103,6 +104,7 @@ impl Store {
             email
         )
         .fetch_optional(&mut *lease)
+        .named("SELECT credentials")
         .await
         .map_err(db_error)?;
         lease.release();
@@ -134,6 +136,7 @@ impl Store {
             stronger
         )
         .execute(&mut *lease)
+        .named("UPDATE password")
         .await
         .map_err(db_error)?;
         lease.release();
@@ -159,6 +162,7 @@ impl Store {
             identity.role.as_str()
         )
         .fetch_optional(&mut *lease)
+        .named("SELECT member")
         .await
         .map_err(db_error)?;
         lease.release();
@@ -185,6 +189,7 @@ async fn insert_organization(
     let id = Uuid::now_v7();
     sqlx::query!(r#"insert into "Organization" (id, name, slug) values ($1, $2, $3)"#, id, name, slug)
         .execute(connection)
+        .named("INSERT Organization")
         .await
         .on_constraint("organization_slug_key", || refusal::organization_taken(name))?;
     Ok(id)
@@ -218,6 +223,7 @@ async fn insert_user(
         founds
     )
     .fetch_optional(connection)
+    .named("INSERT User")
     .await
     .on_constraint("user_email_key", refusal::email_taken)?
     .ok_or_else(refusal::organization_closed)?;

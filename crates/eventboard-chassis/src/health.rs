@@ -14,6 +14,7 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header::RETRY_AFTER};
+use metrics::Gauge;
 use serde::Serialize;
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -44,9 +45,9 @@ impl Check {
     {
         let (reporter, check) = Self::reported(name);
         tokio::spawn(async move {
-            while !reporter.0.is_closed() {
+            while !reporter.state.is_closed() {
                 let found = probe().await;
-                reporter.report(name, found);
+                reporter.report(found);
                 let pause = if found.is_ok() { PROBE_INTERVAL } else { PROBE_INTERVAL_WHEN_DOWN };
                 tokio::time::sleep(pause).await;
             }
@@ -63,7 +64,7 @@ impl Check {
         let (reporter, check) = Self::reported(name);
         tokio::spawn(async move {
             loop {
-                reporter.report(name, found());
+                reporter.report(found());
                 if changes.changed().await.is_err() {
                     return;
                 }
@@ -74,7 +75,9 @@ impl Check {
 
     fn reported(name: &'static str) -> (Reporter, Self) {
         let (sender, state) = watch::channel(Err("not checked yet"));
-        (Reporter(sender), Self { name, state })
+        let up = metrics::gauge!("eventboard_dependency_up", "dependency" => name);
+        up.set(0.0);
+        (Reporter { name, state: sender, up }, Self { name, state })
     }
 
     fn is_up(&self) -> bool {
@@ -83,14 +86,19 @@ impl Check {
 }
 
 /// Where what was found is told.
-struct Reporter(watch::Sender<CheckState>);
+struct Reporter {
+    name: &'static str,
+    state: watch::Sender<CheckState>,
+    up: Gauge,
+}
 
 impl Reporter {
-    fn report(&self, name: &str, found: CheckState) {
-        self.0.send_if_modified(|known| {
+    fn report(&self, found: CheckState) {
+        self.state.send_if_modified(|known| {
             let changed = *known != found;
             if changed {
-                log_change(name, *known, found);
+                log_change(self.name, *known, found);
+                self.up.set(if found.is_ok() { 1.0 } else { 0.0 });
                 *known = found;
             }
             changed

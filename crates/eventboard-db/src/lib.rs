@@ -4,10 +4,12 @@ mod config;
 mod error;
 mod migrations;
 mod pool;
+mod statement;
 
 pub use self::{
     config::DatabaseConfig,
     error::{OnConstraint, db_error},
     migrations::migrate,
     pool::{Database, Lease},
+    statement::Named,
 };

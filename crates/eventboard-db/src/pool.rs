@@ -17,8 +17,10 @@ use std::{
 use eventboard_chassis::{
     error::{ErrorCode, ServiceError},
     health::Check,
-    server::Deadline,
+    metrics::at_each_scrape,
+    server::{Deadline, shed_requests},
 };
+use metrics::{Counter, Histogram};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -26,6 +28,7 @@ use crate::{
     config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, STATEMENT_TIMEOUT},
     error::db_error,
     migrations,
+    statement::Named,
 };
 
 /// A connection that was idle for longer is asked whether it still lives before it is used: one that
@@ -66,6 +69,15 @@ struct DatabaseParts {
     migrated: watch::Sender<bool>,
     /// Whether the health check found the database at its last look.
     reachable: AtomicBool,
+    meters: Meters,
+}
+
+/// What operators see of the pool; the rest is read at each scrape.
+struct Meters {
+    wait_time: Histogram,
+    timeouts: Counter,
+    no_place_in_queue: Counter,
+    no_room_in_time: Counter,
 }
 
 /// A connection that belongs to the pool.
@@ -80,14 +92,22 @@ impl Database {
     /// Opens the pool; connections are made as they are needed. Nothing is usable before
     /// [`Database::prepare`] is through.
     pub fn open(config: DatabaseConfig) -> Self {
-        Self(Arc::new(DatabaseParts {
+        let parts = Arc::new(DatabaseParts {
             idle: std::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(config.max_connections as usize)),
             queue: Semaphore::new(config.max_waiting as usize),
             config,
             migrated: watch::Sender::new(false),
             reachable: AtomicBool::new(true),
-        }))
+            meters: Meters {
+                wait_time: metrics::histogram!("db_client_connection_wait_time_seconds"),
+                timeouts: metrics::counter!("db_client_connection_timeouts_total"),
+                no_place_in_queue: shed_requests("database_queue"),
+                no_room_in_time: shed_requests("database_wait"),
+            },
+        });
+        observe(&parts);
+        Self(parts)
     }
 
     /// Waits for the database and brings the schema up to date.
@@ -120,7 +140,10 @@ impl Database {
             return Err(db_error(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, cause))));
         }
         let room = match Arc::clone(&parts.room).try_acquire_owned() {
-            Ok(room) => room,
+            Ok(room) => {
+                parts.meters.wait_time.record(Duration::ZERO);
+                room
+            }
             Err(_) => parts.wait_for_room().await?,
         };
         while let Some(mut pooled) = parts.take_idle() {
@@ -197,10 +220,17 @@ impl DatabaseParts {
     }
 
     async fn wait_for_room(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        let _place_in_queue = self.queue.try_acquire().map_err(|_| busy())?;
+        let meters = &self.meters;
+        let _place_in_queue = self.queue.try_acquire().map_err(|_| busy(&meters.no_place_in_queue))?;
+        let began = Instant::now();
         let room = Arc::clone(&self.room).acquire_owned();
         let room = tokio::time::timeout(self.config.acquire_timeout, room).await;
-        room.map_err(|_| busy())?.map_err(|_| busy())
+        meters.wait_time.record(began.elapsed());
+        let room = room.map_err(|_| {
+            meters.timeouts.increment(1);
+            busy(&meters.no_room_in_time)
+        })?;
+        room.map_err(ServiceError::internal)
     }
 }
 
@@ -215,8 +245,26 @@ async fn probe(kept: &mut Option<PgConnection>, options: &PgConnectOptions) -> s
     Ok(())
 }
 
-fn busy() -> ServiceError {
-    metrics::counter!("db_acquire_refused_total").increment(1);
+/// Shows operators how full the pool is.
+fn observe(parts: &Arc<DatabaseParts>) {
+    let connections =
+        |state| metrics::gauge!("db_client_connection_count", "db_client_connection_state" => state);
+    let (idle, used) = (connections("idle"), connections("used"));
+    let pending = metrics::gauge!("db_client_connection_pending_requests");
+    metrics::gauge!("db_client_connection_max").set(parts.config.max_connections);
+    let parts = Arc::downgrade(parts);
+    at_each_scrape(move || {
+        let Some(parts) = parts.upgrade() else { return false };
+        let taken = |semaphore: &Semaphore, size: u32| f64::from(size) - semaphore.available_permits() as f64;
+        idle.set(parts.idle().len() as f64);
+        used.set(taken(&parts.room, parts.config.max_connections));
+        pending.set(taken(&parts.queue, parts.config.max_waiting));
+        true
+    });
+}
+
+fn busy(shed: &Counter) -> ServiceError {
+    shed.increment(1);
     ServiceError::new(ErrorCode::Overloaded, "Too much is going on right now. Try again shortly.")
 }
 
@@ -254,7 +302,8 @@ impl Lease {
         let Self { pooled, beginning, .. } = self;
         let pooled = pooled.as_mut().expect(PRESENT);
         *beginning = true;
-        let transaction = pooled.connection.begin_with(AssertSqlSafe(begin)).await.map_err(db_error)?;
+        let transaction =
+            pooled.connection.begin_with(AssertSqlSafe(begin)).named("BEGIN").await.map_err(db_error)?;
         *beginning = false;
         Ok(transaction)
     }

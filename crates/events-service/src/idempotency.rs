@@ -5,7 +5,7 @@
 //! the first one in memory, without a connection of their own.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -14,6 +14,7 @@ use eventboard_chassis::{
     server::Deadline,
     token::Identity,
 };
+use metrics::Counter;
 use moka::{Expiry, future::Cache};
 use uuid::Uuid;
 
@@ -80,6 +81,16 @@ pub(crate) enum Source {
     Memory,
 }
 
+/// What became of a keyed write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    New,
+    Replayed,
+    CacheHit,
+    Retried,
+    Conflict,
+}
+
 /// The response to a write.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -105,7 +116,7 @@ impl Key {
     /// `KeyReused` when the key was used for something else.
     fn answer(&self, stored: &Stored, source: Source) -> Result<Answer, ServiceError> {
         if stored.fingerprint != self.fingerprint {
-            self.log("conflict", "Idempotency: the key was used for another request");
+            self.log(Outcome::Conflict);
             return Err(ServiceError::new(
                 ErrorCode::KeyReused,
                 "The Idempotency-Key was used for another request; use a new key for a new request.",
@@ -116,21 +127,51 @@ impl Key {
             (Source::Performed, _) if self.generated => {
                 // Every write without a key of the client's would say so.
             }
-            (Source::Performed, _) => self.log("new", "Idempotency: performed and remembered"),
-            (_, false) => {
-                self.log("retried", "Idempotency: an earlier attempt had the effect; not performed again");
-            }
-            (Source::Database, true) => self.log("replayed", "Idempotency: replayed, not performed again"),
-            (Source::Memory, true) => {
-                self.log("replayed_from_memory", "Idempotency: replayed from memory, not performed again");
-            }
+            (Source::Performed, _) => self.log(Outcome::New),
+            (_, false) => self.log(Outcome::Retried),
+            (Source::Database, true) => self.log(Outcome::Replayed),
+            (Source::Memory, true) => self.log(Outcome::CacheHit),
         }
         Ok(Answer { response: Arc::clone(&stored.response), replayed })
     }
 
-    fn log(&self, outcome: &'static str, message: &str) {
-        metrics::counter!("idempotency_outcomes_total", "outcome" => outcome).increment(1);
+    fn log(&self, outcome: Outcome) {
+        OUTCOMES[outcome as usize].increment(1);
+        let (message, outcome) = (outcome.message(), outcome.name());
         tracing::info!(idempotency_key = self.key, operation = self.method, outcome, "{message}");
+    }
+}
+
+/// Counters of what became of keyed writes.
+static OUTCOMES: LazyLock<[Counter; Outcome::ALL.len()]> = LazyLock::new(|| {
+    Outcome::ALL.map(
+        |outcome| metrics::counter!("eventboard_idempotency_outcomes_total", "outcome" => outcome.name()),
+    )
+});
+
+impl Outcome {
+    /// In the order of the declaration.
+    const ALL: [Self; 5] = [Self::New, Self::Replayed, Self::CacheHit, Self::Retried, Self::Conflict];
+
+    /// In logs and metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Replayed => "replayed",
+            Self::CacheHit => "cache_hit",
+            Self::Retried => "retried",
+            Self::Conflict => "conflict",
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::New => "Idempotency: performed and remembered",
+            Self::Replayed => "Idempotency: replayed, not performed again",
+            Self::CacheHit => "Idempotency: replayed from memory, not performed again",
+            Self::Retried => "Idempotency: an earlier attempt had the effect; not performed again",
+            Self::Conflict => "Idempotency: the key was used for another request",
+        }
     }
 }
 
@@ -153,6 +194,7 @@ impl Idempotency {
             .max_capacity(CACHE_BYTES)
             .expire_after(NeverPastTheKey)
             .build();
+        LazyLock::force(&OUTCOMES);
         Self { store, cache, lifetime }
     }
 

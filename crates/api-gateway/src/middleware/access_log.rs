@@ -1,13 +1,17 @@
 //! One line and one measurement a request.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
     response::Response,
 };
-use eventboard_chassis::layer::{Inner, Next};
+use eventboard_chassis::{
+    layer::{Inner, Next},
+    metrics::{Counted, Histograms},
+};
 use http::Method;
+use metrics::Gauge;
 
 /// Stands for every path that no route has, so that made-up paths do not become labels.
 const NO_ROUTE: &str = "unmatched";
@@ -26,32 +30,52 @@ pub(crate) async fn name_route((): (), request: Request, next: Next<impl Inner>)
     response
 }
 
+/// What operators see of requests.
+#[derive(Clone)]
+pub(crate) struct Requests {
+    active: Gauge,
+    /// By route, method and status.
+    durations: Arc<Histograms<(&'static str, u16)>>,
+}
+
+impl Requests {
+    pub(crate) fn new() -> Self {
+        let durations = Histograms::new(|route, (method, status): (&'static str, u16)| {
+            metrics::histogram!(
+                "http_server_request_duration_seconds",
+                "http_request_method" => method,
+                "http_route" => route.to_owned(),
+                "http_response_status_code" => status.to_string(),
+            )
+        });
+        Self { active: metrics::gauge!("http_server_active_requests"), durations: Arc::new(durations) }
+    }
+}
+
 /// The layer.
-pub(crate) async fn record((): (), request: Request, next: Next<impl Inner>) -> Response {
+pub(crate) async fn record(requests: Requests, request: Request, next: Next<impl Inner>) -> Response {
     let started = Instant::now();
     let method = method_label(request.method());
+    let _active = Counted::new(&requests.active);
 
     let response = next.run(request).await;
 
-    let route = response.extensions().get::<Route>().map_or(NO_ROUTE, |Route(path)| path.as_str());
-    let route = route.to_owned();
-
+    let route = route_of(&response);
     let (elapsed, status) = (started.elapsed(), response.status().as_u16());
     // The method is a field of the span.
     tracing::info!(route, status, duration_ms = elapsed.as_secs_f64() * 1000.0, "Request finished");
-    metrics::histogram!(
-        "http_server_request_duration_seconds",
-        "http_request_method" => method,
-        "http_route" => route,
-        "http_response_status_code" => status.to_string(),
-    )
-    .record(elapsed.as_secs_f64());
+    requests.durations.record(route, (method, status), elapsed);
     response
+}
+
+/// The template of the path that a response belongs to.
+pub(crate) fn route_of(response: &Response) -> &str {
+    response.extensions().get::<Route>().map_or(NO_ROUTE, |Route(path)| path.as_str())
 }
 
 /// A method that HTTP does not define counts as `_OTHER` (OpenTelemetry semantic conventions), so
 /// that made-up methods do not become labels.
-fn method_label(method: &Method) -> &'static str {
+pub(crate) fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

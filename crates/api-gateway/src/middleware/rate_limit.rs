@@ -19,6 +19,7 @@ use eventboard_chassis::{
     token::VerifiedToken,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use metrics::Counter;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -44,11 +45,17 @@ pub(crate) struct RateLimiter {
     trusted: Arc<[TrustedProxy]>,
 }
 
+/// Counts requests that were answered 429, by which limit they had reached.
+fn limited(limit: &'static str) -> Counter {
+    metrics::counter!("eventboard_rate_limited_requests_total", "limit" => limit)
+}
+
 /// The windows of one kind of client.
 #[derive(Clone)]
 struct Windows<K> {
     limit: RateLimit,
     open: Cache<K, Arc<Window>>,
+    refused: Counter,
 }
 
 /// One client's window, which begins with its first request.
@@ -72,8 +79,8 @@ impl RateLimiter {
     pub(crate) fn new(config: &Config) -> Option<Self> {
         let limits = &config.rate_limit;
         limits.enabled.then(|| Self {
-            by_ip: Windows::new(limits.per_ip),
-            by_user: Windows::new(limits.per_user),
+            by_ip: Windows::new(limits.per_ip, limited("address")),
+            by_user: Windows::new(limits.per_user, limited("user")),
             trusted: config.trusted_proxies.as_slice().into(),
         })
     }
@@ -88,7 +95,7 @@ impl RateLimiter {
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Windows<K> {
-    fn new(limit: RateLimit) -> Self {
+    fn new(limit: RateLimit, refused: Counter) -> Self {
         let open = Cache::builder()
             .max_capacity(CAPACITY)
             // The default policy keeps a newcomer out of a full cache, and who is not remembered is
@@ -96,12 +103,16 @@ impl<K: Hash + Eq + Send + Sync + 'static> Windows<K> {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(limit.window)
             .build();
-        Self { limit, open }
+        Self { limit, open, refused }
     }
 
     fn count(&self, client: K) -> Standing {
         let window = self.open.get_with(client, || Arc::new(Window::new(self.limit.window)));
-        window.count_one(self.limit.max)
+        let standing = window.count_one(self.limit.max);
+        if standing.exceeded {
+            self.refused.increment(1);
+        }
+        standing
     }
 }
 
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_new_window_opens_when_the_old_one_ends() {
-        let windows = Windows::new(RateLimit { max: 1, window: Duration::from_millis(50) });
+        let windows = Windows::new(RateLimit { max: 1, window: Duration::from_millis(50) }, limited("user"));
         assert!(!windows.count(1).exceeded);
         assert!(windows.count(1).exceeded);
         std::thread::sleep(Duration::from_millis(60));

@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    const RUNS: &str = "password_hash_duration_seconds_count";
+    const RUNS: &str = "eventboard_password_hash_duration_seconds_count";
 
     fn passwords() -> Passwords {
         Passwords::new(&PasswordConfig { concurrency: 1, queue: 0 }, Argon2id::default()).expect("a decoy")

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use eventboard_chassis::error::{ErrorCode, ServiceError};
+use eventboard_chassis::{
+    error::{ErrorCode, ServiceError},
+    metrics::Counted,
+    server::shed_requests,
+};
 use metrics::{Counter, Gauge, Histogram};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -21,12 +25,10 @@ pub(super) struct Queue {
 /// What operators see of the queue.
 struct Meters {
     waiting: Gauge,
+    running: Gauge,
     refused: Counter,
     duration: Histogram,
 }
-
-/// A caller who waits, counted for as long as the value lives: also one who hangs up stops waiting.
-struct Waiting<'a>(&'a Gauge);
 
 impl Queue {
     /// At most `running` jobs at once, and `waiting` more that wait for them.
@@ -35,9 +37,10 @@ impl Queue {
             places: Arc::new(Semaphore::new((running + waiting) as usize)),
             turns: Arc::new(Semaphore::new(running as usize)),
             meters: Meters {
-                waiting: metrics::gauge!("password_hash_waiting"),
-                refused: metrics::counter!("password_hash_refused_total"),
-                duration: metrics::histogram!("password_hash_duration_seconds"),
+                waiting: metrics::gauge!("eventboard_password_hash_waiting"),
+                running: metrics::gauge!("eventboard_password_hash_running"),
+                refused: shed_requests("password_queue"),
+                duration: metrics::histogram!("eventboard_password_hash_duration_seconds"),
             },
         }
     }
@@ -53,10 +56,10 @@ impl Queue {
     {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.full())?;
         let turn = self.turn().await?;
-        let duration = self.meters.duration.clone();
+        let (counted, duration) = (Counted::new(&self.meters.running), self.meters.duration.clone());
         let running = task::spawn_blocking(move || {
             // The job goes on when its caller hangs up, so it is the job that holds the permits.
-            let _permits = (place, turn);
+            let _permits = (place, turn, counted);
             let started = Instant::now();
             let outcome = job();
             duration.record(started.elapsed());
@@ -66,7 +69,7 @@ impl Queue {
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        let _waiting = Waiting::new(&self.meters.waiting);
+        let _waiting = Counted::new(&self.meters.waiting);
         Arc::clone(&self.turns).acquire_owned().await.map_err(ServiceError::internal)
     }
 
@@ -76,19 +79,6 @@ impl Queue {
             ErrorCode::Overloaded,
             "Too many people sign up or log in right now. Try again shortly.",
         )
-    }
-}
-
-impl<'a> Waiting<'a> {
-    fn new(gauge: &'a Gauge) -> Self {
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
     }
 }
 

@@ -15,6 +15,7 @@ use tonic::{Code, body::Body};
 use tower::Service;
 
 use super::{Replicas, error::CallError, policy::CallPolicy};
+use crate::{metrics::name_of, traces::Span};
 
 /// The replicas that this call failed on so far; they are asked again only when there is nobody else.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +48,11 @@ impl Attempt {
             let timeout = grpc_timeout(policy.deadline);
             request.headers_mut().insert("grpc-timeout", timeout);
         }
-        let mut answer = call.send(sender, request).await?;
+        let span = Span::client(request.uri().path().trim_start_matches('/'));
+        span.inject(request.headers_mut());
+        let answer = call.send(sender, request).await;
+        describe_attempt(&span, call.replica(), &answer);
+        let mut answer = answer?;
         answer.extensions_mut().insert(AnsweredBy(call.replica()));
         Ok(answer)
     }
@@ -70,6 +75,23 @@ impl Service<Request<Bytes>> for Attempt {
             counter.increment(1);
             outcome
         })
+    }
+}
+
+/// Says what became of an attempt, by OpenTelemetry's semantic conventions for RPC.
+fn describe_attempt(span: &Span, replica: SocketAddr, answer: &Result<Response<Body>, CallError>) {
+    span.set("rpc.system.name", || "grpc");
+    span.set("server.address", || replica.ip().to_string());
+    span.set("server.port", || i64::from(replica.port()));
+    match answer {
+        Ok(answer) => {
+            let code = grpc_code(answer.headers()).unwrap_or(Code::Ok);
+            span.set("rpc.response.status_code", || name_of(code));
+            if code != Code::Ok {
+                span.fail(|| name_of(code).to_owned());
+            }
+        }
+        Err(error) => span.fail(|| error.kind().to_owned()),
     }
 }
 

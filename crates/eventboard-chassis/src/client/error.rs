@@ -20,6 +20,18 @@ pub(super) enum CallError {
     Malformed(BoxError),
 }
 
+impl CallError {
+    /// A word for it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::NotConnected(_) => "not_connected",
+            Self::Broken { .. } => "connection_broken",
+            Self::Deadline => "deadline_exceeded",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,6 +5,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use metrics::Counter;
 use tokio::time::Instant;
 
 use super::{
@@ -41,6 +42,7 @@ pub(super) struct Keeper {
     rotation: Arc<Rotation>,
     state: State,
     failures: u32,
+    ejections: Counter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,8 @@ impl Keeper {
         address: SocketAddr,
         rotation: Arc<Rotation>,
     ) -> Self {
-        Self { service, grpc_service, address, rotation, state: State::New, failures: 0 }
+        let ejections = metrics::counter!("eventboard_client_ejections_total", "upstream" => service);
+        Self { service, grpc_service, address, rotation, state: State::New, failures: 0, ejections }
     }
 
     /// Keeps the replica for as long as the future is polled.
@@ -163,7 +166,7 @@ impl Keeper {
             return;
         }
         self.state = State::Ejected;
-        metrics::counter!("ejections_total", "service" => self.service).increment(1);
+        self.ejections.increment(1);
         let message = if self.rotation.others_are_ready(self.address) {
             "Ejected: out of rotation until its health check says that it is serving"
         } else {

@@ -4,6 +4,7 @@
 //! can be repeated, which a tonic request is not.
 
 mod attempt;
+mod budget;
 mod connection;
 mod deadline;
 mod discovery;
@@ -18,13 +19,14 @@ use std::{
     error::Error as StdError,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use metrics::Counter;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tower::{Service, ServiceBuilder, ServiceExt, retry::Retry};
 use uuid::Uuid;
 
@@ -42,6 +44,7 @@ pub use self::{
 use crate::{
     correlation::{self, CorrelationId},
     health::Check,
+    metrics::{Histograms, calls_made, method_of},
 };
 
 /// The replicas of one service: found, connected to and watched in the background until this is dropped.
@@ -64,8 +67,8 @@ impl Replicas {
         let (rotation, stop) = (Arc::new(Rotation::new()), CancellationToken::new());
         let discovery = discovery::discover(service, grpc_service, target.clone(), Arc::clone(&rotation));
         tokio::spawn(stop.clone().run_until_cancelled_owned(discovery));
-        let attempts =
-            |outcome| metrics::counter!("attempts_total", "service" => service, "outcome" => outcome);
+        rotation.observe(service);
+        let attempts = |outcome| metrics::counter!("eventboard_client_attempts_total", "upstream" => service, "outcome" => outcome);
         let (answered, unanswered) = (attempts("answered"), attempts("unanswered"));
         Arc::new(Self { service, rotation, answered, unanswered, _background: stop.drop_guard() })
     }
@@ -86,14 +89,18 @@ impl Replicas {
             // Innermost: each attempt picks its replica, and whole answers, so that a connection that breaks in the
             // middle of one is a failed attempt and not a failed request.
             .service(Attempt::new(Arc::clone(self)));
-        ServiceChannel(stack)
+        ServiceChannel { stack, durations: Arc::new(calls_made()) }
     }
 }
 
 /// Gives the stack, which wants bodies in memory, the shape that the generated clients want. An answer of a service, even
 /// a failed one, is a response; an error means that there was no answer.
 #[derive(Clone)]
-pub struct ServiceChannel(Deadline<Retry<Retries, Attempt>>);
+pub struct ServiceChannel {
+    stack: Deadline<Retry<Retries, Attempt>>,
+    /// Of whole calls, with all their attempts.
+    durations: Arc<Histograms<Code>>,
+}
 
 impl Service<Request<Body>> for ServiceChannel {
     type Response = Response<Body>;
@@ -105,10 +112,16 @@ impl Service<Request<Body>> for ServiceChannel {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let stack = self.0.clone();
+        let Self { stack, durations } = self.clone();
         Box::pin(async move {
+            let (started, uri) = (Instant::now(), request.uri().clone());
             let request = attempt::collect_request(request).await?;
-            Ok(stack.oneshot(request).await?)
+            let answer = stack.oneshot(request).await.map_err(Status::from);
+            let code = answer
+                .as_ref()
+                .map_or_else(Status::code, |answer| attempt::grpc_code(answer.headers()).unwrap_or(Code::Ok));
+            durations.record(method_of(uri.path(), code), code, started.elapsed());
+            answer
         })
     }
 }

@@ -5,20 +5,19 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use metrics::Counter;
 use rand::RngExt;
 use tokio::time::Instant;
 use tonic::{Code, body::Body};
-use tower::retry::{
-    Policy,
-    budget::{Budget, TpsBudget},
-};
+use tower::retry::Policy;
 
 use super::{
     attempt::{AnsweredBy, Tried, grpc_code},
+    budget::Budget,
     error::CallError,
     policy::{CallPolicy, RetryOn},
 };
-use crate::config::Env;
+use crate::{config::Env, metrics::at_each_scrape};
 
 /// How waits between attempts grow and how many retries there may be in all.
 #[derive(Debug, Clone)]
@@ -45,23 +44,36 @@ impl RetryConfig {
     }
 }
 
-/// The window of the retry budget.
-const BUDGET_WINDOW: Duration = Duration::from_secs(10);
-
 /// The retry policy of one service; the budget is shared by all its calls, the count belongs to one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Retries {
     service: &'static str,
     base: Duration,
     cap: Duration,
-    budget: Arc<TpsBudget>,
+    budget: Arc<Budget>,
+    meters: Arc<Meters>,
     retries: u32,
+}
+
+/// What operators see of retries.
+struct Meters {
+    retries: Counter,
+    exhausted: Counter,
 }
 
 impl Retries {
     pub(super) fn new(service: &'static str, config: &RetryConfig) -> Self {
-        let budget = TpsBudget::new(BUDGET_WINDOW, config.min_per_second, config.budget);
-        Self { service, base: config.base, cap: config.cap, budget: Arc::new(budget), retries: 0 }
+        let budget = Arc::new(Budget::new(config.budget, config.min_per_second));
+        let (left, observed) = (
+            metrics::gauge!("eventboard_client_retry_budget_left", "upstream" => service),
+            Arc::downgrade(&budget),
+        );
+        at_each_scrape(move || observed.upgrade().inspect(|budget| left.set(budget.left())).is_some());
+        let meters = Meters {
+            retries: metrics::counter!("eventboard_client_retries_total", "upstream" => service),
+            exhausted: metrics::counter!("eventboard_client_retry_budget_exhausted_total", "upstream" => service),
+        };
+        Self { service, base: config.base, cap: config.cap, budget, meters: Arc::new(meters), retries: 0 }
     }
 
     /// Whether, and after which wait, an attempt that failed in this way is repeated.
@@ -74,7 +86,7 @@ impl Retries {
             return None;
         }
         if !self.budget.withdraw() {
-            metrics::counter!("retry_budget_exhausted_total", "service" => self.service).increment(1);
+            self.meters.exhausted.increment(1);
             tracing::warn!(service = self.service, "Retry refused: the budget is used up");
             return None;
         }
@@ -102,7 +114,7 @@ impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
             request.extensions_mut().get_or_insert_default::<Tried>().0.push(replica);
         }
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
-        metrics::counter!("retries_total", "service" => self.service).increment(1);
+        self.meters.retries.increment(1);
         tracing::warn!(
             target_service = self.service,
             method,

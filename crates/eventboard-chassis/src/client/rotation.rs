@@ -9,12 +9,14 @@ use std::{
     },
 };
 
+use metrics::Gauge;
 use tokio::sync::watch;
 
 use super::{
     connection::{Call, Connection},
     error::CallError,
 };
+use crate::metrics::at_each_scrape;
 
 /// How a replica stands.
 #[derive(Debug, Clone)]
@@ -29,7 +31,21 @@ pub(super) enum Standing {
     Away(&'static str),
 }
 
+/// The states of replicas as operators know them.
+const STATES: [&str; 4] = ["ready", "doubtful", "connecting", "away"];
+
 impl Standing {
+    /// One of [`STATES`].
+    fn state(&self) -> &'static str {
+        let [ready, doubtful, connecting, away] = STATES;
+        match self {
+            Self::Ready(_) => ready,
+            Self::Doubtful(..) => doubtful,
+            Self::Connecting => connecting,
+            Self::Away(_) => away,
+        }
+    }
+
     /// Whether the next moment will tell: there is no connection yet, or its keeper is about to make another one.
     fn is_connecting(&self) -> bool {
         match self {
@@ -55,6 +71,23 @@ impl Rotation {
     /// Before the first discovery.
     pub(super) fn new() -> Self {
         Self { standings: watch::Sender::new(None), turn: AtomicUsize::new(0) }
+    }
+
+    /// Shows operators how the replicas of this service stand.
+    pub(super) fn observe(self: &Arc<Self>, service: &'static str) {
+        let rotation = Arc::downgrade(self);
+        let gauges = STATES.map(
+            |state| metrics::gauge!("eventboard_client_replicas", "upstream" => service, "state" => state),
+        );
+        at_each_scrape(move || rotation.upgrade().inspect(|rotation| rotation.count_into(&gauges)).is_some());
+    }
+
+    fn count_into(&self, gauges: &[Gauge; STATES.len()]) {
+        let standings = self.standings.borrow();
+        for (state, gauge) in STATES.into_iter().zip(gauges) {
+            let replicas = standings.iter().flat_map(BTreeMap::values);
+            gauge.set(replicas.filter(|standing| standing.state() == state).count() as f64);
+        }
     }
 
     /// Adds and removes replicas; one that is new begins as `Connecting`.

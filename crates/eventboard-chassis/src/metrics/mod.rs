@@ -1,4 +1,11 @@
-//! Prometheus metrics on a port of their own, never on the public one.
+//! Prometheus metrics on a port of their own, never on the public one. docs/metrics.md lists all of them.
+
+mod calls;
+mod counted;
+mod histograms;
+#[cfg(target_os = "linux")]
+mod process;
+mod samplers;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,6 +13,12 @@ use anyhow::Context;
 use axum::{Router, routing::get};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+pub use self::{
+    calls::{calls_made, calls_served, method_of, name_of},
+    counted::Counted,
+    histograms::Histograms,
+    samplers::at_each_scrape,
+};
 use crate::{
     config::{Env, ListenConfig},
     server,
@@ -18,6 +31,9 @@ const LATENCY_BUCKETS: &[f64] =
 
 /// Histograms are folded this often, which bounds their memory when nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The commit that an image was built from; a build by hand does not say.
+const REVISION: Option<&str> = option_env!("EVENTBOARD_REVISION");
 
 /// Where metrics are served.
 #[derive(Debug)]
@@ -38,7 +54,7 @@ impl MetricsConfig {
     }
 }
 
-/// Collects this process's metrics and serves them at `/metrics`.
+/// Collects this process's metrics and serves them at `/metrics`. Only what is registered after this is collected.
 ///
 /// # Errors
 /// When the port cannot be bound.
@@ -51,12 +67,22 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
         .context("latency buckets")?
         .install_recorder()
         .context("metrics are collected already")?;
+    let revision = REVISION.unwrap_or("unknown");
+    metrics::gauge!("eventboard_build_info", "version" => env!("CARGO_PKG_VERSION"), "revision" => revision)
+        .set(1.0);
     let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
     let listener = server::bind("the metrics endpoint", &listen).await?;
+    #[cfg(target_os = "linux")]
+    process::observe();
     tokio::spawn(upkeep(handle.clone()));
-    let router = Router::new().route("/metrics", get(move || std::future::ready(handle.render())));
+    let router = Router::new().route("/metrics", get(async move || render(&handle)));
     tokio::spawn(server::serve_http(listener, router, shutdown));
     Ok(())
+}
+
+fn render(handle: &PrometheusHandle) -> String {
+    samplers::run();
+    handle.render()
 }
 
 async fn upkeep(handle: PrometheusHandle) {

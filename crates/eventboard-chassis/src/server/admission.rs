@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::Request, response::Response};
+use metrics::Counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
@@ -12,13 +13,21 @@ use crate::{
 };
 
 /// The room of one service.
-#[derive(Debug, Clone)]
-pub struct Admission(Arc<Semaphore>);
+#[derive(Clone)]
+pub struct Admission {
+    room: Arc<Semaphore>,
+    shed: Counter,
+}
+
+/// Counts requests that were refused because there was no room for them, by what was full.
+pub fn shed_requests(reason: &'static str) -> Counter {
+    metrics::counter!("eventboard_shed_requests_total", "reason" => reason)
+}
 
 impl Admission {
     /// Room for `requests` at once.
     pub fn new(requests: u32) -> Self {
-        Self(Arc::new(Semaphore::new(requests as usize)))
+        Self { room: Arc::new(Semaphore::new(requests as usize)), shed: shed_requests("concurrency") }
     }
 
     /// A place, held until it is dropped.
@@ -26,8 +35,8 @@ impl Admission {
     /// # Errors
     /// `Overloaded` when all places are taken.
     pub fn admit(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
-            metrics::counter!("requests_shed_total").increment(1);
+        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            self.shed.increment(1);
             ServiceError::new(ErrorCode::Overloaded, "Too much is going on right now. Try again shortly.")
         })
     }

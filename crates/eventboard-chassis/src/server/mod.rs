@@ -15,7 +15,7 @@ use tonic::{body::Body, server::NamedService, service::Routes, transport::server
 use tower::{Service, ServiceBuilder};
 
 pub use self::{
-    admission::Admission,
+    admission::{Admission, shed_requests},
     calls::{Caller, Deadline, MAX_DEADLINE, verify_token},
     http::serve_http,
 };
@@ -146,7 +146,7 @@ impl GrpcServer {
         // deadline covers only work that was let in. The layers stand around the routes and not on each:
         // axum clones a route with everything on it for every call, once for each of its layers.
         let methods = ServiceBuilder::new()
-            .layer(layer_fn(self.service, calls::correlate))
+            .layer(layer_fn(calls::Served::by(self.service), calls::correlate))
             .layer(layer_fn((), calls::catch_panic))
             .layer(layer_fn(self.verifier, verify_token))
             .layer(layer_fn(self.admission, admission::admit_call))

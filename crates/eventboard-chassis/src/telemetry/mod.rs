@@ -1,4 +1,5 @@
-//! Logs: readable text on a terminal, one JSON object a line elsewhere, and a daily file on request.
+//! Logs: readable text on a terminal, one JSON object a line elsewhere, and a daily file on request; and the beginning of
+//! the traces.
 
 mod json;
 
@@ -20,7 +21,10 @@ use tracing_subscriber::{
 };
 
 use self::json::{JsonLine, Members};
-use crate::config::Env;
+use crate::{
+    config::Env,
+    traces::{self, TracesConfig, TracesGuard},
+};
 
 /// Daily files kept; older ones are removed.
 const KEPT_LOG_FILES: usize = 14;
@@ -65,10 +69,12 @@ pub struct TelemetryConfig {
     pub filter: EnvFilter,
     /// `LOG_DIR`: also writes `NAME.YYYY-MM-DD.log` there (default: no files).
     pub directory: Option<PathBuf>,
+    /// The `OTEL_*` variables.
+    pub traces: TracesConfig,
 }
 
 impl TelemetryConfig {
-    /// Reads `LOG_FORMAT`, `RUST_LOG` and `LOG_DIR`.
+    /// Reads `LOG_FORMAT`, `RUST_LOG`, `LOG_DIR` and the `OTEL_*` variables.
     pub fn from_env(env: &mut Env) -> Self {
         let natural = if io::stdout().is_terminal() { LogFormat::Text } else { LogFormat::Json };
         Self {
@@ -79,20 +85,26 @@ impl TelemetryConfig {
                 "a filter such as info or events_service=debug",
             ),
             directory: env.get("LOG_DIR").map(PathBuf::from),
+            traces: TracesConfig::from_env(env),
         }
     }
 }
 
-/// Keeps the log writers alive; dropped last, it writes out what is buffered.
+/// Keeps the log writers and the traces alive; dropped last, it writes out what is buffered.
 #[must_use = "dropping it ends the log"]
 pub struct TelemetryGuard {
+    // In this order: the end of the traces may have something to say.
+    _traces: TracesGuard,
     _writers: Vec<WorkerGuard>,
 }
 
-/// Starts logging for this process under the given name.
+/// Starts logging for this process under the given name, and its traces if they have somewhere to go.
 ///
 /// # Errors
 /// When `LOG_DIR` cannot be written to.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
 pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<TelemetryGuard> {
     let (stdout, stdout_guard) = writer(io::stdout());
     let mut writers = vec![stdout_guard];
@@ -116,7 +128,7 @@ pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<Te
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(location = panic.location().map(tracing::field::display), "A panic");
     }));
-    Ok(TelemetryGuard { _writers: writers })
+    Ok(TelemetryGuard { _traces: traces::init(process, &config.traces)?, _writers: writers })
 }
 
 fn daily_file(process: &str, directory: &PathBuf) -> anyhow::Result<RollingFileAppender> {

@@ -9,6 +9,8 @@ mod errors;
 mod events;
 mod faults;
 mod health;
+mod metrics;
 mod rate_limit;
 mod startup;
 mod support;
+mod traces;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::db_error;
+use eventboard_db::{Named, db_error};
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::Store;
@@ -37,6 +37,7 @@ pub(super) async fn claim(
         key.lifetime.as_secs_f64(),
     )
     .execute(&mut **transaction)
+    .named("CLAIM IdempotencyKey")
     .await
     .map_err(db_error)?;
     if claimed.rows_affected() == 1 {
@@ -59,6 +60,7 @@ pub(super) async fn stored(connection: &mut PgConnection, key: &Key) -> Result<S
     )
     // It is there: the insert that found it locked it for this transaction.
     .fetch_one(connection)
+    .named("SELECT IdempotencyKey")
     .await
     .map_err(db_error)?;
     let left = Duration::try_from_secs_f64(row.seconds_left).unwrap_or_default();
@@ -86,6 +88,7 @@ pub(super) async fn answer(
         response,
     )
     .execute(&mut **transaction)
+    .named("UPDATE IdempotencyKey")
     .await
     .map_err(db_error)?;
     Ok(key.stored(response))
@@ -106,6 +109,7 @@ impl Store {
             SWEEP_BATCH,
         )
         .execute(&mut *connection)
+        .named("SWEEP IdempotencyKey")
         .await
         .map_err(db_error)?;
         connection.release();

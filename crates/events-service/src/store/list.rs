@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::db_error;
+use eventboard_db::{Named, db_error};
 use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
 use super::{EventRow, Store, many::COUNTED};
@@ -67,8 +67,13 @@ impl Store {
         let mut statement = page_statement(filter, start, limit, is_long);
         // Planned anew each time, except behind a pooler, which knows only named statements.
         let named = self.database.is_behind_pooler();
-        let rows: Vec<PgRow> =
-            statement.build().persistent(named).fetch_all(&mut *connection).await.map_err(db_error)?;
+        let rows: Vec<PgRow> = statement
+            .build()
+            .persistent(named)
+            .fetch_all(&mut *connection)
+            .named("LIST Event")
+            .await
+            .map_err(db_error)?;
         let rows = rows.iter().map(sqlx::FromRow::from_row).collect::<Result<Vec<ListedRow>, _>>();
         let rows = rows.map_err(db_error)?;
 
@@ -80,7 +85,7 @@ impl Store {
             (None, _) => {
                 let mut statement = count_statement(filter);
                 let count = statement.build_query_scalar().persistent(named);
-                count.fetch_one(&mut *connection).await.map_err(db_error)?
+                count.fetch_one(&mut *connection).named("COUNT Event").await.map_err(db_error)?
             }
         };
         connection.release();

@@ -1,7 +1,7 @@
 //! Reading one event.
 
 use eventboard_chassis::{error::ServiceError, token::Identity};
-use eventboard_db::db_error;
+use eventboard_db::{Named, db_error};
 use uuid::Uuid;
 
 use super::{Store, visible_event};
@@ -11,7 +11,11 @@ impl Store {
     /// The event, if the caller may see it.
     pub(crate) async fn find(&self, caller: &Identity, id: Uuid) -> Result<Option<Event>, ServiceError> {
         let mut connection = self.database.acquire().await?;
-        let row = visible_event!("", id, caller).fetch_optional(&mut *connection).await.map_err(db_error)?;
+        let row = visible_event!("", id, caller)
+            .fetch_optional(&mut *connection)
+            .named("SELECT Event")
+            .await
+            .map_err(db_error)?;
         connection.release();
         row.map(Event::try_from).transpose()
     }

@@ -6,7 +6,7 @@ use eventboard_chassis::{
     server::Deadline,
     token::Identity,
 };
-use eventboard_db::{OnConstraint, db_error};
+use eventboard_db::{Named, OnConstraint, db_error};
 use eventboard_domain::EventStatus;
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -40,7 +40,7 @@ impl Store {
         }
         let mut transaction = lease.begin(deadline).await?;
         let (stored, source) = perform(&mut transaction, caller, command, key).await?;
-        transaction.commit().await.map_err(db_error)?;
+        transaction.commit().named("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok((stored, source))
     }
@@ -120,6 +120,7 @@ async fn create(
         event.version,
     )
     .fetch_optional(connection)
+    .named("INSERT Event")
     .await
     // The owner was deleted while the token lived.
     .on_constraint("event_owner_fkey", ServiceError::unauthenticated)?;
@@ -154,7 +155,8 @@ async fn apply(
     if_match: Option<&IfMatch>,
     change: &Change,
 ) -> Result<Option<Event>, ServiceError> {
-    let row = visible_event!("for no key update", id, caller).fetch_optional(&mut **transaction).await;
+    let row = visible_event!("for no key update", id, caller).fetch_optional(&mut **transaction);
+    let row = row.named("LOCK Event").await;
     let event = Event::try_from(row.map_err(db_error)?.ok_or_else(event::not_found)?)?;
     event::decide(caller, change.operation(), &event, if_match)?;
     let reason = match change {
@@ -201,6 +203,7 @@ async fn update(
         merged.version,
     )
     .execute(&mut **transaction)
+    .named("UPDATE Event")
     .await
     .map_err(db_error)?;
     one_row(updated.rows_affected())?;
@@ -235,6 +238,7 @@ async fn transition(
         action,
     )
     .execute(&mut **transaction)
+    .named("MOVE Event")
     .await
     .map_err(db_error)?;
     one_row(recorded.rows_affected())
@@ -258,6 +262,7 @@ async fn delete(
         caller.user_id,
     )
     .execute(&mut **transaction)
+    .named("DELETE Event")
     .await
     .map_err(db_error)?;
     one_row(recorded.rows_affected())

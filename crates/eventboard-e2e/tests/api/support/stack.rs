@@ -1,6 +1,6 @@
 //! The whole system on a database of its own.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use eventboard_testing::TestDatabase;
 use futures::future::join;
@@ -40,6 +40,12 @@ impl Stack {
         let stack = Self::launch(TestDatabase::create().await, variables).await;
         stack.until_healthy().await;
         stack
+    }
+
+    /// A system whose processes serve their metrics.
+    pub(crate) async fn start_with_metrics(variables: &[(&'static str, &str)]) -> Self {
+        let variables: Vec<_> = variables.iter().copied().chain([("METRICS_PORT", FREE)]).collect();
+        Self::start_with(&variables).await
     }
 
     /// A system whose gateway reaches the services through proxies: to auth-service, to events-service.
@@ -112,7 +118,7 @@ async fn start_backend(
     told: &Variables,
 ) -> Process {
     let mut variables = vec![("DATABASE_URL", database.url().to_owned()), (port.0, port.1.to_string())];
-    variables.extend_from_slice(told);
+    variables.extend(told.iter().map(with_own_port));
     Process::start(binary, &variables).await
 }
 
@@ -122,8 +128,16 @@ async fn start_gateway(auth: SocketAddr, events: SocketAddr, told: &Variables) -
         ("AUTH_SERVICE_HOST", auth.to_string()),
         ("EVENTS_SERVICE_HOST", events.to_string()),
     ];
-    variables.extend_from_slice(told);
+    variables.extend(told.iter().map(with_own_port));
     Process::start(GATEWAY, &variables).await
+}
+
+/// Stands for a port of each process's own that nobody uses.
+const FREE: &str = "free";
+
+fn with_own_port((name, value): &(&'static str, String)) -> (&'static str, String) {
+    let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    (*name, if value == FREE { port() } else { value.clone() })
 }
 
 /// The gateway may not have noticed that a service was away, so its word is not enough.

@@ -1,0 +1,169 @@
+//! What the processes tell Prometheus.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+
+use crate::support::{Actor, Stack, draft, metrics::Metrics, send, until};
+
+const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
+
+/// The families with their labels, by the process that they belong to.
+fn documented() -> BTreeMap<&'static str, BTreeMap<&'static str, BTreeSet<&'static str>>> {
+    let mut documented: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    let mut processes = Vec::new();
+    for line in DOCUMENTATION.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if let Some(names) = cells[0].strip_prefix("**") {
+            processes = match names.trim_end_matches("**") {
+                "every process" => vec!["api-gateway", "auth-service", "events-service"],
+                names => names.split(", ").collect(),
+            };
+        }
+        let labels = || words(outside_of_parentheses(cells[2]).leak());
+        for (process, family) in
+            processes.iter().flat_map(|process| words(cells[0]).map(move |family| (*process, family)))
+        {
+            documented.entry(process).or_default().insert(family, labels().collect());
+        }
+    }
+    documented
+}
+
+/// What stands between backticks.
+fn words(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Where the values of a label are told.
+fn outside_of_parentheses(text: &str) -> String {
+    text.split('(')
+        .enumerate()
+        .map(|(n, part)| if n == 0 { part } else { part.split_once(')').unwrap().1 })
+        .collect()
+}
+
+/// Does something of everything that leaves a trace in the metrics.
+async fn use_everything(admin: &Actor) {
+    let keyed = || admin.request(Method::POST, "/events").header("idempotency-key", "one-key");
+    let created = send(keyed().json(&draft("Counted"))).await.expect(201);
+    send(keyed().json(&draft("Counted"))).await.expect(201);
+    send(keyed().json(&draft("Another"))).await.problem(422);
+    admin.get(created.header("location").unwrap()).await.expect(200);
+    admin.get("/events").await.expect(200);
+    admin.get("/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn every_family_of_the_documentation_is_served_with_its_labels_and_no_other() {
+    let stack = Stack::start_with_metrics(&[("RATE_LIMIT_ENABLED", "true")]).await;
+    use_everything(&stack.anonymous().found_organization().await).await;
+    let documented = documented();
+    let processes =
+        [("api-gateway", &stack.gateway), ("auth-service", &stack.auth), ("events-service", &stack.events)];
+    for (name, process) in processes {
+        let metrics = Metrics::of(process).await;
+        println!("{name}: {} families", metrics.families().len());
+        assert_eq!(metrics.families(), documented[name], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn requests_and_calls_are_timed_by_route_and_status() {
+    let stack = Stack::start_with_metrics(&[]).await;
+    use_everything(&stack.anonymous().found_organization().await).await;
+    let (gateway, events) = (Metrics::of(&stack.gateway).await, Metrics::of(&stack.events).await);
+    let requests = |method, route, status| {
+        let labels =
+            [("http_request_method", method), ("http_route", route), ("http_response_status_code", status)];
+        gateway.value("http_server_request_duration_seconds_count", &labels)
+    };
+    assert_eq!(requests("POST", "/events", "201"), Some(2.0));
+    assert_eq!(requests("POST", "/events", "422"), Some(1.0));
+    assert_eq!(requests("GET", "/events/{id}", "200"), Some(1.0));
+    let call = |method, code| [("rpc_method", method), ("rpc_response_status_code", code)];
+    let create = call("eventboard.events.v1.EventsService/Create", "OK");
+    assert_eq!(gateway.value("rpc_client_call_duration_seconds_count", &create), Some(2.0));
+    assert_eq!(events.value("rpc_server_call_duration_seconds_count", &create), Some(2.0));
+    let select = [("db_query_summary", "SELECT Event"), ("error_type", "")];
+    assert_eq!(events.value("db_client_operation_duration_seconds_count", &select), Some(1.0));
+    // Beginning at a quarter of a millisecond.
+    let first = [("le", "0.00025"), ("db_query_summary", "SELECT Event")];
+    assert!(events.value("db_client_operation_duration_seconds_bucket", &first).is_some());
+}
+
+#[tokio::test]
+async fn what_became_of_keyed_writes_is_counted() {
+    let stack = Stack::start_with_metrics(&[]).await;
+    use_everything(&stack.anonymous().found_organization().await).await;
+    let events = Metrics::of(&stack.events).await;
+    let outcome = |outcome| events.value("eventboard_idempotency_outcomes_total", &[("outcome", outcome)]);
+    let outcomes = ["new", "replayed", "cache_hit", "retried", "conflict"].map(outcome);
+    assert_eq!(outcomes, [Some(1.0), Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
+}
+
+#[tokio::test]
+async fn made_up_names_do_not_become_labels() {
+    let stack = Stack::start_with_metrics(&[]).await;
+    let admin = stack.anonymous().found_organization().await;
+    let brew = Method::from_bytes(b"BREW").unwrap();
+    for n in 0..20 {
+        send(admin.request(brew.clone(), &format!("/made/up/{n}"))).await.problem(404);
+    }
+    let gateway = Metrics::of(&stack.gateway).await;
+    let family = "http_server_request_duration_seconds";
+    assert!(gateway.values(family, "http_request_method").contains("_OTHER"));
+    assert!(!gateway.values(family, "http_request_method").contains("BREW"));
+    assert!(gateway.values(family, "http_route").contains("unmatched"));
+    assert!(gateway.values(family, "http_route").iter().all(|route| !route.contains("made")));
+
+    let mut client = tonic::client::Grpc::new(
+        tonic::transport::Endpoint::from_shared(format!("http://{}", stack.events.address))
+            .unwrap()
+            .connect_lazy(),
+    );
+    for n in 0..5 {
+        client.ready().await.unwrap();
+        let path = format!("/eventboard.events.v1.EventsService/MadeUp{n}").parse().unwrap();
+        let codec = tonic_prost::ProstCodec::<(), ()>::default();
+        client.unary(tonic::Request::new(()), path, codec).await.unwrap_err();
+    }
+    let events = Metrics::of(&stack.events).await;
+    let unknown = [("rpc_method", "_OTHER"), ("rpc_response_status_code", "UNIMPLEMENTED")];
+    assert_eq!(events.value("rpc_server_call_duration_seconds_count", &unknown), Some(5.0));
+}
+
+#[tokio::test]
+async fn a_request_beyond_its_limit_and_one_without_room_are_counted() {
+    let limits = [("RATE_LIMIT_ENABLED", "true"), ("RATE_LIMIT_IP_MAX", "1")];
+    let stack = Stack::start_with_metrics(&limits).await;
+    stack.anonymous().get("/nowhere").await.problem(404);
+    stack.anonymous().get("/nowhere").await.problem(429);
+    let gateway = Metrics::of(&stack.gateway).await;
+    let limited = |limit| gateway.value("eventboard_rate_limited_requests_total", &[("limit", limit)]);
+    assert_eq!((limited("address"), limited("user")), (Some(1.0), Some(0.0)));
+    assert_eq!(gateway.value("eventboard_shed_requests_total", &[("reason", "concurrency")]), Some(0.0));
+}
+
+#[tokio::test]
+async fn a_dependency_that_is_down_and_a_replica_that_is_away_are_seen() {
+    let mut stack = Stack::start_with_metrics(&[]).await;
+    let up = async |stack: &Stack| {
+        Metrics::of(&stack.gateway)
+            .await
+            .value("eventboard_dependency_up", &[("dependency", "events-service")])
+    };
+    let ready = async |stack: &Stack| {
+        let ready = [("upstream", "events-service"), ("state", "ready")];
+        Metrics::of(&stack.gateway).await.value("eventboard_client_replicas", &ready)
+    };
+    assert_eq!((up(&stack).await, ready(&stack).await), (Some(1.0), Some(1.0)));
+    stack.events.kill();
+    until("it is seen", async || (up(&stack).await, ready(&stack).await) == (Some(0.0), Some(0.0))).await;
+    let ejections = [("upstream", "events-service")];
+    let ejections = Metrics::of(&stack.gateway).await.value("eventboard_client_ejections_total", &ejections);
+    assert_eq!(ejections, Some(1.0));
+    stack.restart_events().await;
+    until("it is seen again", async || (up(&stack).await, ready(&stack).await) == (Some(1.0), Some(1.0)))
+        .await;
+}

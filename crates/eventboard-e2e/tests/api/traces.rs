@@ -1,0 +1,158 @@
+//! Traces, as a collector sees them.
+
+use std::net::SocketAddr;
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use reqwest::Method;
+
+use crate::support::{Actor, Answer, Collector, SeenSpan, Stack, send, until};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CALLER: &str = "b7ad6b7169203331";
+
+async fn stack_with(endpoint: &str, share: &str) -> (Stack, Actor) {
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_TRACES_SAMPLER_ARG", share)];
+    let stack = Stack::start_with(&variables).await;
+    let admin = stack.anonymous().found_organization().await;
+    (stack, admin)
+}
+
+/// A request of somebody who traces already.
+async fn traced(admin: &Actor, path: &str, trace_id: &str, correlation_id: &str) -> Answer {
+    let request = admin.request(Method::GET, path).header("x-correlation-id", correlation_id);
+    send(request.header("traceparent", format!("00-{trace_id}-{CALLER}-01"))).await
+}
+
+/// The span with this name and kind, which is the only one.
+fn one<'s>(spans: &'s [SeenSpan], name: &str, kind: SpanKind) -> &'s SeenSpan {
+    let mut found = spans.iter().filter(|span| span.name == name && span.kind == kind);
+    match (found.next(), found.next()) {
+        (Some(span), None) => span,
+        _ => panic!("not exactly one {kind:?} {name} in {spans:#?}"),
+    }
+}
+
+/// The trace as people draw it.
+fn tree(spans: &[SeenSpan], parent: &str, depth: usize) -> String {
+    let children = spans.iter().filter(|span| span.parent_id == parent);
+    children.fold(String::new(), |text, span| {
+        let line = format!(
+            "{:indent$}{} ({}, {:?}, {} µs)\n",
+            "",
+            span.name,
+            span.service,
+            span.kind,
+            span.micros,
+            indent = depth * 2
+        );
+        text + &line + &tree(spans, &span.span_id, depth + 1)
+    })
+}
+
+#[tokio::test]
+async fn one_trace_leads_from_the_callers_span_to_the_statement() {
+    let collector = Collector::start().await;
+    let (_stack, admin) = stack_with(&collector.endpoint(), "1").await;
+    let event = admin.created("Traced").await;
+    traced(&admin, &format!("/events/{event}"), TRACE, "traced").await.expect(200);
+
+    let spans = collector.trace(TRACE, 4).await;
+    println!("{}", tree(&spans, CALLER, 0));
+    let method = "eventboard.events.v1.EventsService/FindOne";
+    let request = one(&spans, "GET /events/{id}", SpanKind::Server);
+    let call = one(&spans, method, SpanKind::Client);
+    let served = one(&spans, method, SpanKind::Server);
+    let statement = one(&spans, "SELECT Event", SpanKind::Client);
+    assert_eq!(spans.len(), 4);
+    assert_eq!((request.service.as_str(), request.parent_id.as_str()), ("api-gateway", CALLER));
+    assert_eq!((&*call.service, &call.parent_id), ("api-gateway", &request.span_id));
+    assert_eq!((&*served.service, &served.parent_id), ("events-service", &call.span_id));
+    assert_eq!((&*statement.service, &statement.parent_id), ("events-service", &served.span_id));
+    assert!(spans.iter().all(|span| !span.failed), "{spans:#?}");
+
+    let says = |span: &SeenSpan, attribute: &str| span.attributes[attribute].clone();
+    assert_eq!(says(request, "http.route"), "/events/{id}");
+    assert_eq!(says(request, "http.response.status_code"), "200");
+    assert_eq!(says(call, "rpc.response.status_code"), "OK");
+    assert_eq!(says(served, "rpc.method"), method);
+    assert_eq!(says(statement, "db.system.name"), "postgresql");
+}
+
+#[tokio::test]
+async fn the_log_names_the_trace_beside_the_correlation_id_in_every_service() {
+    let collector = Collector::start().await;
+    let (stack, admin) = stack_with(&collector.endpoint(), "1").await;
+    traced(&admin, "/events", TRACE, "logged-with-its-trace").await.expect(200);
+    for process in [&stack.gateway, &stack.events] {
+        let line = process.log().wait_for_word("logged-with-its-trace", "finished").await;
+        assert_eq!(line["trace_id"], TRACE);
+    }
+    // Without a caller that traces, the gateway begins a trace of its own.
+    let request = admin.request(Method::GET, "/events").header("x-correlation-id", "nobody-traced-before");
+    send(request).await.expect(200);
+    let line = stack.events.log().wait_for_word("nobody-traced-before", "finished").await;
+    let spans = collector.trace(line["trace_id"].as_str().unwrap(), 4).await;
+    assert_eq!(one(&spans, "GET /events", SpanKind::Server).parent_id, "");
+}
+
+#[tokio::test]
+async fn where_traces_are_off_the_callers_trace_is_logged_all_the_same() {
+    let stack = Stack::start().await;
+    let admin = stack.anonymous().found_organization().await;
+    traced(&admin, "/events", TRACE, "traced-elsewhere").await.expect(200);
+    for process in [&stack.gateway, &stack.events] {
+        let line = process.log().wait_for_word("traced-elsewhere", "finished").await;
+        assert_eq!(line["trace_id"], TRACE);
+    }
+}
+
+#[tokio::test]
+async fn only_a_share_is_traced_unless_the_caller_has_decided() {
+    let collector = Collector::start().await;
+    let (_stack, admin) = stack_with(&collector.endpoint(), "0").await;
+    for _ in 0..5 {
+        admin.get("/events").await.expect(200);
+    }
+    traced(&admin, "/events", TRACE, "decided").await.expect(200);
+    collector.trace(TRACE, 4).await;
+    assert!(collector.spans().iter().all(|span| span.trace_id == TRACE), "{:#?}", collector.spans());
+}
+
+#[tokio::test]
+async fn what_fails_is_marked_where_it_failed() {
+    let collector = Collector::start().await;
+    let (mut stack, admin) = stack_with(&collector.endpoint(), "1").await;
+    admin.get("/events").await.expect(200);
+    stack.events.kill();
+    stack.until_unhealthy().await;
+    traced(&admin, "/events", TRACE, "failed").await.problem(503);
+    let spans = collector.trace(TRACE, 1).await;
+    let request = one(&spans, "GET /events", SpanKind::Server);
+    assert!(request.failed);
+    assert_eq!(request.attributes["error.type"], "503");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_is_told_once_and_so_is_its_return() {
+    let nobody: SocketAddr = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let (stack, admin) = stack_with(&format!("http://{nobody}"), "1").await;
+    let told = |word: &str| stack.gateway.log().count(word);
+    until("the first batch is lost", async || told("Traces are lost") > 0).await;
+    for _ in 0..3 {
+        admin.get("/events").await.expect(200);
+        // A batch a second.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    }
+    assert_eq!(told("Traces are lost"), 1, "{}", stack.gateway.log().text());
+
+    let collector = Collector::listen(nobody).await;
+    until("the collector gets spans", async || {
+        admin.get("/events").await.expect(200);
+        !collector.spans().is_empty()
+    })
+    .await;
+    until("its return is told", async || told("takes traces again") == 1).await;
+}
