@@ -30,6 +30,10 @@ pub(crate) enum Case {
     BareCreateConstant,
     /// One event.
     Get,
+    /// The same where no metrics are kept.
+    GetUnmeasured,
+    /// The same where all requests are traced, and a collector takes the spans.
+    GetTraced,
     /// A new event, under a key of its own.
     Create,
     /// The same again, under one of a few keys.
@@ -59,11 +63,13 @@ pub(crate) const OF_EVERY_SIZE: [Case; 7] = [
 ];
 
 /// Floors and what stands on them, in turn.
-pub(crate) const COMPARED: [Case; 9] = [
+pub(crate) const COMPARED: [Case; 11] = [
     Case::PgbenchSelect,
     Case::BareGetConstant,
     Case::BareGet,
     Case::Get,
+    Case::GetUnmeasured,
+    Case::GetTraced,
     Case::PgbenchInsert,
     Case::BareCreate,
     Case::Create,
@@ -106,7 +112,9 @@ impl Case {
     /// The requests of one of the connections.
     pub(crate) fn requests(self, tenant: &Tenant, connection: usize) -> Requests {
         match self {
-            Self::BareGet | Self::BareGetConstant | Self::Get => random_events(tenant, connection),
+            Self::BareGet | Self::BareGetConstant | Self::Get | Self::GetUnmeasured | Self::GetTraced => {
+                random_events(tenant, connection)
+            }
             Self::Create | Self::BareCreate | Self::BareCreateConstant => creations(tenant),
             Self::Replay => replays(tenant, connection),
             Self::ListFirst => always(get(tenant, "/events")),

@@ -6,6 +6,7 @@ mod bare;
 mod cases;
 mod client;
 mod cluster;
+mod collector;
 mod pgbench;
 mod plan;
 mod processes;
@@ -50,6 +51,8 @@ enum Role {
     #[command(hide = true)]
     BareGateway { listen: SocketAddr, service: SocketAddr },
     #[command(hide = true)]
+    Collector { listen: SocketAddr },
+    #[command(hide = true)]
     BareService { listen: SocketAddr, organization: Uuid, user: Uuid },
 }
 
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
             runtime::Runtime::new().unwrap().block_on(async {
                 match role {
                     Role::BareGateway { listen, service } => bare::serve_gateway(listen, service).await,
+                    Role::Collector { listen } => collector::serve(listen).await,
                     Role::BareService { listen, organization, user } => {
                         bare::serve_service(listen, organization, user).await;
                     }

@@ -24,6 +24,10 @@ const STARTS: usize = 5;
 struct Stage<'a> {
     database: &'a Database,
     system: System,
+    /// The same without metrics.
+    unmeasured: System,
+    /// The same with traces.
+    traced: System,
     bare: Bare,
     /// The bare system without a database.
     constant: Bare,
@@ -33,7 +37,7 @@ struct Stage<'a> {
 /// Whether everything was answered as it must be.
 pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
     // A service brings the schema.
-    processes::start_auth(database).await.kill().await;
+    processes::start_auth(database, &[]).await.kill().await;
     let sizes = arguments.sizes();
     let organizations: Vec<_> =
         (1..).zip(&sizes).map(|(number, size)| Organization::new(number, *size)).collect();
@@ -43,8 +47,15 @@ pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
 
     let starts = measure_starts(database).await;
     let largest = organizations.iter().max_by_key(|organization| organization.size).unwrap();
+    let collector = processes::start_collector().await;
     let stage = Stage {
-        system: System::start(database).await,
+        system: System::start(database, &[]).await,
+        unmeasured: System::start(database, &[("METRICS_PORT", "0".to_owned())]).await,
+        traced: System::start(
+            database,
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address))],
+        )
+        .await,
         bare: Bare::start(Some(database), largest).await,
         constant: Bare::start(None, largest).await,
         timing: arguments.timing(),
@@ -59,8 +70,9 @@ pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
 async fn measure_starts(database: &Database) -> Starts {
     let mut starts = Starts::default();
     for _ in 0..STARTS {
-        let (auth, events) = (processes::start_auth(database).await, processes::start_events(database).await);
-        let gateway = processes::start_gateway(database, [auth.address, events.address], false).await;
+        let (auth, events) =
+            (processes::start_auth(database, &[]).await, processes::start_events(database, &[]).await);
+        let gateway = processes::start_gateway(database, [auth.address, events.address], false, &[]).await;
         for (name, process) in [("auth", auth), ("events", events), ("gateway", gateway)] {
             starts.entry(name).or_default().push(process.took);
             process.kill().await;
@@ -126,11 +138,15 @@ impl Stage<'_> {
     }
 
     fn under_test(&self, case: Case) -> (SocketAddr, Watched) {
-        let bare = match case {
-            Case::BareGet | Case::BareCreate => &self.bare,
-            Case::BareGetConstant | Case::BareCreateConstant => &self.constant,
-            _ => return (self.system.gateway.address, self.system.watched(self.database)),
+        let system = match case {
+            Case::BareGet | Case::BareCreate => return self.bare.under_test(self.database),
+            Case::BareGetConstant | Case::BareCreateConstant => {
+                return self.constant.under_test(self.database);
+            }
+            Case::GetUnmeasured => &self.unmeasured,
+            Case::GetTraced => &self.traced,
+            _ => &self.system,
         };
-        (bare.gateway.address, bare.watched(self.database))
+        (system.gateway.address, system.watched(self.database))
     }
 }

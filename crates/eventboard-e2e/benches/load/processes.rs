@@ -28,6 +28,9 @@ enum Sign {
 
 const READY: Sign = Sign::Answers("/health/ready");
 
+/// Variables of a process.
+pub(crate) type Variables = [(&'static str, String)];
+
 /// A process; killed when it is dropped.
 pub(crate) struct Process {
     child: Child,
@@ -46,7 +49,7 @@ pub(crate) struct System {
 /// The bare gateway and service.
 pub(crate) struct Bare {
     service: Process,
-    pub(crate) gateway: Process,
+    gateway: Process,
 }
 
 impl Process {
@@ -90,27 +93,28 @@ fn free_address() -> SocketAddr {
 async fn start_service(
     binary: &str,
     port: &str,
-    variables: &[(&str, String)],
+    variables: &Variables,
     database: &Database,
     sign: Sign,
 ) -> Process {
     let (address, metrics) = (free_address(), free_address().port().to_string());
-    let log = File::create(database.folder.join(port).with_extension("log")).unwrap();
+    let log = File::create(database.folder.join(format!("{port}-{}.log", address.port()))).unwrap();
     let mut command = Command::new(binary);
-    command.env_clear().envs(variables.iter().map(|(name, value)| (name, value))).stdout(log);
+    command.env_clear().stdout(log);
     command.env("HOST", "127.0.0.1").env(port, address.port().to_string()).env("METRICS_PORT", metrics);
     command.env("LOG_FORMAT", "json").env("RATE_LIMIT_ENABLED", "false");
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     Process::start(command, address, sign).await
 }
 
-pub(crate) async fn start_auth(database: &Database) -> Process {
-    let variables = [("DATABASE_URL", database.url.clone())];
+pub(crate) async fn start_auth(database: &Database, also: &Variables) -> Process {
+    let variables = [&[("DATABASE_URL", database.url.clone())], also].concat();
     start_service(env!("CARGO_BIN_EXE_e2e-auth-service"), "AUTH_SERVICE_PORT", &variables, database, READY)
         .await
 }
 
-pub(crate) async fn start_events(database: &Database) -> Process {
-    let variables = [("DATABASE_URL", database.url.clone())];
+pub(crate) async fn start_events(database: &Database, also: &Variables) -> Process {
+    let variables = [&[("DATABASE_URL", database.url.clone())], also].concat();
     start_service(
         env!("CARGO_BIN_EXE_e2e-events-service"),
         "EVENTS_SERVICE_PORT",
@@ -126,16 +130,19 @@ pub(crate) async fn start_gateway(
     database: &Database,
     [auth, events]: [SocketAddr; 2],
     whole: bool,
+    also: &Variables,
 ) -> Process {
-    let variables = [("AUTH_SERVICE_HOST", auth.to_string()), ("EVENTS_SERVICE_HOST", events.to_string())];
+    let hosts = [("AUTH_SERVICE_HOST", auth.to_string()), ("EVENTS_SERVICE_HOST", events.to_string())];
+    let variables = [&hosts, also].concat();
     let sign = if whole { Sign::Answers("/health") } else { READY };
     start_service(env!("CARGO_BIN_EXE_e2e-api-gateway"), "GATEWAY_PORT", &variables, database, sign).await
 }
 
 impl System {
-    pub(crate) async fn start(database: &Database) -> Self {
-        let (auth, events) = (start_auth(database).await, start_events(database).await);
-        let gateway = start_gateway(database, [auth.address, events.address], true).await;
+    /// With these variables besides those of an installation.
+    pub(crate) async fn start(database: &Database, also: &Variables) -> Self {
+        let (auth, events) = (start_auth(database, also).await, start_events(database, also).await);
+        let gateway = start_gateway(database, [auth.address, events.address], true, also).await;
         Self { auth, events, gateway }
     }
 
@@ -146,22 +153,31 @@ impl System {
     }
 }
 
+/// A collector of traces that forgets them.
+pub(crate) async fn start_collector() -> Process {
+    let mut command = this_program();
+    let address = free_address();
+    command.args(["collector", &address.to_string()]);
+    Process::start(command, address, Sign::Listens).await
+}
+
+fn this_program() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env_clear();
+    command
+}
+
 impl Bare {
     /// With a database, or with answers that are constant.
     pub(crate) async fn start(database: Option<&Database>, organization: &Organization) -> Self {
-        let program = || {
-            let mut command = Command::new(std::env::current_exe().unwrap());
-            command.env_clear();
-            command
-        };
-        let mut command = program();
+        let mut command = this_program();
         let service = free_address();
         command.args(["bare-service", &service.to_string()]);
         command.args([organization.id.to_string(), organization.admin.to_string()]);
         command.envs(database.map(|database| (bare::DATABASE_URL, &database.url)));
         let service = Process::start(command, service, Sign::Listens).await;
 
-        let mut command = program();
+        let mut command = this_program();
         let gateway = free_address();
         command.args(["bare-gateway", &gateway.to_string(), &service.address.to_string()]);
         let gateway = Process::start(command, gateway, Sign::Listens).await;
@@ -169,8 +185,8 @@ impl Bare {
     }
 
     /// The service stands where events-service does.
-    pub(crate) fn watched(&self, database: &Database) -> Watched {
+    pub(crate) fn under_test(&self, database: &Database) -> (SocketAddr, Watched) {
         let servers = vec![("gateway", self.gateway.pid()), ("events", self.service.pid())];
-        Watched { servers, postgres: database.pid }
+        (self.gateway.address, Watched { servers, postgres: database.pid })
     }
 }
