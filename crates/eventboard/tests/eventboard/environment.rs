@@ -47,6 +47,12 @@ fn compositions() -> Vec<String> {
     files.map(|file| fs::read_to_string(root().join(file)).unwrap()).into()
 }
 
+/// The Kubernetes manifests.
+fn manifests() -> Vec<String> {
+    let folder = fs::read_dir(root().join("k8s")).unwrap();
+    folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+}
+
 /// What a compose file takes from the environment: `${NAME…}`.
 fn interpolated(composition: &str) -> BTreeSet<String> {
     let name =
@@ -54,12 +60,16 @@ fn interpolated(composition: &str) -> BTreeSet<String> {
     composition.split("${").skip(1).filter_map(name).collect()
 }
 
-/// What a compose file tells our containers: `NAME: value`.
-fn told(composition: &str) -> BTreeSet<String> {
-    let name = |line: &str| Some(line.trim().split_once(": ")?.0.to_owned());
-    let names = composition.lines().filter_map(name).filter(|name| is_variable(name));
+/// What a compose file or a manifest tells our containers: `NAME: value`, or `- name: NAME`.
+fn told(deployment: &str) -> BTreeSet<String> {
+    let name = |line: &str| {
+        let line = line.trim();
+        let name = line.strip_prefix("- name: ").or_else(|| Some(line.split_once(": ")?.0))?;
+        is_variable(name).then(|| name.to_owned())
+    };
+    let names = deployment.lines().filter_map(name);
     // The database's image has variables of its own.
-    names.filter(|name| name != "LANG" && !name.starts_with("POSTGRES_")).collect()
+    names.filter(|name| !["LANG", "PGDATA"].contains(&&**name) && !name.starts_with("POSTGRES_")).collect()
 }
 
 fn is_test(path: &Path) -> bool {
@@ -131,6 +141,22 @@ fn every_variable_of_the_compose_files_is_documented() {
         let missing: Vec<_> = interpolated.union(&told).filter(|name| !documented.contains(*name)).collect();
         assert!(missing.is_empty(), "not in .env.example: {missing:?}");
     }
+}
+
+#[test]
+fn every_variable_of_the_manifests_is_documented() {
+    let told: BTreeSet<_> = manifests().iter().flat_map(|text| told(text)).collect();
+    assert!(
+        told.contains("DATABASE_URL") && told.contains("DRAIN_GRACE"),
+        "the search does not work: {told:?}"
+    );
+    let missing: Vec<_> = told.difference(&documented()).cloned().collect();
+    assert!(missing.is_empty(), "not in .env.example: {missing:?}");
+}
+
+#[test]
+fn what_containers_are_told_is_found_in_every_spelling() {
+    assert_eq!(told("  A_B: x\n  # C: no\n  - name: D_E\n    value: x\n  - name: LANG\n").len(), 2);
 }
 
 #[test]

@@ -1,0 +1,156 @@
+//! `k8s/`, as `kubectl apply -f k8s/` takes it.
+
+mod applying;
+mod network;
+mod pods;
+mod probes;
+mod scaling;
+mod settings;
+
+use std::{collections::BTreeSet, fs, ops::Deref};
+
+use api_gateway as gateway;
+use eventboard_chassis::config::Env;
+use eventboard_proto::{auth, events};
+use serde_json::Value;
+
+use crate::files;
+
+/// One of our services, as its code knows it.
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    /// Where it listens unless it is told otherwise.
+    pub(crate) port: u16,
+    /// The name under which gRPC health answers for it together with its database; the gateway has none.
+    pub(crate) grpc: Option<&'static str>,
+}
+
+/// All of them.
+pub(crate) fn services() -> [Service; 3] {
+    let env = &mut Env::from_iter([]);
+    [
+        Service {
+            name: auth_service::NAME,
+            port: auth_service::Config::from_env(env).listen.port,
+            grpc: Some(auth::auth_service_server::SERVICE_NAME),
+        },
+        Service {
+            name: events_service::NAME,
+            port: events_service::Config::from_env(env).listen.port,
+            grpc: Some(events::events_service_server::SERVICE_NAME),
+        },
+        Service { name: gateway::NAME, port: gateway::Config::from_env(env).listen.port, grpc: None },
+    ]
+}
+
+/// What stands between two `---`.
+pub(crate) struct Object(Value);
+
+impl Deref for Object {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Object {
+    pub(crate) fn kind(&self) -> &str {
+        self["kind"].as_str().unwrap()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self["metadata"]["name"].as_str().unwrap()
+    }
+
+    /// The pod that a workload makes.
+    pub(crate) fn pod(&self) -> &Value {
+        &self["spec"]["template"]["spec"]
+    }
+
+    /// The one container of a workload's pod.
+    pub(crate) fn container(&self) -> &Value {
+        let containers = list(&self.pod()["containers"]);
+        assert_eq!(containers.len(), 1, "{}", self.name());
+        &containers[0]
+    }
+
+    /// The container's port of this name.
+    pub(crate) fn port(&self, name: &str) -> Option<u64> {
+        list(&self.container()["ports"]).iter().find(|port| port["name"] == name)?["containerPort"].as_u64()
+    }
+}
+
+/// What is applied, in this order.
+pub(crate) struct Manifests(Vec<Object>);
+
+impl Manifests {
+    pub(crate) fn read() -> Self {
+        let mut names: Vec<_> = fs::read_dir(files::root().join("k8s"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let objects = names.iter().flat_map(|file| files::documents(format!("k8s/{file}"))).map(Object);
+        Self(objects.collect())
+    }
+
+    pub(crate) fn all(&self) -> &[Object] {
+        &self.0
+    }
+
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+        self.0.iter().filter(move |object| object.kind() == kind)
+    }
+
+    pub(crate) fn find(&self, kind: &str, name: &str) -> Option<&Object> {
+        self.of_kind(kind).find(|object| object.name() == name)
+    }
+
+    pub(crate) fn get(&self, kind: &str, name: &str) -> &Object {
+        self.find(kind, name).unwrap_or_else(|| panic!("there is no {kind} {name}"))
+    }
+
+    /// What makes pods.
+    pub(crate) fn workloads(&self) -> impl Iterator<Item = &Object> {
+        self.0.iter().filter(|object| object["spec"]["template"].is_object())
+    }
+
+    /// The workloads whose pods a selector chooses; an empty selector chooses all.
+    pub(crate) fn selected(&self, selector: &Value) -> BTreeSet<&str> {
+        let chosen = self
+            .workloads()
+            .filter(|workload| selects(selector, &workload["spec"]["template"]["metadata"]["labels"]));
+        chosen.map(Object::name).collect()
+    }
+}
+
+fn selects(selector: &Value, labels: &Value) -> bool {
+    let known = ["matchLabels", "matchExpressions"];
+    assert!(keys(selector).iter().all(|key| known.contains(key)), "{selector}");
+    let equal = entries(&selector["matchLabels"]).all(|(key, value)| &labels[key] == value);
+    equal
+        && list(&selector["matchExpressions"]).iter().all(|expression| {
+            assert_eq!(expression["operator"], "In", "{expression}");
+            list(&expression["values"]).contains(&labels[expression["key"].as_str().unwrap()])
+        })
+}
+
+/// The entries of a list; none where there is no list.
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The entries of a mapping; none where there is no mapping.
+pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
+    entries(value).map(|(key, _)| key.as_str()).collect()
+}
+
+/// Words of a list.
+pub(crate) fn words(value: &Value) -> Vec<&str> {
+    list(value).iter().map(|word| word.as_str().unwrap()).collect()
+}
