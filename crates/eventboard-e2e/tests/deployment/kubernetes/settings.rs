@@ -12,6 +12,7 @@ use eventboard_chassis::{
 use secrecy::ExposeSecret;
 
 use super::{Manifests, Object, entries, list, services};
+use crate::files;
 
 pub(crate) type Variables = BTreeMap<String, String>;
 
@@ -66,8 +67,21 @@ fn read(service: &str, variables: &Variables) -> Result<TokenConfig, ConfigError
     })
 }
 
-fn variables<const N: usize>(pairs: [(&str, &str); N]) -> Variables {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+/// A secret as `openssl rand -base64 48` makes one.
+const OWN_SECRET: &str = "c2l4dGVlbiB0aW1lcyB0aHJlZSBpcyBmb3J0eSBlaWdodCwgaXMgaXQgbm90PyE=";
+
+/// What RUNBOOK.md makes a Secret of: the lines of its file NAME.env.
+fn own(name: &'static str) -> (&'static str, Variables) {
+    let runbook = files::text("RUNBOOK.md");
+    let (_, rest) = runbook.split_once(&format!("cat > {name}.env <<END\n")).unwrap();
+    let lines = rest.lines().map(str::trim).take_while(|line| *line != "END");
+    let variable = |line: &str| {
+        let (name, value) = line.split_once('=').unwrap();
+        let value = value.replace("$(openssl rand -base64 48)", OWN_SECRET).replace("$PASSWORD", "own");
+        assert!(!value.contains('$'), "{value}");
+        (name.to_owned(), value)
+    };
+    (name, lines.map(variable).collect())
 }
 
 #[test]
@@ -98,28 +112,29 @@ fn the_demonstration_is_known_to_everybody_and_refused_in_production() {
 #[test]
 fn the_operators_own_secrets_go_before_the_demonstration() {
     let manifests = Manifests::read();
-    let secret = "c2l4dGVlbiB0aW1lcyB0aHJlZSBpcyBmb3J0eSBlaWdodA==";
-    let own = [
-        ("eventboard", variables([("APP_ENV", "production"), ("JWT_SECRET", secret)])),
-        (
-            "eventboard-database",
-            variables([
-                ("POSTGRES_PASSWORD", "own"),
-                ("DATABASE_URL", "postgres://eventboard:own@postgres/x"),
-            ]),
-        ),
-    ];
+    let own = [own("eventboard"), own("eventboard-database")];
     for service in services() {
         let told = environment(&manifests, manifests.get("Deployment", service.name), &own);
         let token = read(service.name, &told).unwrap_or_else(|error| panic!("{}: {error}", service.name));
-        assert_eq!(token.secret.expose_secret(), secret);
+        assert_eq!(token.secret.expose_secret(), OWN_SECRET);
         assert_eq!(told["APP_ENV"], "production");
         if service.grpc.is_some() {
-            assert!(told["DATABASE_URL"].contains(":own@"));
+            assert_eq!(told["DATABASE_URL"], "postgres://eventboard:own@postgres:5432/eventboard_db");
         }
     }
     let told = environment(&manifests, manifests.get("StatefulSet", "postgres"), &own);
     assert_eq!(told["POSTGRES_PASSWORD"], "own");
+}
+
+#[test]
+fn losing_a_secret_of_ones_own_does_not_bring_the_demonstration_back() {
+    let manifests = Manifests::read();
+    for service in services().iter().filter(|service| service.grpc.is_some()) {
+        let deployment = manifests.get("Deployment", service.name);
+        // Still in production, it does not start; without the other one, the database refuses the password.
+        let told = environment(&manifests, deployment, &[own("eventboard-database")]);
+        assert!(read(service.name, &told).is_err(), "{} starts", service.name);
+    }
 }
 
 #[test]
