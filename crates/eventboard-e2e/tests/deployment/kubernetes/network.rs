@@ -9,6 +9,9 @@ use super::{Manifests, list, services, words};
 
 const POSTGRES: &str = "postgres";
 const POSTGRES_PORT: u64 = 5432;
+const DNS_PORT: u64 = 53;
+/// Where collectors of traces listen, over gRPC.
+const OTLP_PORT: u64 = 4317;
 
 /// From, to, and the port.
 type Opening = (String, String, u64);
@@ -129,10 +132,13 @@ fn from_outside_come_ingress_controllers_and_prometheus_only() {
 }
 
 #[test]
-fn outwards_goes_nothing_but_the_question_for_a_name() {
+fn outwards_go_nothing_but_the_question_for_a_name_and_traces() {
     let openings = openings(&Manifests::read());
-    let asked = services().map(|service| opening(service.name, "kube-system/kube-dns", 53_u64));
-    assert_eq!(openings.outwards, BTreeSet::from(asked));
+    let allowed = services().into_iter().flat_map(|service| {
+        let names = opening(service.name, "kube-system/kube-dns", DNS_PORT);
+        [names, opening(service.name, "monitoring", OTLP_PORT)]
+    });
+    assert_eq!(openings.outwards, allowed.collect());
 }
 
 #[test]
