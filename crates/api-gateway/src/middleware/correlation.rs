@@ -16,7 +16,7 @@ use super::access_log;
 pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     request.extensions_mut().insert(correlation.clone());
-    let traced = Span::server(request.method().as_str(), request.headers());
+    let traced = span_of(&request);
     // The path without the query: what people search for is theirs.
     let span = tracing::info_span!(
         "request",
@@ -31,6 +31,14 @@ pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inne
     describe(&traced, &method, path.path(), &response);
     response.headers_mut().insert(HEADER, correlation.to_header());
     response
+}
+
+/// Health is asked for all the time, and would bury all other traces.
+fn span_of(request: &Request) -> Span {
+    match request.uri().path().starts_with("/health") {
+        true => Span::none(),
+        false => Span::server(request.method().as_str(), request.headers()),
+    }
 }
 
 /// Says what a request was, by OpenTelemetry's semantic conventions for HTTP.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod counted;
+mod descriptions;
 mod histograms;
 #[cfg(target_os = "linux")]
 mod process;
@@ -67,6 +68,7 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
         .context("latency buckets")?
         .install_recorder()
         .context("metrics are collected already")?;
+    descriptions::describe();
     let revision = REVISION.unwrap_or("unknown");
     metrics::gauge!("eventboard_build_info", "version" => env!("CARGO_PKG_VERSION"), "revision" => revision)
         .set(1.0);

@@ -90,6 +90,11 @@ impl Span {
         })
     }
 
+    /// What is not worth a span.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// A request that goes out, as a part of what is going on.
     pub fn client(name: &str) -> Self {
         Self::start(name, SpanKind::Client, |tracer, builder| builder.start(tracer))

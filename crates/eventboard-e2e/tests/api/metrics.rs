@@ -65,6 +65,7 @@ async fn every_family_of_the_documentation_is_served_with_its_labels_and_no_othe
         let metrics = Metrics::of(process).await;
         println!("{name}: {} families", metrics.families().len());
         assert_eq!(metrics.families(), documented[name], "{name}");
+        assert_eq!(metrics.described(), metrics.families().into_keys().collect(), "{name}");
     }
 }
 

@@ -93,6 +93,8 @@ async fn the_log_names_the_trace_beside_the_correlation_id_in_every_service() {
     let line = stack.events.log().wait_for_word("nobody-traced-before", "finished").await;
     let spans = collector.trace(line["trace_id"].as_str().unwrap(), 4).await;
     assert_eq!(one(&spans, "GET /events", SpanKind::Server).parent_id, "");
+    // The stack was asked for its health until it was well, which is nobody's trace.
+    assert!(collector.spans().iter().all(|span| !span.name.contains("health")));
 }
 
 #[tokio::test]

@@ -43,6 +43,12 @@ impl Metrics {
         families
     }
 
+    /// The families that say what they are.
+    pub(crate) fn described(&self) -> BTreeSet<&str> {
+        let help = self.0.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
+        help.map(|(family, _)| family).collect()
+    }
+
     /// The values that a label has in a family.
     pub(crate) fn values(&self, family: &str, label: &str) -> BTreeSet<&str> {
         let of_family = self.series().filter(|(name, _, _)| name.starts_with(family));
