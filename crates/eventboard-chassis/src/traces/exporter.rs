@@ -1,7 +1,10 @@
 //! The way to the collector.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) struct Told {
     exporter: opentelemetry_otlp::SpanExporter,
     endpoint: String,
-    is_away: AtomicBool,
+    is_away: Arc<AtomicBool>,
 }
 
 /// An exporter to this address, which need not be there yet.
@@ -32,7 +35,14 @@ pub(super) fn to(endpoint: &str) -> anyhow::Result<Told> {
         .with_timeout(EXPORT_TIMEOUT)
         .build()
         .with_context(|| format!("traces cannot be sent to {endpoint}"))?;
-    Ok(Told { exporter, endpoint: endpoint.to_owned(), is_away: AtomicBool::new(false) })
+    Ok(Told { exporter, endpoint: endpoint.to_owned(), is_away: Arc::default() })
+}
+
+impl Told {
+    /// Whether the collector did not take the last batch.
+    pub(super) fn is_away(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_away)
+    }
 }
 
 impl SpanExporter for Told {

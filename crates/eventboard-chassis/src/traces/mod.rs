@@ -7,6 +7,7 @@
 mod config;
 mod exporter;
 mod headers;
+mod sampler;
 
 use std::{future::Future, sync::OnceLock, time::Duration};
 
@@ -18,10 +19,11 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::{
     Resource,
-    trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider},
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider},
 };
 
 pub use self::config::TracesConfig;
+use self::sampler::WhileTaken;
 use crate::correlation;
 
 /// Spans that wait to be sent; what is more is lost. Some 4 MB when all of them wait.
@@ -64,15 +66,16 @@ pub fn init(process: &'static str, config: &TracesConfig) -> anyhow::Result<Trac
         .with_max_export_batch_size(BATCH_SPANS)
         .with_scheduled_delay(BATCH_PAUSE)
         .build();
-    let processor = BatchSpanProcessor::builder(exporter::to(endpoint)?).with_batch_config(batches).build();
+    let exporter = exporter::to(endpoint)?;
+    let sampler = WhileTaken::new(config.share, exporter.is_away());
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
     let resource = Resource::builder_empty()
         .with_service_name(process)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
-        // Who calls decides for a trace that is going on already, so that no trace has holes.
-        .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.share))))
+        .with_sampler(sampler)
         .with_resource(resource)
         .build();
     TRACER.get_or_init(|| provider.tracer("eventboard"));
