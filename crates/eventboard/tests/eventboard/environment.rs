@@ -68,8 +68,11 @@ fn told(deployment: &str) -> BTreeSet<String> {
         is_variable(name).then(|| name.to_owned())
     };
     let names = deployment.lines().filter_map(name);
-    // The database's image has variables of its own.
-    names.filter(|name| !["LANG", "PGDATA"].contains(&&**name) && !name.starts_with("POSTGRES_")).collect()
+    // The images of PostgreSQL and of Grafana have variables of their own.
+    let is_theirs = |name: &str| {
+        ["LANG", "PGDATA"].contains(&name) || name.starts_with("POSTGRES_") || name.starts_with("GF_")
+    };
+    names.filter(|name| !is_theirs(name)).collect()
 }
 
 fn is_test(path: &Path) -> bool {
