@@ -5,12 +5,14 @@
 mod actor;
 mod anonymous;
 mod answer;
+pub mod cluster;
 pub mod database;
 pub mod files;
 pub mod load;
 mod log;
 pub mod monitoring;
 pub mod process;
+pub mod report;
 mod waiting;
 
 pub use self::{

@@ -1,9 +1,9 @@
 //! The row of figures of a scenario.
 
-use std::{collections::BTreeMap, fs::OpenOptions, io::Write, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::Cluster;
-use eventboard_e2e::load::Tally;
+use eventboard_e2e::{load::Tally, report::publish};
 
 const HEAD: &str = "| scenario | requests | failed | of which | longest gap ms | retries | ejections | notes |\n\
                     |---|---|---|---|---|---|---|---|\n";
@@ -43,13 +43,7 @@ impl Row {
     /// Prints the row, and appends it to `target/fault-suite.md`.
     pub(crate) fn publish(self) {
         let row = format!("| {} | {} | {} |\n", self.scenario, self.figures, self.notes);
-        print!("\n{HEAD}{row}");
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("fault-suite.md");
-        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-        if file.metadata().unwrap().len() == 0 {
-            file.write_all(HEAD.as_bytes()).unwrap();
-        }
-        file.write_all(row.as_bytes()).unwrap();
+        publish(env!("CARGO_TARGET_TMPDIR"), "fault-suite.md", HEAD, &row);
     }
 }
 

@@ -6,14 +6,14 @@ use eventboard_e2e::load::Kind;
 use futures::future::join_all;
 use tokio::time::sleep;
 
-use crate::harness::{Cluster, Replica, Row, Size};
+use crate::harness::{BINARIES, Cluster, Replica, Row, Size};
 
 /// From the first replica that listens until the first success of a client.
 const BACK_WITHIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_replica_there_are_503s_until_one_is_back() {
-    let mut cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
+    let mut cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     cluster.events.iter_mut().for_each(Replica::kill);

@@ -7,7 +7,7 @@ use futures::future::join;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
-use crate::harness::{Cluster, Row, Size};
+use crate::harness::{BINARIES, Cluster, Row, Size};
 
 /// From PostgreSQL's first connection until the first success of a client.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ async fn assert_harmless(scenario: &'static str, cluster: &Cluster, outcome: &Ou
 }
 
 async fn restarts(scenario: &'static str, how: End) {
-    let mut cluster = Cluster::start(SIZE, &[]).await;
+    let mut cluster = Cluster::start(BINARIES, SIZE, &[]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(3)).await;
     end(&mut cluster, how).await;
@@ -98,7 +98,7 @@ async fn assert_health_tells(cluster: &Cluster) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_for_long_is_told_by_health_and_loses_nothing() {
-    let mut cluster = Cluster::start(SIZE, &[]).await;
+    let mut cluster = Cluster::start(BINARIES, SIZE, &[]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(3)).await;
     end(&mut cluster, End::Fast).await;

@@ -10,7 +10,7 @@ use eventboard_e2e::{process::command, until};
 use tempfile::NamedTempFile;
 use tokio::time::sleep;
 
-use crate::harness::{Cluster, EVENTS, GATEWAY, Replica, Row, Size, backend_variables, free_port};
+use crate::harness::{BINARIES, Cluster, Replica, Row, Size, backend_variables, free_port};
 
 const NAME: &str = "events-service.internal";
 
@@ -46,7 +46,7 @@ impl Hosts {
             command.args(["--user", "--map-root-user"]);
         }
         command.args(["--mount", "--propagation", "private", "sh", "-c"]);
-        command.args([r#"mount --bind "$HOSTS" /etc/hosts && exec "$0""#, GATEWAY]);
+        command.args([r#"mount --bind "$HOSTS" /etc/hosts && exec "$0""#, BINARIES.gateway]);
         command
     }
 }
@@ -56,14 +56,14 @@ async fn replica(cluster: &Cluster, port: u16, last_byte: u8) -> Replica {
     let mut variables = backend_variables("EVENTS_SERVICE_PORT", &cluster.database);
     variables.push(("EVENTS_SERVICE_PORT", port.to_string()));
     variables.push(("HOST", format!("127.0.0.{last_byte}")));
-    let replica = Replica::start(EVENTS, &variables).await;
+    let replica = Replica::start(BINARIES.events, &variables).await;
     replica.until_ready().await;
     replica
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_loses_and_gains_addresses_costs_no_request() {
-    let mut cluster = Cluster::start(Size { gateways: 0, auth: 1, events: 0 }, &[]).await;
+    let mut cluster = Cluster::start(BINARIES, Size { gateways: 0, auth: 1, events: 0 }, &[]).await;
     let (port, hosts) = (free_port(), Hosts::with(&[11, 12, 13]));
     for last_byte in [11, 12, 13] {
         let replica = replica(&cluster, port, last_byte).await;

@@ -12,7 +12,7 @@ use eventboard_e2e::{
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::harness::{Cluster, Replica, Row, Size, has_port};
+use crate::harness::{BINARIES, Cluster, Replica, Row, Size, has_port};
 
 const TITLE: &str = "Frozen in the middle";
 
@@ -61,7 +61,7 @@ async fn is_answered_by_another(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submit_whose_replica_freezes_is_done_by_another_one_once() {
-    let cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
+    let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
     let admin = cluster.gateways[0].client().found_organization().await;
     let load = cluster.load().await;
     let id = admin.created(TITLE).await;
@@ -83,7 +83,7 @@ async fn a_submit_whose_replica_freezes_is_done_by_another_one_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_whose_replica_freezes_is_done_by_another_one_once() {
-    let cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
+    let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
     let admin = cluster.gateways[0].client().found_organization().await;
     let load = cluster.load().await;
     let lock = Lock::on_key_of_create(&cluster.database, admin.id(), "k").await;

@@ -7,7 +7,7 @@ use futures::future::{join, join_all};
 use tokio::time::{sleep, timeout};
 
 use crate::crowd::{Crowd, Yield};
-use crate::harness::{Cluster, Row, Size};
+use crate::harness::{BINARIES, Cluster, Row, Size};
 
 const SUSTAINABLE: usize = 32;
 const OVERLOAD: usize = 1500;
@@ -61,7 +61,7 @@ async fn watch(cluster: &Cluster) -> Watched {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn far_too_many_clients_are_told_so_and_the_others_are_served() {
-    let cluster = Cluster::start(Size { gateways: 1, auth: 1, events: 1 }, &[]).await;
+    let cluster = Cluster::start(BINARIES, Size { gateways: 1, auth: 1, events: 1 }, &[]).await;
     let admin = cluster.gateways[0].client().found_organization().await;
     let path = format!("/events/{}", admin.created("In demand").await);
     let crowd = Crowd::of(&cluster, &admin, &path);

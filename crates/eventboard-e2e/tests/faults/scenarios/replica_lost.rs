@@ -5,7 +5,7 @@ use std::time::Duration;
 use eventboard_e2e::until;
 use tokio::time::sleep;
 
-use crate::harness::{Cluster, Row, Size};
+use crate::harness::{BINARIES, Cluster, Row, Size};
 
 /// A replica that is back gets work again.
 async fn until_it_works(cluster: &Cluster, replica: usize) {
@@ -16,7 +16,7 @@ async fn until_it_works(cluster: &Cluster, replica: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_killed_costs_no_request() {
-    let mut cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
+    let mut cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     cluster.events[1].kill();
@@ -33,7 +33,7 @@ async fn a_replica_that_is_killed_costs_no_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_hangs_costs_next_to_no_request_and_no_second() {
-    let cluster = Cluster::start(Size::THREE_EVENTS, &[]).await;
+    let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     cluster.events[1].freeze();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::harness::{Cluster, Replica, Row, Size};
+use crate::harness::{BINARIES, Cluster, Replica, Row, Size};
 
 const SIZE: Size = Size { gateways: 2, auth: 2, events: 3 };
 
@@ -20,7 +20,7 @@ async fn restart_one_by_one(replicas: &mut [Replica]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_of_everything_costs_no_request() {
-    let mut cluster = Cluster::start(SIZE, &[("DRAIN_GRACE", "1s")]).await;
+    let mut cluster = Cluster::start(BINARIES, SIZE, &[("DRAIN_GRACE", "1s")]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(1)).await;
     restart_one_by_one(&mut cluster.events).await;

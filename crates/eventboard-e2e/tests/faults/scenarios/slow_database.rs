@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use eventboard_e2e::{database::Lock, load::Failure};
 use tokio::time::sleep;
 
-use crate::harness::{Cluster, Row, Size};
+use crate::harness::{BINARIES, Cluster, Row, Size};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_database_ends_requests_and_no_replica_is_blamed() {
-    let cluster = Cluster::start(Size::THREE_EVENTS, &[("WRITE_DEADLINE", "2s")]).await;
+    let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[("WRITE_DEADLINE", "2s")]).await;
     let load = cluster.load().await;
     sleep(Duration::from_secs(2)).await;
     let lock = Lock::on_all_events(&cluster.database).await;

@@ -11,7 +11,7 @@ use tonic::{
 };
 use tonic_health::ServingStatus;
 
-use crate::harness::{Cluster, Row, Size};
+use crate::harness::{BINARIES, Cluster, Row, Size};
 
 const SERVICE: &str = "eventboard.events.v1.EventsService";
 
@@ -32,7 +32,7 @@ async fn unavailable_replica() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_says_unavailable_costs_no_request_and_stays() {
-    let mut cluster = Cluster::start(Size { gateways: 0, auth: 1, events: 2 }, &[]).await;
+    let mut cluster = Cluster::start(BINARIES, Size { gateways: 0, auth: 1, events: 2 }, &[]).await;
     let [first, second] = [&cluster.events[0], &cluster.events[1]].map(|replica| replica.address());
     let hosts = format!("{},{first},{second}", unavailable_replica().await);
     let gateway = cluster.gateway_towards(&hosts, &[]).await;

@@ -10,7 +10,7 @@ const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
 /// A port that nobody listens on and that no other replica of this run gets.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static TURN: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
     let next = || FIRST + (start + TURN.fetch_add(1, Ordering::Relaxed)) % COUNT;

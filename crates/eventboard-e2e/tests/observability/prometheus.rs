@@ -1,0 +1,127 @@
+//! Prometheus, as deploy/prometheus configures it.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use eventboard_e2e::{
+    cluster::{Cluster, Replica, free_port},
+    files::{document, root},
+    monitoring::RULES,
+    until, url,
+};
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The configuration's 15 s would make the test twice as long; rules are evaluated as seldom as they really are.
+const SCRAPE_INTERVAL: &str = "5s";
+
+/// A running Prometheus; killed when the test ends.
+pub(crate) struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+    client: Client,
+    _folder: TempDir,
+}
+
+/// One series of an answer, with its value at the moment.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sample {
+    #[serde(rename = "metric")]
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The time, and the value as text.
+    value: (f64, String),
+}
+
+impl Sample {
+    pub(crate) fn value(&self) -> f64 {
+        self.value.1.parse().unwrap()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Alert {
+    labels: BTreeMap<String, String>,
+    state: String,
+}
+
+impl Prometheus {
+    /// Starts it on this system, and waits until it answers.
+    pub(crate) async fn watching(cluster: &Cluster) -> Self {
+        let folder = TempDir::with_prefix("eventboard-prometheus-").unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        // JSON is YAML too.
+        std::fs::write(path("prometheus.yml"), configuration(cluster).to_string()).unwrap();
+        let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", path("prometheus.yml")))
+            .arg(format!("--storage.tsdb.path={}", path("data")))
+            .arg(format!("--web.listen-address={address}"))
+            .stdin(Stdio::null())
+            .stderr(File::create(path("log")).unwrap())
+            .spawn()
+            .expect("prometheus is installed");
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        let prometheus = Self { child, address, client, _folder: folder };
+        until("Prometheus is ready", async || {
+            let answer = prometheus.client.get(url(address, "/-/ready")).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        prometheus
+    }
+
+    /// What an expression gives at the moment.
+    pub(crate) async fn ask(&self, expr: &str) -> Vec<Sample> {
+        let url = Url::parse_with_params(&url(self.address, "/api/v1/query"), [("query", expr)]).unwrap();
+        let answer: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["status"], "success", "{expr}: {answer}");
+        serde_json::from_value(answer["data"]["result"].clone()).unwrap()
+    }
+
+    /// The names of the alerts that fire, each followed by its job, if it has one.
+    pub(crate) async fn firing(&self) -> Vec<String> {
+        let answer = self.client.get(url(self.address, "/api/v1/alerts")).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let alerts: Vec<Alert> = serde_json::from_value(answer["data"]["alerts"].clone()).unwrap();
+        let firing = alerts.into_iter().filter(|alert| alert.state == "firing");
+        firing
+            .map(|alert| match alert.labels.get("job") {
+                Some(job) => format!("{} {job}", alert.labels["alertname"]),
+                None => alert.labels["alertname"].clone(),
+            })
+            .collect()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The configuration of the compose files, but for where the replicas are and how often they are asked.
+fn configuration(cluster: &Cluster) -> Value {
+    let mut config = document("deploy/prometheus/prometheus.yml");
+    config["global"]["scrape_interval"] = json!(SCRAPE_INTERVAL);
+    config["rule_files"] = json!([root().join(RULES).canonicalize().unwrap().join("*.yml")]);
+    for job in config["scrape_configs"].as_array_mut().unwrap() {
+        let replicas = match job["job_name"].as_str().unwrap() {
+            "api-gateway" => &cluster.gateways,
+            "auth-service" => &cluster.auth,
+            "events-service" => &cluster.events,
+            other => panic!("what is {other}?"),
+        };
+        let targets: Vec<_> = replicas.iter().map(Replica::metrics).collect();
+        job.as_object_mut().unwrap().remove("dns_sd_configs").expect("the discovery");
+        job["static_configs"] = json!([{ "targets": targets }]);
+    }
+    config
+}
