@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use eventboard_e2e::{
-    files::{document, root, text},
+    files::{document, documents, files, root, text},
     monitoring::dashboards,
 };
 use serde_json::Value;
@@ -63,6 +63,25 @@ fn kubernetes_differs_in_the_discovery_only() {
     let [discovery] = &objects(&job["kubernetes_sd_configs"])[..] else { panic!("{job}") };
     assert_eq!(discovery["role"], "pod");
     assert_eq!(words(&discovery["namespaces"]["names"]), ["eventboard"]);
+}
+
+#[test]
+fn the_manifests_have_what_the_discovery_in_kubernetes_looks_for() {
+    let manifests = files("k8s", ".yaml").into_iter().flat_map(documents);
+    let mut found = BTreeSet::new();
+    for pod in manifests
+        .filter(|object| object["kind"] == "Deployment")
+        .map(|object| object["spec"]["template"].clone())
+    {
+        let labels = &pod["metadata"]["labels"];
+        assert_eq!(labels["app.kubernetes.io/part-of"], "eventboard");
+        let ports =
+            objects(&pod["spec"]["containers"]).iter().flat_map(|container| objects(&container["ports"]));
+        if ports.clone().any(|port| port["name"] == "metrics" && port["containerPort"] == METRICS_PORT) {
+            found.insert(labels["app.kubernetes.io/name"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(found.iter().collect::<Vec<_>>(), SERVICES);
 }
 
 #[test]
