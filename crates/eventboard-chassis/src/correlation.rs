@@ -57,7 +57,9 @@ pub fn traceparent(headers: &HeaderMap) -> Option<HeaderValue> {
     let text = value.to_str().ok()?;
     let lengths = text.split('-').map(str::len).take(5);
     let is_lower_hex = |c: char| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c);
-    (lengths.eq([2, 32, 16, 2]) && text.chars().all(is_lower_hex)).then(|| value.clone())
+    let is_named = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let names_something = !text.starts_with("ff") && text.split('-').skip(1).take(2).all(is_named);
+    (lengths.eq([2, 32, 16, 2]) && text.chars().all(is_lower_hex) && names_something).then(|| value.clone())
 }
 
 fn is_well_formed(id: &str) -> bool {
@@ -102,5 +104,8 @@ mod tests {
         assert!(!pass("00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
         assert!(!pass("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"));
         assert!(!pass("nonsense"));
+        assert!(!pass("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!pass("00-00000000000000000000000000000000-b7ad6b7169203331-01"));
+        assert!(!pass("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"));
     }
 }

@@ -35,6 +35,8 @@ pub struct DatabaseConfig {
     /// `MIGRATE_DATABASE_URL` (or `…_FILE`): a direct connection for migrations, where
     /// `DATABASE_URL` leads through a pooler. Default: `DATABASE_URL`.
     pub(crate) direct: PgConnectOptions,
+    /// What `pg_stat_activity` and the metrics call these connections.
+    pub(crate) application: String,
     /// `DATABASE_MAX_CONNECTIONS` (default 10): connections of this process. One more watches the
     /// database's health.
     pub(crate) max_connections: u32,
@@ -50,7 +52,7 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// Reads the `DATABASE_*` variables; `application` is what `pg_stat_activity` shows.
+    /// Reads the `DATABASE_*` variables; `application` is what `pg_stat_activity` and the metrics show.
     pub fn from_env(env: &mut Env, application: &str) -> Self {
         let url = env.secret("DATABASE_URL");
         if url.is_none() && AppEnv::from_env(env) == AppEnv::Production {
@@ -67,6 +69,7 @@ impl DatabaseConfig {
             // A pooler takes no such options: there each transaction sets them, and the role has them.
             options: if pgbouncer { options } else { with_timeouts(options) },
             pgbouncer,
+            application: application.to_owned(),
             max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10, 1..=1000),
             acquire_timeout: acquire_timeout(env),
             max_waiting: env.number("DATABASE_MAX_WAITING", 512, 0..=100_000),

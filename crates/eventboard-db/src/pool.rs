@@ -88,10 +88,25 @@ struct Pooled {
     idle_since: Instant,
 }
 
+/// Tells the pools of one process apart.
+const POOL: &str = "db_client_connection_pool_name";
+
+impl Meters {
+    fn new(pool: &str) -> Self {
+        Self {
+            wait_time: metrics::histogram!("db_client_connection_wait_time_seconds", POOL => pool.to_owned()),
+            timeouts: metrics::counter!("db_client_connection_timeouts_total", POOL => pool.to_owned()),
+            no_place_in_queue: shed_requests("database_queue"),
+            no_room_in_time: shed_requests("database_wait"),
+        }
+    }
+}
+
 impl Database {
     /// Opens the pool; connections are made as they are needed. Nothing is usable before
     /// [`Database::prepare`] is through.
     pub fn open(config: DatabaseConfig) -> Self {
+        let meters = Meters::new(&config.application);
         let parts = Arc::new(DatabaseParts {
             idle: std::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(config.max_connections as usize)),
@@ -99,12 +114,7 @@ impl Database {
             config,
             migrated: watch::Sender::new(false),
             reachable: AtomicBool::new(true),
-            meters: Meters {
-                wait_time: metrics::histogram!("db_client_connection_wait_time_seconds"),
-                timeouts: metrics::counter!("db_client_connection_timeouts_total"),
-                no_place_in_queue: shed_requests("database_queue"),
-                no_room_in_time: shed_requests("database_wait"),
-            },
+            meters,
         });
         observe(&parts);
         Self(parts)
@@ -127,6 +137,13 @@ impl Database {
     /// `Overloaded` when too many calls wait already or no connection becomes free in time,
     /// `Unavailable` when the database cannot be reached or has no schema yet.
     pub async fn acquire(&self) -> Result<Lease, ServiceError> {
+        let began = Instant::now();
+        let lease = self.lease_one().await;
+        self.0.meters.wait_time.record(began.elapsed());
+        lease
+    }
+
+    async fn lease_one(&self) -> Result<Lease, ServiceError> {
         let parts = &*self.0;
         if !*parts.migrated.borrow() {
             return Err(ServiceError::new(
@@ -140,10 +157,7 @@ impl Database {
             return Err(db_error(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, cause))));
         }
         let room = match Arc::clone(&parts.room).try_acquire_owned() {
-            Ok(room) => {
-                parts.meters.wait_time.record(Duration::ZERO);
-                room
-            }
+            Ok(room) => room,
             Err(_) => parts.wait_for_room().await?,
         };
         while let Some(mut pooled) = parts.take_idle() {
@@ -222,10 +236,8 @@ impl DatabaseParts {
     async fn wait_for_room(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
         let meters = &self.meters;
         let _place_in_queue = self.queue.try_acquire().map_err(|_| busy(&meters.no_place_in_queue))?;
-        let began = Instant::now();
         let room = Arc::clone(&self.room).acquire_owned();
         let room = tokio::time::timeout(self.config.acquire_timeout, room).await;
-        meters.wait_time.record(began.elapsed());
         let room = room.map_err(|_| {
             meters.timeouts.increment(1);
             busy(&meters.no_room_in_time)
@@ -247,11 +259,11 @@ async fn probe(kept: &mut Option<PgConnection>, options: &PgConnectOptions) -> s
 
 /// Shows operators how full the pool is.
 fn observe(parts: &Arc<DatabaseParts>) {
-    let connections =
-        |state| metrics::gauge!("db_client_connection_count", "db_client_connection_state" => state);
+    let pool = &parts.config.application;
+    let connections = |state| metrics::gauge!("db_client_connection_count", POOL => pool.clone(), "db_client_connection_state" => state);
     let (idle, used) = (connections("idle"), connections("used"));
-    let pending = metrics::gauge!("db_client_connection_pending_requests");
-    metrics::gauge!("db_client_connection_max").set(parts.config.max_connections);
+    let pending = metrics::gauge!("db_client_connection_pending_requests", POOL => pool.clone());
+    metrics::gauge!("db_client_connection_max", POOL => pool.clone()).set(parts.config.max_connections);
     let parts = Arc::downgrade(parts);
     at_each_scrape(move || {
         let Some(parts) = parts.upgrade() else { return false };

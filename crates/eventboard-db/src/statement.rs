@@ -22,8 +22,12 @@ enum Outcome {
     Done,
     /// The server refused it: the SQLSTATE.
     Refused([u8; 5]),
-    /// The connection broke, or the answer could not be read.
+    /// The connection broke.
     Broken,
+    /// Nobody waited for it any more.
+    Cancelled,
+    /// The answer was not what was asked for, which is a defect.
+    Other,
 }
 
 impl Outcome {
@@ -32,9 +36,10 @@ impl Outcome {
             Ok(_) => Self::Done,
             Err(Error::Database(database)) => {
                 let state = database.code().and_then(|state| state.as_bytes().try_into().ok());
-                state.map_or(Self::Broken, Self::Refused)
+                state.map_or(Self::Other, Self::Refused)
             }
-            Err(_) => Self::Broken,
+            Err(Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed) => Self::Broken,
+            Err(_) => Self::Other,
         }
     }
 
@@ -43,28 +48,57 @@ impl Outcome {
             Self::Done => String::new(),
             Self::Refused(state) => String::from_utf8_lossy(&state).into_owned(),
             Self::Broken => "connection".to_owned(),
+            Self::Cancelled => "cancelled".to_owned(),
+            Self::Other => "_OTHER".to_owned(),
         }
     }
 }
 
 /// A statement that is measured and traced under a name.
 pub trait Named<T>: Future<Output = Result<T, Error>> + Sized {
-    /// The same, measured and traced. The name is a verb and its table (`db.query.summary` of OpenTelemetry's semantic
+    /// The same, measured and traced. The name says what it does to what (`db.query.summary` of OpenTelemetry's semantic
     /// conventions), and never anything that a caller sent.
     fn named(self, summary: &'static str) -> impl Future<Output = Result<T, Error>> {
         async move {
-            let (started, span) = (Instant::now(), Span::client(summary));
+            let running = Running::begin(summary);
             let result = self.await;
-            let outcome = Outcome::of(&result);
-            DURATIONS.record(summary, outcome, started.elapsed());
-            span.set("db.system.name", || "postgresql");
-            span.set("db.query.summary", || summary);
-            if outcome != Outcome::Done {
-                span.fail(|| outcome.error_type());
-            }
+            running.end(Outcome::of(&result));
             result
         }
     }
 }
 
 impl<T, F: Future<Output = Result<T, Error>>> Named<T> for F {}
+
+/// A statement that runs. It is counted when it is dropped: as cancelled when it did not come to its end.
+struct Running {
+    summary: &'static str,
+    started: Instant,
+    span: Span,
+    outcome: Outcome,
+}
+
+impl Running {
+    fn begin(summary: &'static str) -> Self {
+        let span = Span::client(summary);
+        span.set("db.system.name", || "postgresql");
+        span.set("db.query.summary", || summary);
+        Self { summary, started: Instant::now(), span, outcome: Outcome::Cancelled }
+    }
+
+    fn end(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        DURATIONS.record(self.summary, self.outcome, self.started.elapsed());
+        if matches!(self.outcome, Outcome::Refused(_)) {
+            self.span.set("db.response.status_code", || self.outcome.error_type());
+        }
+        if self.outcome != Outcome::Done {
+            self.span.fail(|| self.outcome.error_type());
+        }
+    }
+}

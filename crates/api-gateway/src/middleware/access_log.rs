@@ -60,7 +60,7 @@ pub(crate) async fn record(requests: Requests, request: Request, next: Next<impl
 
     let response = next.run(request).await;
 
-    let route = route_of(&response);
+    let route = route_of(&response).unwrap_or(NO_ROUTE);
     let (elapsed, status) = (started.elapsed(), response.status().as_u16());
     // The method is a field of the span.
     tracing::info!(route, status, duration_ms = elapsed.as_secs_f64() * 1000.0, "Request finished");
@@ -68,9 +68,9 @@ pub(crate) async fn record(requests: Requests, request: Request, next: Next<impl
     response
 }
 
-/// The template of the path that a response belongs to.
-pub(crate) fn route_of(response: &Response) -> &str {
-    response.extensions().get::<Route>().map_or(NO_ROUTE, |Route(path)| path.as_str())
+/// The template of the path that a response belongs to; `None` where no route has it.
+pub(crate) fn route_of(response: &Response) -> Option<&str> {
+    response.extensions().get::<Route>().map(|Route(path)| path.as_str())
 }
 
 /// A method that HTTP does not define counts as `_OTHER` (OpenTelemetry semantic conventions), so

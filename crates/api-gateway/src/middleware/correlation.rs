@@ -12,6 +12,9 @@ use tracing::Instrument;
 
 use super::access_log;
 
+/// Characters of a path that a span keeps: anybody may send a long one.
+const LONGEST_PATH: usize = 256;
+
 /// The layer.
 pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
@@ -26,30 +29,35 @@ pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inne
         method = %request.method(),
         path = request.uri().path(),
     );
-    let (method, path) = (request.method().clone(), request.uri().clone());
+    let method = request.method().clone();
     let mut response = traced.around(next.run(request).instrument(span)).await;
-    describe(&traced, &method, path.path(), &response);
+    describe(&traced, &method, &response);
     response.headers_mut().insert(HEADER, correlation.to_header());
     response
 }
 
 /// Health is asked for all the time, and would bury all other traces.
 fn span_of(request: &Request) -> Span {
-    match request.uri().path().starts_with("/health") {
-        true => Span::none(),
-        false => Span::server(request.method().as_str(), request.headers()),
+    if matches!(request.uri().path(), "/health" | "/health/live" | "/health/ready") {
+        return Span::none();
     }
+    let span = Span::server(access_log::method_label(request.method()), request.headers());
+    span.set("http.request.method", || access_log::method_label(request.method()));
+    // TLS ends before this process.
+    span.set("url.scheme", || "http");
+    span.set("url.path", || request.uri().path().chars().take(LONGEST_PATH).collect::<String>());
+    span
 }
 
-/// Says what a request was, by OpenTelemetry's semantic conventions for HTTP.
-fn describe(traced: &Span, method: &Method, path: &str, response: &Response) {
-    let (route, status) = (access_log::route_of(response), response.status());
-    traced.rename(|| format!("{} {route}", access_log::method_label(method)));
-    traced.set("http.request.method", || access_log::method_label(method));
-    traced.set("http.route", || route.to_owned());
-    traced.set("url.path", || path.to_owned());
-    traced.set("http.response.status_code", || i64::from(status.as_u16()));
+/// Says what became of a request, by OpenTelemetry's semantic conventions for HTTP.
+fn describe(span: &Span, method: &Method, response: &Response) {
+    if let Some(route) = access_log::route_of(response) {
+        span.rename(|| format!("{} {route}", access_log::method_label(method)));
+        span.set("http.route", || route.to_owned());
+    }
+    let status = response.status();
+    span.set("http.response.status_code", || i64::from(status.as_u16()));
     if status.is_server_error() {
-        traced.fail(|| status.as_u16().to_string());
+        span.fail(|| status.as_u16().to_string());
     }
 }

@@ -78,9 +78,11 @@ impl RateLimiter {
     /// Counters as configured; `None` when requests are not limited.
     pub(crate) fn new(config: &Config) -> Option<Self> {
         let limits = &config.rate_limit;
+        // There from the start, also where nothing is limited.
+        let (addresses, users) = (limited("address"), limited("user"));
         limits.enabled.then(|| Self {
-            by_ip: Windows::new(limits.per_ip, limited("address")),
-            by_user: Windows::new(limits.per_user, limited("user")),
+            by_ip: Windows::new(limits.per_ip, addresses),
+            by_user: Windows::new(limits.per_user, users),
             trusted: config.trusted_proxies.as_slice().into(),
         })
     }

@@ -15,7 +15,10 @@ use tonic::{Code, body::Body};
 use tower::Service;
 
 use super::{Replicas, error::CallError, policy::CallPolicy};
-use crate::{metrics::name_of, traces::Span};
+use crate::{
+    metrics::{code_name, method_of},
+    traces::Span,
+};
 
 /// The replicas that this call failed on so far; they are asked again only when there is nobody else.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +38,7 @@ impl Attempt {
     }
 
     /// Sends the request to the best replica, or to the next best when some were tried; the whole answer.
-    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, CallError> {
+    async fn send(&self, mut request: Request<Bytes>, span: &Span) -> Result<Response<Body>, CallError> {
         let tried = request.extensions_mut().remove::<Tried>().unwrap_or_default();
         let (call, sender) = loop {
             let call = self.0.rotation.pick(&tried.0).await?;
@@ -44,15 +47,14 @@ impl Attempt {
                 break (call, sender);
             }
         };
+        span.set("server.address", || call.replica().ip().to_string());
+        span.set("server.port", || i64::from(call.replica().port()));
         if let Some(policy) = request.extensions().get::<CallPolicy>() {
             let timeout = grpc_timeout(policy.deadline);
             request.headers_mut().insert("grpc-timeout", timeout);
         }
-        let span = Span::client(request.uri().path().trim_start_matches('/'));
         span.inject(request.headers_mut());
-        let answer = call.send(sender, request).await;
-        describe_attempt(&span, call.replica(), &answer);
-        let mut answer = answer?;
+        let mut answer = call.send(sender, request).await?;
         answer.extensions_mut().insert(AnsweredBy(call.replica()));
         Ok(answer)
     }
@@ -70,28 +72,48 @@ impl Service<Request<Bytes>> for Attempt {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let attempt = self.clone();
         Box::pin(async move {
-            let outcome = attempt.send(request).await;
-            let counter = if outcome.is_ok() { &attempt.0.answered } else { &attempt.0.unanswered };
-            counter.increment(1);
+            let made = Made::begin(&attempt.0, method_of(request.uri().path()));
+            let outcome = attempt.send(request, &made.span).await;
+            made.end(&outcome);
             outcome
         })
     }
 }
 
-/// Says what became of an attempt, by OpenTelemetry's semantic conventions for RPC.
-fn describe_attempt(span: &Span, replica: SocketAddr, answer: &Result<Response<Body>, CallError>) {
-    span.set("rpc.system.name", || "grpc");
-    span.set("server.address", || replica.ip().to_string());
-    span.set("server.port", || i64::from(replica.port()));
-    match answer {
-        Ok(answer) => {
-            let code = grpc_code(answer.headers()).unwrap_or(Code::Ok);
-            span.set("rpc.response.status_code", || name_of(code));
-            if code != Code::Ok {
-                span.fail(|| name_of(code).to_owned());
-            }
+/// An attempt that is being made. It is counted when it is dropped: without an answer when it did not come to its end,
+/// because nobody waits for it any more.
+struct Made<'r> {
+    replicas: &'r Replicas,
+    span: Span,
+    is_answered: bool,
+    code: Code,
+}
+
+impl<'r> Made<'r> {
+    fn begin(replicas: &'r Replicas, method: &str) -> Self {
+        let span = Span::client(method);
+        span.set("rpc.system.name", || "grpc");
+        span.set("rpc.method", || method.to_owned());
+        Self { replicas, span, is_answered: false, code: Code::Cancelled }
+    }
+
+    fn end(mut self, outcome: &Result<Response<Body>, CallError>) {
+        self.is_answered = outcome.is_ok();
+        self.code = match outcome {
+            Ok(answer) => grpc_code(answer.headers()).unwrap_or(Code::Ok),
+            Err(error) => error.code(),
+        };
+    }
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        let Replicas { answered, unanswered, .. } = self.replicas;
+        if self.is_answered { answered } else { unanswered }.increment(1);
+        self.span.set("rpc.response.status_code", || code_name(self.code));
+        if self.code != Code::Ok {
+            self.span.fail(|| code_name(self.code).to_owned());
         }
-        Err(error) => span.fail(|| error.kind().to_owned()),
     }
 }
 

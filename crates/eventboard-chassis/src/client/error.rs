@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr};
 
-use tonic::Status;
+use tonic::{Code, Status};
 use tower::BoxError;
 
 use super::chain_text;
@@ -21,13 +21,12 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// A word for it.
-    pub(super) fn kind(&self) -> &'static str {
+    /// What a service would have answered. The gRPC library would call most of these `UNKNOWN`, which reads as a defect.
+    pub(super) fn code(&self) -> Code {
         match self {
-            Self::NotConnected(_) => "not_connected",
-            Self::Broken { .. } => "connection_broken",
-            Self::Deadline => "deadline_exceeded",
-            Self::Malformed(_) => "malformed",
+            Self::Deadline => Code::DeadlineExceeded,
+            Self::NotConnected(_) | Self::Broken { .. } => Code::Unavailable,
+            Self::Malformed(_) => Code::Internal,
         }
     }
 }
@@ -47,14 +46,8 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// The gRPC library would call most of these `UNKNOWN`, which reads as a defect.
 impl From<CallError> for Status {
     fn from(error: CallError) -> Self {
-        let text = error.to_string();
-        match error {
-            CallError::Deadline => Self::deadline_exceeded(text),
-            CallError::NotConnected(_) | CallError::Broken { .. } => Self::unavailable(text),
-            CallError::Malformed(_) => Self::internal(text),
-        }
+        Self::new(error.code(), error.to_string())
     }
 }

@@ -65,6 +65,11 @@ enum Ended {
     Silent,
 }
 
+/// Counts the replicas of a service that were taken out of rotation.
+pub(super) fn ejections(service: &'static str) -> Counter {
+    metrics::counter!("eventboard_client_ejections_total", "upstream" => service)
+}
+
 impl Keeper {
     pub(super) fn new(
         service: &'static str,
@@ -72,7 +77,7 @@ impl Keeper {
         address: SocketAddr,
         rotation: Arc<Rotation>,
     ) -> Self {
-        let ejections = metrics::counter!("eventboard_client_ejections_total", "upstream" => service);
+        let ejections = ejections(service);
         Self { service, grpc_service, address, rotation, state: State::New, failures: 0, ejections }
     }
 

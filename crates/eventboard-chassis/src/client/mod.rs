@@ -68,6 +68,8 @@ impl Replicas {
         let discovery = discovery::discover(service, grpc_service, target.clone(), Arc::clone(&rotation));
         tokio::spawn(stop.clone().run_until_cancelled_owned(discovery));
         rotation.observe(service);
+        // There from the start, also while no replica is found.
+        keeper::ejections(service).increment(0);
         let attempts = |outcome| metrics::counter!("eventboard_client_attempts_total", "upstream" => service, "outcome" => outcome);
         let (answered, unanswered) = (attempts("answered"), attempts("unanswered"));
         Arc::new(Self { service, rotation, answered, unanswered, _background: stop.drop_guard() })
@@ -114,15 +116,35 @@ impl Service<Request<Body>> for ServiceChannel {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Self { stack, durations } = self.clone();
         Box::pin(async move {
-            let (started, uri) = (Instant::now(), request.uri().clone());
+            let mut made = CallMade::begin(durations, request.uri().path());
             let request = attempt::collect_request(request).await?;
             let answer = stack.oneshot(request).await.map_err(Status::from);
-            let code = answer
-                .as_ref()
-                .map_or_else(Status::code, |answer| attempt::grpc_code(answer.headers()).unwrap_or(Code::Ok));
-            durations.record(method_of(uri.path(), code), code, started.elapsed());
+            made.code = match &answer {
+                Ok(answer) => attempt::grpc_code(answer.headers()).unwrap_or(Code::Ok),
+                Err(status) => status.code(),
+            };
             answer
         })
+    }
+}
+
+/// A call that is being made. It is counted when it is dropped: as cancelled when nobody waits for it any more.
+struct CallMade {
+    durations: Arc<Histograms<Code>>,
+    method: String,
+    started: Instant,
+    code: Code,
+}
+
+impl CallMade {
+    fn begin(durations: Arc<Histograms<Code>>, path: &str) -> Self {
+        Self { durations, method: method_of(path).to_owned(), started: Instant::now(), code: Code::Cancelled }
+    }
+}
+
+impl Drop for CallMade {
+    fn drop(&mut self) {
+        self.durations.record(&self.method, self.code, self.started.elapsed());
     }
 }
 

@@ -103,10 +103,12 @@ impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
         request: &mut Request<Bytes>,
         result: &mut Result<Response<Body>, CallError>,
     ) -> Option<Self::Future> {
-        let Some(failure) = Failure::of(result) else {
+        let failure = Failure::of(result);
+        // Every call that was answered allows a share of a retry, whatever the answer was.
+        if result.is_ok() && failure != Some(Failure::Unavailable) {
             self.budget.deposit();
-            return None;
-        };
+        }
+        let failure = failure?;
         let policy = request.extensions().get::<CallPolicy>().copied()?;
         let wait = self.next_wait(policy, failure)?;
         let replica = replica_of(result);

@@ -5,9 +5,6 @@ use tonic::Code;
 
 use super::Histograms;
 
-/// Stands for every method that no service has, so that made-up names do not become labels.
-const NO_METHOD: &str = "_OTHER";
-
 /// Calls that this process makes.
 pub fn calls_made() -> Histograms<Code> {
     Histograms::new(|method, code| {
@@ -22,20 +19,20 @@ pub fn calls_served() -> Histograms<Code> {
     })
 }
 
-/// The method of a call by the path of its request, and its code; a method that no service has under one name for all.
-pub fn method_of(path: &str, code: Code) -> &str {
-    if code == Code::Unimplemented { NO_METHOD } else { path.trim_start_matches('/') }
+/// The method of a call by the path of its request.
+pub fn method_of(path: &str) -> &str {
+    path.trim_start_matches('/')
 }
 
 fn labels(method: &str, code: Code) -> Vec<Label> {
     vec![
         Label::new("rpc_method", method.to_owned()),
-        Label::from_static_parts("rpc_response_status_code", name_of(code)),
+        Label::from_static_parts("rpc_response_status_code", code_name(code)),
     ]
 }
 
 /// The code's name as gRPC writes it.
-pub fn name_of(code: Code) -> &'static str {
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",
@@ -54,17 +51,5 @@ pub fn name_of(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_made_up_method_is_no_label() {
-        let path = "/eventboard.events.v1.EventsService/FindOne";
-        assert_eq!(method_of(path, Code::NotFound), "eventboard.events.v1.EventsService/FindOne");
-        assert_eq!(method_of("/eventboard.events.v1.EventsService/X", Code::Unimplemented), NO_METHOD);
     }
 }

@@ -15,7 +15,7 @@ use axum::{Router, routing::get};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 pub use self::{
-    calls::{calls_made, calls_served, method_of, name_of},
+    calls::{calls_made, calls_served, code_name, method_of},
     counted::Counted,
     histograms::Histograms,
     samplers::at_each_scrape,
@@ -77,14 +77,18 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
     #[cfg(target_os = "linux")]
     process::observe();
     tokio::spawn(upkeep(handle.clone()));
-    let router = Router::new().route("/metrics", get(async move || render(&handle)));
+    let router = Router::new().route("/metrics", get(async move || rendered(handle).await));
     tokio::spawn(server::serve_http(listener, router, shutdown));
     Ok(())
 }
 
-fn render(handle: &PrometheusHandle) -> String {
-    samplers::run();
-    handle.render()
+/// On a thread of its own: it reads files, and there is much to be written.
+async fn rendered(handle: PrometheusHandle) -> String {
+    let render = tokio::task::spawn_blocking(move || {
+        samplers::run();
+        handle.render()
+    });
+    render.await.unwrap_or_default()
 }
 
 async fn upkeep(handle: PrometheusHandle) {

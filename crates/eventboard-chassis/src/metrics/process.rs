@@ -24,7 +24,11 @@ pub(super) fn observe() {
     };
     // What cannot be read is not shown; nothing else depends on it.
     let _ = set_constants();
-    at_each_scrape(move || meters.set().is_ok());
+    at_each_scrape(move || {
+        // When there is no room for one more open file, say, what was read last stays.
+        let _ = meters.set();
+        true
+    });
 }
 
 fn set_constants() -> ProcResult<()> {
@@ -44,8 +48,8 @@ impl Meters {
         self.cpu_seconds.set((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64);
         self.resident_memory.set((stat.rss * procfs::page_size()) as f64);
         self.virtual_memory.set(stat.vsize as f64);
-        self.open_fds.set(myself.fd_count()? as f64);
         self.threads.set(stat.num_threads as f64);
+        self.open_fds.set(myself.fd_count()? as f64);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ type Sampler = Box<dyn Fn() -> bool + Send>;
 /// Those of this process.
 static SAMPLERS: Samplers = Samplers::new();
 
-/// Runs `sampler` before each scrape, until it answers false because what it looks at is gone.
+/// Runs `sampler` before each scrape, until it answers false because what it looks at is gone. It must not call this itself.
 pub fn at_each_scrape(sampler: impl Fn() -> bool + Send + 'static) {
     SAMPLERS.add(sampler);
 }

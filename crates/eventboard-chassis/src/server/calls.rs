@@ -1,23 +1,20 @@
 //! What every gRPC call passes through before its method: a name in the log, a verified caller, a
 //! deadline.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::{extract::Request, response::Response};
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
+use super::served::Served;
 use crate::{
     correlation::CorrelationId,
     error::{ErrorCode, ServiceError},
     layer::{Inner, Next},
-    metrics::{Histograms, calls_served, method_of, name_of},
     token::{Identity, TokenVerifier, VerifiedToken},
-    traces::{self, Span},
+    traces,
 };
 
 /// The longest deadline of any request, and the one of a call without `grpc-timeout`. The database's
@@ -60,64 +57,30 @@ impl Caller {
     }
 }
 
-/// Who serves, and the durations of what was served.
-#[derive(Clone)]
-pub(super) struct Served {
-    service: &'static str,
-    durations: Arc<Histograms<Code>>,
-}
-
-impl Served {
-    pub(super) fn by(service: &'static str) -> Self {
-        Self { service, durations: Arc::new(calls_served()) }
-    }
-}
-
 /// Opens the span that names the request on every line; writes one line and takes one measurement when the call ends.
 pub(super) async fn correlate(served: Served, request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     let uri = request.uri().clone();
     let method = uri.path().rsplit('/').next().unwrap_or_default();
-    let traced = Span::server(uri.path().trim_start_matches('/'), request.headers());
+    let call = served.begin(uri.path(), request.headers());
     let span = tracing::info_span!(
         "call",
         service = served.service,
         method,
         correlation_id = correlation.as_str(),
-        trace_id = traces::trace_id(&traced, request.headers()),
+        trace_id = traces::trace_id(&call.span, request.headers()),
     );
     async move {
-        let started = Instant::now();
-        let mut response = traced.around(next.run(request)).await;
-        let (code, elapsed) = (grpc_code(response.headers()), started.elapsed());
-        tracing::info!(grpc_code = ?code, duration_ms = elapsed.as_secs_f64() * 1000.0, "Call finished");
-        served.durations.record(method_of(uri.path(), code), code, elapsed);
-        describe_call(&traced, &uri, code);
+        let mut response = call.span.around(next.run(request)).await;
+        let code = grpc_code(response.headers());
+        let duration_ms = call.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(grpc_code = ?code, duration_ms, "Call finished");
+        call.end(code);
         response.headers_mut().insert(crate::correlation::HEADER, correlation.to_header());
         response
     }
     .instrument(span)
     .await
-}
-
-/// Says what a call was, by OpenTelemetry's semantic conventions for RPC.
-fn describe_call(traced: &Span, uri: &Uri, code: Code) {
-    traced.set("rpc.system.name", || "grpc");
-    traced.set("rpc.method", || method_of(uri.path(), code).to_owned());
-    traced.set("rpc.response.status_code", || name_of(code));
-    // Of a server, only what went wrong on its side is an error.
-    let is_own_fault = matches!(
-        code,
-        Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::Unimplemented
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-    );
-    if is_own_fault {
-        traced.fail(|| name_of(code).to_owned());
-    }
 }
 
 /// The layer that verifies the token when there is one, and refuses nobody: whether one is needed is for the

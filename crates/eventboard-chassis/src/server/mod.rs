@@ -3,6 +3,7 @@
 mod admission;
 mod calls;
 mod http;
+mod served;
 
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
 
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tonic::{body::Body, server::NamedService, service::Routes, transport::server::TcpIncoming};
 use tower::{Service, ServiceBuilder};
 
+use self::served::Served;
 pub use self::{
     admission::{Admission, shed_requests},
     calls::{Caller, Deadline, MAX_DEADLINE, verify_token},
@@ -141,12 +143,13 @@ impl GrpcServer {
             .build_v1()
             .context("the gRPC descriptors are broken")?;
 
+        let served = Served::new(self.service, self.descriptors)?;
         // A call gets its name in the log before anything can refuse it, a panic anywhere inside is one
         // failed call and not a broken connection, tokens are checked before room is given, and the
         // deadline covers only work that was let in. The layers stand around the routes and not on each:
         // axum clones a route with everything on it for every call, once for each of its layers.
         let methods = ServiceBuilder::new()
-            .layer(layer_fn(calls::Served::by(self.service), calls::correlate))
+            .layer(layer_fn(served, calls::correlate))
             .layer(layer_fn((), calls::catch_panic))
             .layer(layer_fn(self.verifier, verify_token))
             .layer(layer_fn(self.admission, admission::admit_call))

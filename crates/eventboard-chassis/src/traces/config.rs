@@ -5,7 +5,7 @@ use http::Uri;
 use crate::config::Env;
 
 /// The settings, by the names that OpenTelemetry gives them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TracesConfig {
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector, as `http://host:4317` (OTLP over gRPC). Default: none, and no traces.
     pub endpoint: Option<String>,
@@ -26,7 +26,12 @@ impl TracesConfig {
 
 fn endpoint(env: &mut Env, name: &str) -> Option<String> {
     let text = env.get(name)?;
-    let is_url = |uri: &Uri| uri.scheme_str() == Some("http") && uri.host().is_some();
+    // Without a port it would be 80, and a password would stand in the log.
+    let is_url = |uri: &Uri| {
+        uri.scheme_str() == Some("http")
+            && uri.port().is_some()
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    };
     if !text.parse().as_ref().is_ok_and(is_url) {
         env.fault(name, "must be the URL of a collector, such as http://collector:4317");
     }
@@ -54,9 +59,15 @@ mod tests {
 
     #[test]
     fn what_is_no_collector_or_no_share_is_refused() {
-        for bad in
-            ["collector:4317", "grpc://collector:4317", "https://collector", "http://", "nonsense here"]
-        {
+        for bad in [
+            "collector:4317",
+            "grpc://collector:4317",
+            "https://collector:4317",
+            "http://",
+            "http://collector",
+            "http://me:secret@collector:4317",
+            "nonsense here",
+        ] {
             assert!(read("OTEL_EXPORTER_OTLP_ENDPOINT", bad).is_err(), "{bad}");
         }
         for bad in ["-0.1", "1.1", "all"] {

@@ -22,11 +22,13 @@ use opentelemetry_sdk::{
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider},
 };
 
+use uuid::Uuid;
+
 pub use self::config::TracesConfig;
 use self::sampler::WhileTaken;
 use crate::correlation;
 
-/// Spans that wait to be sent; what is more is lost. Some 4 MB when all of them wait.
+/// Spans that wait to be sent; what is more is lost. Some 8 MB when all of them wait.
 const WAITING_SPANS: usize = 4096;
 
 /// Spans that are sent at once, and how long they gather.
@@ -72,6 +74,7 @@ pub fn init(process: &'static str, config: &TracesConfig) -> anyhow::Result<Trac
     let resource = Resource::builder_empty()
         .with_service_name(process)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", Uuid::now_v7().to_string()))
         .build();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
@@ -98,8 +101,11 @@ impl Span {
         Self(None)
     }
 
-    /// A request that goes out, as a part of what is going on.
+    /// A request that goes out, as a part of what is going on; nothing where no request is worked on.
     pub fn client(name: &str) -> Self {
+        if TRACER.get().is_none() || !Context::map_current(Context::has_active_span) {
+            return Self::none();
+        }
         Self::start(name, SpanKind::Client, |tracer, builder| builder.start(tracer))
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 
-use crate::support::{Actor, Stack, draft, metrics::Metrics, send, until};
+use crate::support::{Actor, Stack, database, draft, metrics::Metrics, send, until};
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/metrics.md");
 
@@ -56,7 +56,7 @@ async fn use_everything(admin: &Actor) {
 
 #[tokio::test]
 async fn every_family_of_the_documentation_is_served_with_its_labels_and_no_other() {
-    let stack = Stack::start_with_metrics(&[("RATE_LIMIT_ENABLED", "true")]).await;
+    let stack = Stack::start_with_metrics(&[]).await;
     use_everything(&stack.anonymous().found_organization().await).await;
     let documented = documented();
     let processes =
@@ -135,7 +135,7 @@ async fn made_up_names_do_not_become_labels() {
 }
 
 #[tokio::test]
-async fn a_request_beyond_its_limit_and_one_without_room_are_counted() {
+async fn a_request_beyond_its_limit_is_counted() {
     let limits = [("RATE_LIMIT_ENABLED", "true"), ("RATE_LIMIT_IP_MAX", "1")];
     let stack = Stack::start_with_metrics(&limits).await;
     stack.anonymous().get("/nowhere").await.problem(404);
@@ -143,7 +143,48 @@ async fn a_request_beyond_its_limit_and_one_without_room_are_counted() {
     let gateway = Metrics::of(&stack.gateway).await;
     let limited = |limit| gateway.value("eventboard_rate_limited_requests_total", &[("limit", limit)]);
     assert_eq!((limited("address"), limited("user")), (Some(1.0), Some(0.0)));
-    assert_eq!(gateway.value("eventboard_shed_requests_total", &[("reason", "concurrency")]), Some(0.0));
+}
+
+#[tokio::test]
+async fn a_request_without_room_is_counted() {
+    let stack = Stack::start_with_metrics(&[("MAX_CONCURRENT_REQUESTS", "1")]).await;
+    let admin = stack.anonymous().found_organization().await;
+    admin.get("/events").await.expect(200);
+    let gateway = async |family: &str, labels: &[(&str, &str)]| {
+        Metrics::of(&stack.gateway).await.value(family, labels).unwrap()
+    };
+    let lock = database::Lock::on_all_events(&stack.database).await;
+    let held = tokio::spawn({
+        let admin = admin.clone();
+        async move { admin.get("/events").await }
+    });
+    until("it is in work", async || gateway("http_server_active_requests", &[]).await == 1.0).await;
+    admin.get("/events").await.problem(503);
+    assert_eq!(gateway("eventboard_shed_requests_total", &[("reason", "concurrency")]).await, 1.0);
+    lock.release().await;
+    held.await.unwrap().expect(200);
+}
+
+#[tokio::test]
+async fn a_statement_and_a_call_that_nobody_waits_for_any_more_are_counted() {
+    let stack = Stack::start_with_metrics(&[("READ_DEADLINE", "300ms")]).await;
+    let admin = stack.anonymous().found_organization().await;
+    let event = admin.created("Blocked").await;
+    let lock = database::Lock::on_all_events(&stack.database).await;
+    admin.get(&format!("/events/{event}")).await.problem(408);
+    until("the statement was cut off", async || {
+        let cut_off = [("db_query_summary", "SELECT Event"), ("error_type", "cancelled")];
+        let events = Metrics::of(&stack.events).await;
+        events.value("db_client_operation_duration_seconds_count", &cut_off) == Some(1.0)
+    })
+    .await;
+    let method = ("rpc_method", "eventboard.events.v1.EventsService/FindOne");
+    let (gateway, events) = (Metrics::of(&stack.gateway).await, Metrics::of(&stack.events).await);
+    assert_eq!(gateway.value("rpc_client_call_duration_seconds_count", &[method]), Some(1.0));
+    assert_eq!(events.value("rpc_server_call_duration_seconds_count", &[method]), Some(1.0));
+    let unanswered = [("upstream", "events-service"), ("outcome", "unanswered")];
+    assert_eq!(gateway.value("eventboard_client_attempts_total", &unanswered), Some(1.0));
+    lock.release().await;
 }
 
 #[tokio::test]
@@ -161,9 +202,11 @@ async fn a_dependency_that_is_down_and_a_replica_that_is_away_are_seen() {
     assert_eq!((up(&stack).await, ready(&stack).await), (Some(1.0), Some(1.0)));
     stack.events.kill();
     until("it is seen", async || (up(&stack).await, ready(&stack).await) == (Some(0.0), Some(0.0))).await;
-    let ejections = [("upstream", "events-service")];
-    let ejections = Metrics::of(&stack.gateway).await.value("eventboard_client_ejections_total", &ejections);
-    assert_eq!(ejections, Some(1.0));
+    until("it is counted", async || {
+        let of_events = [("upstream", "events-service")];
+        Metrics::of(&stack.gateway).await.value("eventboard_client_ejections_total", &of_events) == Some(1.0)
+    })
+    .await;
     stack.restart_events().await;
     until("it is seen again", async || (up(&stack).await, ready(&stack).await) == (Some(1.0), Some(1.0)))
         .await;

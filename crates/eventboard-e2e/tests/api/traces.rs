@@ -128,10 +128,18 @@ async fn what_fails_is_marked_where_it_failed() {
     stack.events.kill();
     stack.until_unhealthy().await;
     traced(&admin, "/events", TRACE, "failed").await.problem(503);
-    let spans = collector.trace(TRACE, 1).await;
+    let spans = collector.trace(TRACE, 4).await;
     let request = one(&spans, "GET /events", SpanKind::Server);
     assert!(request.failed);
     assert_eq!(request.attributes["error.type"], "503");
+    // And the three attempts that found nobody.
+    let attempts: Vec<_> = spans.iter().filter(|span| span.kind == SpanKind::Client).collect();
+    assert_eq!(attempts.len(), 3);
+    for attempt in attempts {
+        assert_eq!(attempt.parent_id, request.span_id);
+        assert!(attempt.failed);
+        assert_eq!(attempt.attributes["rpc.response.status_code"], "UNAVAILABLE");
+    }
 }
 
 #[tokio::test]
@@ -143,11 +151,12 @@ async fn a_collector_that_is_away_is_told_once_and_so_is_its_return() {
     let (stack, admin) = stack_with(&format!("http://{nobody}"), "1").await;
     let told = |word: &str| stack.gateway.log().count(word);
     until("the first batch is lost", async || told("Traces are lost") > 0).await;
-    for _ in 0..3 {
+    // More batches are lost meanwhile, in this process as in the others.
+    until("all have lost some", async || {
         admin.get("/events").await.expect(200);
-        // A batch a second.
-        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    }
+        [&stack.auth, &stack.events].iter().all(|process| process.log().count("Traces are lost") == 1)
+    })
+    .await;
     assert_eq!(told("Traces are lost"), 1, "{}", stack.gateway.log().text());
 
     let collector = Collector::listen(nobody).await;
@@ -156,5 +165,9 @@ async fn a_collector_that_is_away_is_told_once_and_so_is_its_return() {
         !collector.spans().is_empty()
     })
     .await;
-    until("its return is told", async || told("takes traces again") == 1).await;
+    until("its return is told", async || {
+        admin.get("/events").await.expect(200);
+        told("takes traces again") == 1
+    })
+    .await;
 }

@@ -1,0 +1,105 @@
+//! What operators see of the calls that are served: durations and spans, also of those that were cut off.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use http::HeaderMap;
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::Code;
+
+use crate::{
+    metrics::{Histograms, calls_served, code_name, method_of},
+    traces::Span,
+};
+
+/// Stands for every method that the service does not have, so that made-up names do not become labels.
+const NO_METHOD: &str = "_OTHER";
+
+/// Observes the calls to one service.
+#[derive(Clone)]
+pub(super) struct Served {
+    /// As operators know it.
+    pub(super) service: &'static str,
+    methods: Arc<HashSet<String>>,
+    durations: Arc<Histograms<Code>>,
+}
+
+impl Served {
+    /// Calls to the methods that these descriptors have.
+    ///
+    /// # Errors
+    /// When the descriptors are broken.
+    pub(super) fn new(service: &'static str, descriptors: &[u8]) -> anyhow::Result<Self> {
+        let files = FileDescriptorSet::decode(descriptors).context("the gRPC descriptors are broken")?;
+        Ok(Self { service, methods: Arc::new(methods_of(&files)), durations: Arc::new(calls_served()) })
+    }
+
+    /// Begins to observe a call.
+    pub(super) fn begin(&self, path: &str, headers: &HeaderMap) -> ServedCall {
+        let method = self.methods.get(method_of(path)).map_or(NO_METHOD, String::as_str).to_owned();
+        let span = Span::server(&method, headers);
+        span.set("rpc.system.name", || "grpc");
+        span.set("rpc.method", || method.clone());
+        let durations = Arc::clone(&self.durations);
+        ServedCall { method, span, durations, started: Instant::now(), code: Code::Cancelled }
+    }
+}
+
+fn methods_of(files: &FileDescriptorSet) -> HashSet<String> {
+    let services = files.file.iter().flat_map(|file| file.service.iter().map(move |service| (file, service)));
+    let names = services.flat_map(|(file, service)| {
+        let name = |method: &str| format!("{}.{}/{method}", file.package(), service.name());
+        service.method.iter().map(move |method| name(method.name()))
+    });
+    names.collect()
+}
+
+/// A call that is being served. It is counted when it is dropped: as cancelled when it did not come to its end, because its
+/// caller no longer waits.
+pub(super) struct ServedCall {
+    method: String,
+    pub(super) span: Span,
+    durations: Arc<Histograms<Code>>,
+    started: Instant,
+    code: Code,
+}
+
+impl ServedCall {
+    /// Time since the call began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The call was answered.
+    pub(super) fn end(mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for ServedCall {
+    fn drop(&mut self) {
+        self.durations.record(&self.method, self.code, self.started.elapsed());
+        self.span.set("rpc.response.status_code", || code_name(self.code));
+        if is_own_fault(self.code) {
+            self.span.fail(|| code_name(self.code).to_owned());
+        }
+    }
+}
+
+/// Whether the code tells of something that went wrong on the server's side (OpenTelemetry's semantic conventions for gRPC).
+fn is_own_fault(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
+}
