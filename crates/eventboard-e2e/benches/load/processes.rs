@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use eventboard_e2e::cluster::free_port;
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -84,9 +85,8 @@ async fn is_seen(sign: Sign, address: SocketAddr) -> bool {
     }
 }
 
-/// A free port, which nobody else is likely to take in the next moment.
 fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
 }
 
 /// A service with the settings of an installation, but no rate limits.

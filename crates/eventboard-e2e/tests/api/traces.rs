@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use eventboard_e2e::cluster::free_port;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use reqwest::Method;
 
@@ -144,10 +145,7 @@ async fn what_fails_is_marked_where_it_failed() {
 
 #[tokio::test]
 async fn a_collector_that_is_away_is_told_once_and_so_is_its_return() {
-    let nobody: SocketAddr = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let (stack, admin) = stack_with(&format!("http://{nobody}"), "1").await;
     let told = |word: &str| stack.gateway.log().count(word);
     until("the first batch is lost", async || told("Traces are lost") > 0).await;

@@ -1,7 +1,8 @@
 //! The whole system on a database of its own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
+use eventboard_e2e::cluster::free_port;
 use eventboard_testing::TestDatabase;
 use futures::future::join;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -136,8 +137,7 @@ async fn start_gateway(auth: SocketAddr, events: SocketAddr, told: &Variables) -
 const FREE: &str = "free";
 
 fn with_own_port((name, value): &(&'static str, String)) -> (&'static str, String) {
-    let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    (*name, if value == FREE { port() } else { value.clone() })
+    (*name, if value == FREE { free_port().to_string() } else { value.clone() })
 }
 
 /// The gateway may not have noticed that a service was away, so its word is not enough.
