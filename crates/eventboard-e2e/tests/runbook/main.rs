@@ -4,7 +4,7 @@
 //! Needs a Docker engine, `docker-compose` (1.29 or v2) and free ports; takes what Debian has as PostgreSQL, unless
 //! `POSTGRES_VERSION` says otherwise. Run with `cargo test -p eventboard-e2e --test runbook`; a word after `--` runs only the rows
 //! that have it in their names, on the stack as it stands.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a row that meets something else has failed")]
+#![expect(clippy::unwrap_used, reason = "a row that meets something else has failed")]
 
 mod backup;
 mod development;

@@ -1,11 +1,19 @@
 //! Commands as an operator types them.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    io::{Read, Seek},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use tokio::{process::Command, time::timeout};
 
-/// A command that takes longer hangs; the build of the images is the longest.
-const PATIENCE: Duration = Duration::from_secs(40 * 60);
+/// A command that takes longer hangs; the longest build the images again.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// The first build of the images compiles everything.
+const PATIENCE_AT_FIRST: Duration = Duration::from_secs(40 * 60);
 
 /// How a command ended.
 #[derive(Debug)]
@@ -34,7 +42,7 @@ impl Ending {
 pub(crate) async fn bash(folder: &Path, lines: &str, variables: &[(&str, String)]) -> Ending {
     let mut command = Command::new("bash");
     command.args(["-euo", "pipefail", "-c", &format!("exec 2>&1\n{lines}")]);
-    end(folder, command, variables).await
+    end(folder, command, variables, PATIENCE_AT_FIRST).await
 }
 
 /// The same on a terminal of its own, which `docker exec -it` wants. With a limit, it is interrupted then.
@@ -45,20 +53,31 @@ pub(crate) async fn bash_on_terminal(
     limit: Option<Duration>,
 ) -> Ending {
     let lines_file = folder.join(".runbook-lines");
-    // A screen so large that no program shows its output page by page.
-    std::fs::write(&lines_file, format!("stty rows 1000 columns 1000\n{lines}")).unwrap();
+    // A screen so wide that no program breaks or cuts its lines.
+    std::fs::write(&lines_file, format!("stty rows 50 columns 1000\n{lines}")).unwrap();
     let limited =
         limit.map_or_else(String::new, |limit| format!("timeout --signal=INT {} ", limit.as_secs()));
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--flush", "--command"]);
     command.arg(format!("{limited}bash -euo pipefail .runbook-lines")).arg("/dev/null");
-    end(folder, command, variables).await
+    end(folder, command, variables, PATIENCE).await
 }
 
-async fn end(folder: &Path, mut command: Command, variables: &[(&str, String)]) -> Ending {
+async fn end(
+    folder: &Path,
+    mut command: Command,
+    variables: &[(&str, String)],
+    patience: Duration,
+) -> Ending {
+    let mut said = tempfile::tempfile().unwrap();
     command.current_dir(folder).envs(variables.iter().map(|(name, value)| (name, value)));
+    command.stdout(said.try_clone().unwrap()).stderr(said.try_clone().unwrap());
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.expect("the command ends").unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    Ending { code: output.status.code(), text: text.replace('\r', "") }
+    let outcome = timeout(patience, command.status()).await;
+    said.rewind().unwrap();
+    let mut bytes = Vec::new();
+    said.read_to_end(&mut bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes).replace('\r', "");
+    let status = outcome.unwrap_or_else(|_| panic!("it has not ended after {patience:?}: {text}")).unwrap();
+    Ending { code: status.code(), text }
 }

@@ -70,7 +70,9 @@ fn told(deployment: &str) -> BTreeSet<String> {
     let names = deployment.lines().filter_map(name);
     // The images of PostgreSQL and of Grafana have variables of their own.
     let is_theirs = |name: &str| {
-        ["LANG", "PGDATA"].contains(&name) || name.starts_with("POSTGRES_") || name.starts_with("GF_")
+        ["LANG", "PGDATA", "PSQL_PAGER"].contains(&name)
+            || name.starts_with("POSTGRES_")
+            || name.starts_with("GF_")
     };
     names.filter(|name| !is_theirs(name)).collect()
 }
