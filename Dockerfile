@@ -26,9 +26,7 @@ COPY --from=plan /build/recipe.json .
 RUN cargo chef cook --release --locked --recipe-path recipe.json \
         -p api-gateway -p auth-service -p events-service -p eventboard
 COPY . .
-# The commit, for the metrics: docker-compose build --build-arg REVISION=$(git rev-parse --short HEAD)
-ARG REVISION=unknown
-RUN EVENTBOARD_REVISION="${REVISION}" cargo build --release --locked -p api-gateway -p auth-service -p events-service -p eventboard
+RUN cargo build --release --locked -p api-gateway -p auth-service -p events-service -p eventboard
 
 # What all images have. The file system may be read-only but for /app/logs; `sh` and `ping` are there for an operator.
 # A copy of ping has no file capabilities: with them it could not be started in a container that dropped its own, and
@@ -47,8 +45,11 @@ USER 10001:10001
 ENV LOG_FORMAT=json LOG_DIR=/app/logs DRAIN_GRACE=3s
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["eventboard", "healthcheck"]
 ARG VERSION=0.1.0
+# The commit, for the metrics: docker-compose build --build-arg REVISION=$(git rev-parse --short HEAD)
+ARG REVISION=unknown
+ENV EVENTBOARD_REVISION="${REVISION}"
 LABEL org.opencontainers.image.vendor="EventBoard" org.opencontainers.image.licenses="MIT" \
-    org.opencontainers.image.version="${VERSION}"
+    org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 
 FROM runtime AS api-gateway
 LABEL org.opencontainers.image.title="eventboard-api-gateway" \

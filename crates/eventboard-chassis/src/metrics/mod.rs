@@ -33,24 +33,24 @@ const LATENCY_BUCKETS: &[f64] =
 /// Histograms are folded this often, which bounds their memory when nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The commit that an image was built from; a build by hand does not say.
-const REVISION: Option<&str> = option_env!("EVENTBOARD_REVISION");
-
-/// Where metrics are served.
+/// Where metrics are served, and what stands beside the version in them.
 #[derive(Debug)]
 pub struct MetricsConfig {
     /// `METRICS_PORT` (default 9464); 0 serves none.
     pub port: u16,
     /// `HOST`, as for the service.
     pub host: IpAddr,
+    /// `EVENTBOARD_REVISION` (default `unknown`): the commit that runs, as the image says that was built from it.
+    pub revision: String,
 }
 
 impl MetricsConfig {
-    /// Reads `METRICS_PORT` and `HOST`.
+    /// Reads `METRICS_PORT`, `HOST` and `EVENTBOARD_REVISION`.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             port: env.parse("METRICS_PORT", 9464, "a port number"),
             host: env.parse("HOST", IpAddr::from([0, 0, 0, 0]), "an IP address"),
+            revision: env.text("EVENTBOARD_REVISION", "unknown"),
         }
     }
 }
@@ -69,9 +69,8 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
         .install_recorder()
         .context("metrics are collected already")?;
     descriptions::describe();
-    let revision = REVISION.unwrap_or("unknown");
-    metrics::gauge!("eventboard_build_info", "version" => env!("CARGO_PKG_VERSION"), "revision" => revision)
-        .set(1.0);
+    let (version, revision) = (env!("CARGO_PKG_VERSION"), config.revision);
+    metrics::gauge!("eventboard_build_info", "version" => version, "revision" => revision).set(1.0);
     let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
     let listener = server::bind("the metrics endpoint", &listen).await?;
     #[cfg(target_os = "linux")]

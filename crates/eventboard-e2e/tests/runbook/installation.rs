@@ -28,7 +28,8 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Copies what belongs to the project into a folder called `eventboard`, after which the engine calls the containers.
+    /// Copies what belongs to the project into a repository in a folder called `eventboard`, after which the engine calls the
+    /// containers.
     pub(crate) async fn unpack() -> Self {
         let parent = TempDir::with_prefix("eventboard-runbook-").unwrap();
         let folder = parent.path().join("eventboard");
@@ -39,6 +40,9 @@ impl Installation {
             folder.display()
         );
         bash(&project, &copy, &[]).await.success();
+        let commit = "git init --quiet && git add --all &&
+            git -c user.name=operator -c user.email=operator@localhost commit --quiet --message=Installed";
+        bash(&folder, commit, &[]).await.success();
         Self { folder, _parent: parent }
     }
 

@@ -34,6 +34,7 @@ pub(crate) async fn rows(report: &mut Report, on: &Installation) {
     for block in &later {
         report.row(&production_name(block), run_watched(on, block)).await;
     }
+    report.row("production: after the upgrade, the metrics name the commit that runs", revision(on)).await;
 }
 
 fn production_name(block: &Block) -> String {
@@ -139,6 +140,23 @@ async fn hardened(on: &Installation) -> String {
     }
     on.sh(&format!("{COMPOSE} exec -T api-gateway ping -c 1 auth-service")).await;
     format!("{} containers", containers.as_array().unwrap().len())
+}
+
+async fn revision(on: &Installation) -> String {
+    let commit = on.sh("git rev-parse --short HEAD").await;
+    for service in SERVICES {
+        let metrics = on
+            .sh(&format!(
+                "docker exec $({COMPOSE} ps -q {service} | head -n 1) eventboard healthcheck --url http://localhost:9464/metrics"
+            ))
+            .await;
+        let named = format!(r#"revision="{}""#, commit.trim());
+        assert!(
+            metrics.lines().any(|line| line.starts_with("eventboard_build_info{") && line.contains(&named)),
+            "{service} is not of {commit}: {metrics}"
+        );
+    }
+    commit.trim().to_owned()
 }
 
 /// Runs a block while somebody who has logged in before reads and writes through the proxy, and is never refused.
