@@ -14,7 +14,9 @@ use tower::ServiceBuilder;
 use crate::{
     clients::Clients,
     config::Config,
-    middleware::{access_log, admission, correlation, cors::CorsPolicy, problem, rate_limit, unread_body},
+    middleware::{
+        access_log, admission, correlation, cors::CorsPolicy, problem, rate_limit, route, unread_body,
+    },
     problem::{Edge, Problem},
     routes,
     sessions::Sessions,
@@ -64,11 +66,11 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Rout
             routes::api(&config.policies)
                 .with_state(gateway)
                 .merge(routes::docs())
-                .layer(layer_fn((), access_log::name_route))
+                .layer(layer_fn((), route::tell))
                 .fallback(async || Problem::from(Edge::UnknownPath)),
         );
     // Health is neither limited nor shed: it must tell of an overload and not be part of it.
-    let routes = health.routes().layer(layer_fn((), access_log::name_route)).fallback_service(limited);
+    let routes = health.routes().layer(layer_fn((), route::tell)).fallback_service(limited);
     // A request has its name before anything is logged, the log has the status that the client gets, and a panic is a
     // problem like any other.
     let edge = ServiceBuilder::new()

@@ -1,11 +1,8 @@
-//! One line and one measurement a request.
+//! One line and one measurement a request, also of those whose clients hang up.
 
 use std::{sync::Arc, time::Instant};
 
-use axum::{
-    extract::{MatchedPath, Request},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     layer::{Inner, Next},
     metrics::{Counted, Histograms},
@@ -13,22 +10,13 @@ use eventboard_chassis::{
 use http::Method;
 use metrics::Gauge;
 
+use super::route::Route;
+
 /// Stands for every path that no route has, so that made-up paths do not become labels.
 const NO_ROUTE: &str = "unmatched";
 
-/// The template of the path that a response belongs to.
-#[derive(Clone)]
-struct Route(MatchedPath);
-
-/// The layer on the routes, which tells the one around them which route it was.
-pub(crate) async fn name_route((): (), request: Request, next: Next<impl Inner>) -> Response {
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(path) = path {
-        response.extensions_mut().insert(Route(path));
-    }
-    response
-}
+/// The client hung up before there was an answer: nginx's number, which HTTP does not define.
+const CLIENT_HUNG_UP: u16 = 499;
 
 /// What operators see of requests.
 #[derive(Clone)]
@@ -53,24 +41,50 @@ impl Requests {
 }
 
 /// The layer.
-pub(crate) async fn record(requests: Requests, request: Request, next: Next<impl Inner>) -> Response {
-    let started = Instant::now();
-    let method = method_label(request.method());
-    let _active = Counted::new(&requests.active);
-
+pub(crate) async fn record(requests: Requests, mut request: Request, next: Next<impl Inner>) -> Response {
+    let mut served = Served::begin(&requests, &mut request);
     let response = next.run(request).await;
-
-    let route = route_of(&response).unwrap_or(NO_ROUTE);
-    let (elapsed, status) = (started.elapsed(), response.status().as_u16());
-    // The method is a field of the span.
-    tracing::info!(route, status, duration_ms = elapsed.as_secs_f64() * 1000.0, "Request finished");
-    requests.durations.record(route, (method, status), elapsed);
+    served.status = response.status().as_u16();
     response
 }
 
-/// The template of the path that a response belongs to; `None` where no route has it.
-pub(crate) fn route_of(response: &Response) -> Option<&str> {
-    response.extensions().get::<Route>().map(|Route(path)| path.as_str())
+/// A request that is being served. It is logged and measured when it is dropped: nobody else would know of it when its
+/// client hangs up.
+struct Served {
+    durations: Arc<Histograms<(&'static str, u16)>>,
+    started: Instant,
+    method: &'static str,
+    route: Route,
+    status: u16,
+    _active: Counted,
+}
+
+impl Served {
+    fn begin(requests: &Requests, request: &mut Request) -> Self {
+        Self {
+            durations: Arc::clone(&requests.durations),
+            started: Instant::now(),
+            method: method_label(request.method()),
+            route: Route::of(request),
+            status: CLIENT_HUNG_UP,
+            _active: Counted::new(&requests.active),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let elapsed = self.started.elapsed();
+        let route = self.route.template().unwrap_or(NO_ROUTE);
+        self.durations.record(route, (self.method, self.status), elapsed);
+        // The method is a field of the span.
+        tracing::info!(
+            route,
+            status = self.status,
+            duration_ms = elapsed.as_secs_f64() * 1000.0,
+            "Request finished"
+        );
+    }
 }
 
 /// A method that HTTP does not define counts as `_OTHER` (OpenTelemetry semantic conventions), so

@@ -10,7 +10,7 @@ use eventboard_chassis::{
 use http::Method;
 use tracing::Instrument;
 
-use super::access_log;
+use super::{access_log, route::Route};
 
 /// Characters of a path that a span keeps: anybody may send a long one.
 const LONGEST_PATH: usize = 256;
@@ -30,8 +30,9 @@ pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inne
         path = request.uri().path(),
     );
     let method = request.method().clone();
+    let route = Route::of(&mut request);
     let mut response = traced.around(next.run(request).instrument(span)).await;
-    describe(&traced, &method, &response);
+    describe(&traced, &method, &route, &response);
     response.headers_mut().insert(HEADER, correlation.to_header());
     response
 }
@@ -50,8 +51,8 @@ fn span_of(request: &Request) -> Span {
 }
 
 /// Says what became of a request, by OpenTelemetry's semantic conventions for HTTP.
-fn describe(span: &Span, method: &Method, response: &Response) {
-    if let Some(route) = access_log::route_of(response) {
+fn describe(span: &Span, method: &Method, route: &Route, response: &Response) {
+    if let Some(route) = route.template() {
         span.rename(|| format!("{} {route}", access_log::method_label(method)));
         span.set("http.route", || route.to_owned());
     }

@@ -9,4 +9,5 @@ pub(crate) mod cors;
 pub(crate) mod deadline;
 pub(crate) mod problem;
 pub(crate) mod rate_limit;
+pub(crate) mod route;
 pub(crate) mod unread_body;

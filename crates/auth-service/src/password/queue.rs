@@ -6,6 +6,7 @@ use eventboard_chassis::{
     error::{ErrorCode, ServiceError},
     metrics::Counted,
     server::shed_requests,
+    traces::Span,
 };
 use metrics::{Counter, Gauge, Histogram};
 use tokio::{
@@ -55,7 +56,10 @@ impl Queue {
         J: FnOnce() -> T + Send + 'static,
     {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.full())?;
+        let span = Span::internal("hash a password");
+        let arrived = Instant::now();
         let turn = self.turn().await?;
+        span.set("eventboard.waited_ms", || arrived.elapsed().as_secs_f64() * 1000.0);
         let (counted, duration) = (Counted::new(&self.meters.running), self.meters.duration.clone());
         let running = task::spawn_blocking(move || {
             // The job goes on when its caller hangs up, so it is the job that holds the permits.

@@ -23,7 +23,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
 use metrics::Counter;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, Status, body::Body};
@@ -116,7 +116,7 @@ impl Service<Request<Body>> for ServiceChannel {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Self { stack, durations } = self.clone();
         Box::pin(async move {
-            let mut made = CallMade::begin(durations, request.uri().path());
+            let mut made = CallMade::begin(durations, request.uri());
             let request = attempt::collect_request(request).await?;
             let answer = stack.oneshot(request).await.map_err(Status::from);
             made.code = match &answer {
@@ -131,20 +131,20 @@ impl Service<Request<Body>> for ServiceChannel {
 /// A call that is being made. It is counted when it is dropped: as cancelled when nobody waits for it any more.
 struct CallMade {
     durations: Arc<Histograms<Code>>,
-    method: String,
+    uri: Uri,
     started: Instant,
     code: Code,
 }
 
 impl CallMade {
-    fn begin(durations: Arc<Histograms<Code>>, path: &str) -> Self {
-        Self { durations, method: method_of(path).to_owned(), started: Instant::now(), code: Code::Cancelled }
+    fn begin(durations: Arc<Histograms<Code>>, uri: &Uri) -> Self {
+        Self { durations, uri: uri.clone(), started: Instant::now(), code: Code::Cancelled }
     }
 }
 
 impl Drop for CallMade {
     fn drop(&mut self) {
-        self.durations.record(&self.method, self.code, self.started.elapsed());
+        self.durations.record(method_of(self.uri.path()), self.code, self.started.elapsed());
     }
 }
 

@@ -25,7 +25,7 @@ const NO_METHOD: &str = "_OTHER";
 pub(super) struct Served {
     /// As operators know it.
     pub(super) service: &'static str,
-    methods: Arc<HashSet<String>>,
+    methods: Arc<HashSet<Arc<str>>>,
     durations: Arc<Histograms<Code>>,
 }
 
@@ -41,19 +41,19 @@ impl Served {
 
     /// Begins to observe a call.
     pub(super) fn begin(&self, path: &str, headers: &HeaderMap) -> ServedCall {
-        let method = self.methods.get(method_of(path)).map_or(NO_METHOD, String::as_str).to_owned();
+        let method = self.methods.get(method_of(path)).map_or_else(|| NO_METHOD.into(), Arc::clone);
         let span = Span::server(&method, headers);
         span.set("rpc.system.name", || "grpc");
-        span.set("rpc.method", || method.clone());
+        span.set("rpc.method", || Arc::clone(&method));
         let durations = Arc::clone(&self.durations);
         ServedCall { method, span, durations, started: Instant::now(), code: Code::Cancelled }
     }
 }
 
-fn methods_of(files: &FileDescriptorSet) -> HashSet<String> {
+fn methods_of(files: &FileDescriptorSet) -> HashSet<Arc<str>> {
     let services = files.file.iter().flat_map(|file| file.service.iter().map(move |service| (file, service)));
     let names = services.flat_map(|(file, service)| {
-        let name = |method: &str| format!("{}.{}/{method}", file.package(), service.name());
+        let name = |method: &str| format!("{}.{}/{method}", file.package(), service.name()).into();
         service.method.iter().map(move |method| name(method.name()))
     });
     names.collect()
@@ -62,7 +62,7 @@ fn methods_of(files: &FileDescriptorSet) -> HashSet<String> {
 /// A call that is being served. It is counted when it is dropped: as cancelled when it did not come to its end, because its
 /// caller no longer waits.
 pub(super) struct ServedCall {
-    method: String,
+    method: Arc<str>,
     pub(super) span: Span,
     durations: Arc<Histograms<Code>>,
     started: Instant,

@@ -103,10 +103,19 @@ impl Span {
 
     /// A request that goes out, as a part of what is going on; nothing where no request is worked on.
     pub fn client(name: &str) -> Self {
+        Self::part(name, SpanKind::Client)
+    }
+
+    /// Work in this process, as a part of what is going on; nothing where no request is worked on.
+    pub fn internal(name: &str) -> Self {
+        Self::part(name, SpanKind::Internal)
+    }
+
+    fn part(name: &str, kind: SpanKind) -> Self {
         if TRACER.get().is_none() || !Context::map_current(Context::has_active_span) {
             return Self::none();
         }
-        Self::start(name, SpanKind::Client, |tracer, builder| builder.start(tracer))
+        Self::start(name, kind, |tracer, builder| builder.start(tracer))
     }
 
     fn start(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::{Actor, Stack, database, draft, metrics::Metrics, send, until};
 
@@ -67,6 +68,24 @@ async fn every_family_of_the_documentation_is_served_with_its_labels_and_no_othe
         assert_eq!(metrics.families(), documented[name], "{name}");
         assert_eq!(metrics.described(), metrics.families().into_keys().collect(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_client_hangs_up_is_logged_and_counted() {
+    let stack = Stack::start_with_metrics(&[]).await;
+    let admin = stack.anonymous().found_organization().await;
+    let path = format!("/events/{}", admin.created("In vain").await);
+    let lock = database::Lock::on_all_events(&stack.database).await;
+    let request = admin.request(Method::GET, &path).header("x-correlation-id", "hung-up");
+    let client = tokio::spawn(send(request));
+    database::until_waiting(&stack.database, 1).await;
+    client.abort();
+    let line = stack.gateway.log().wait_for_word("hung-up", "finished").await;
+    assert_eq!((&line["status"], &line["route"]), (&json!(499), &json!("/events/{id}")));
+    let gateway = Metrics::of(&stack.gateway).await;
+    let labels = [("http_route", "/events/{id}"), ("http_response_status_code", "499")];
+    assert_eq!(gateway.value("http_server_request_duration_seconds_count", &labels), Some(1.0));
+    lock.release().await;
 }
 
 #[tokio::test]

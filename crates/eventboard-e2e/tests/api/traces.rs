@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use eventboard_e2e::cluster::free_port;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::{Actor, Answer, Collector, SeenSpan, Stack, send, until};
 
@@ -77,6 +78,22 @@ async fn one_trace_leads_from_the_callers_span_to_the_statement() {
     assert_eq!(says(call, "rpc.response.status_code"), "OK");
     assert_eq!(says(served, "rpc.method"), method);
     assert_eq!(says(statement, "db.system.name"), "postgresql");
+}
+
+#[tokio::test]
+async fn the_trace_of_a_login_tells_the_password_from_the_statement() {
+    let collector = Collector::start().await;
+    let (stack, admin) = stack_with(&collector.endpoint(), "1").await;
+    let credentials = json!({ "email": admin.user["email"], "password": "Password123!" });
+    let login = stack.anonymous().request(Method::POST, "/auth/login");
+    send(login.header("traceparent", format!("00-{TRACE}-{CALLER}-01")).json(&credentials)).await.expect(200);
+
+    let spans = collector.trace(TRACE, 5).await;
+    println!("{}", tree(&spans, CALLER, 0));
+    let served = one(&spans, "eventboard.auth.v1.AuthService/Login", SpanKind::Server);
+    let password = one(&spans, "hash a password", SpanKind::Internal);
+    assert_eq!((&*password.service, &password.parent_id), ("auth-service", &served.span_id));
+    assert!(password.attributes.contains_key("eventboard.waited_ms"), "{password:#?}");
 }
 
 #[tokio::test]
