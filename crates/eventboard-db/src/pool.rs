@@ -43,8 +43,9 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// together with the wait for room shorter than any deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A connection on which something is still in flight when its lease ends is closed unless it is free in this time.
-const SETTLE_WITHIN: Duration = Duration::from_secs(1);
+/// A connection that does not answer in this time, and one on which something is still in flight this long after its
+/// lease, is closed. The way to the server may have been lost without a word: a network forgets connections that are idle.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// A statement that goes on for this much longer than its caller waits does no harm: a caller that is gone is noticed
 /// after about as long.
@@ -86,6 +87,25 @@ struct Pooled {
     opened: Instant,
     /// When it was last given back.
     idle_since: Instant,
+}
+
+impl Pooled {
+    /// Whether there still is a server at its other end.
+    async fn still_answers(&mut self) -> bool {
+        matches!(tokio::time::timeout(ANSWER_WITHIN, self.connection.ping()).await, Ok(Ok(())))
+    }
+}
+
+/// A call that waits for a connection. How long is recorded when it is dropped, also for one that waits in vain.
+struct Waiting<'m> {
+    wait_time: &'m Histogram,
+    began: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.wait_time.record(self.began.elapsed());
+    }
 }
 
 /// Tells the pools of one process apart.
@@ -137,10 +157,8 @@ impl Database {
     /// `Overloaded` when too many calls wait already or no connection becomes free in time,
     /// `Unavailable` when the database cannot be reached or has no schema yet.
     pub async fn acquire(&self) -> Result<Lease, ServiceError> {
-        let began = Instant::now();
-        let lease = self.lease_one().await;
-        self.0.meters.wait_time.record(began.elapsed());
-        lease
+        let _waiting = Waiting { wait_time: &self.0.meters.wait_time, began: Instant::now() };
+        self.lease_one().await
     }
 
     async fn lease_one(&self) -> Result<Lease, ServiceError> {
@@ -161,9 +179,11 @@ impl Database {
             Err(_) => parts.wait_for_room().await?,
         };
         while let Some(mut pooled) = parts.take_idle() {
-            if pooled.idle_since.elapsed() < ASK_AFTER_IDLE || pooled.connection.ping().await.is_ok() {
+            if pooled.idle_since.elapsed() < ASK_AFTER_IDLE || pooled.still_answers().await {
                 return Ok(self.lease(pooled, room));
             }
+            // Those beneath have been idle for longer, and are as lost.
+            parts.idle().clear();
         }
         self.connect(room).await
     }
@@ -361,7 +381,7 @@ impl Drop for Lease {
         }
         let database = self.database.clone();
         runtime.spawn(async move {
-            match tokio::time::timeout(SETTLE_WITHIN, pooled.connection.ping()).await {
+            match tokio::time::timeout(ANSWER_WITHIN, pooled.connection.ping()).await {
                 Ok(Ok(())) => database.0.keep(pooled),
                 Ok(Err(error)) => tracing::debug!(%error, "A broken connection was closed"),
                 Err(_) => tracing::debug!("A connection with an abandoned statement was closed"),

@@ -1,7 +1,7 @@
 //! The pool and the migrations on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use eventboard_chassis::{
     config::{Env, read},
@@ -10,7 +10,12 @@ use eventboard_chassis::{
 };
 use eventboard_db::{Database, DatabaseConfig, db_error};
 use eventboard_testing::{TestDatabase, own_cluster};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 fn config(url: &str, variables: &[(&str, &str)]) -> DatabaseConfig {
     let url = [("DATABASE_URL".to_owned(), url.to_owned())];
@@ -163,6 +168,60 @@ async fn the_locks_of_a_frozen_process_are_freed() {
 
     let error = transaction.commit().await.unwrap_err();
     assert_eq!(db_error(error).code(), ErrorCode::Unavailable);
+}
+
+#[tokio::test]
+async fn connections_that_the_network_has_forgotten_are_replaced() {
+    let test = TestDatabase::create().await;
+    let network = Network::to(test.url()).await;
+    let database = open(&network.url, &[]).await;
+    for lease in [database.acquire().await.unwrap(), database.acquire().await.unwrap()] {
+        lease.release();
+    }
+    network.forget_connections();
+    // Idle for longer than a connection is trusted without a question.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+
+    let lease = tokio::time::timeout(Duration::from_secs(30), database.acquire()).await;
+    let mut lease = lease.expect("no call waits for an answer that never comes").unwrap();
+    assert_eq!(setting(&mut lease, "application_name").await, "tests");
+}
+
+/// A network before the server, which can forget the connections that it carries: what is sent over them is lost, and
+/// nobody is told.
+struct Network {
+    url: String,
+    forgotten: watch::Sender<()>,
+}
+
+impl Network {
+    async fn to(url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = PgConnectOptions::from_str(url).unwrap().get_port();
+        let port = listener.local_addr().unwrap().port();
+        let forgotten = watch::Sender::new(());
+        let network = Self {
+            url: url.replace(&format!(":{server}/"), &format!(":{port}/")),
+            forgotten: forgotten.clone(),
+        };
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut forgotten = forgotten.subscribe();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = forgotten.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        network
+    }
+
+    fn forget_connections(&self) {
+        self.forgotten.send_replace(());
+    }
 }
 
 #[tokio::test]
