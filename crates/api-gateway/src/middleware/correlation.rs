@@ -7,7 +7,7 @@ use eventboard_chassis::{
     layer::{Inner, Next},
     traces::{self, Span},
 };
-use http::Method;
+use http::StatusCode;
 use tracing::Instrument;
 
 use super::{access_log, route::Route};
@@ -29,10 +29,10 @@ pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inne
         method = %request.method(),
         path = request.uri().path(),
     );
-    let method = request.method().clone();
-    let route = Route::of(&mut request);
-    let mut response = traced.around(next.run(request).instrument(span)).await;
-    describe(&traced, &method, &route, &response);
+    let method = access_log::method_label(request.method());
+    let mut traced = Traced { span: traced, method, route: Route::of(&mut request), status: None };
+    let mut response = traced.span.around(next.run(request).instrument(span)).await;
+    traced.status = Some(response.status());
     response.headers_mut().insert(HEADER, correlation.to_header());
     response
 }
@@ -50,15 +50,32 @@ fn span_of(request: &Request) -> Span {
     span
 }
 
-/// Says what became of a request, by OpenTelemetry's semantic conventions for HTTP.
-fn describe(span: &Span, method: &Method, route: &Route, response: &Response) {
-    if let Some(route) = route.template() {
-        span.rename(|| format!("{} {route}", access_log::method_label(method)));
-        span.set("http.route", || route.to_owned());
-    }
-    let status = response.status();
-    span.set("http.response.status_code", || i64::from(status.as_u16()));
-    if status.is_server_error() {
-        span.fail(|| status.as_u16().to_string());
+/// A request that is traced. Its span says what became of it when it is dropped, by OpenTelemetry's semantic conventions
+/// for HTTP.
+struct Traced {
+    span: Span,
+    method: &'static str,
+    route: Route,
+    /// None while there is no answer, and for good when the client hangs up.
+    status: Option<StatusCode>,
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        let Self { span, method, route, status } = self;
+        if let Some(route) = route.template() {
+            span.rename(|| format!("{method} {route}"));
+            span.set("http.route", || route.to_owned());
+        }
+        match status {
+            Some(status) => {
+                span.set("http.response.status_code", || i64::from(status.as_u16()));
+                if status.is_server_error() {
+                    span.fail(|| status.as_u16().to_string());
+                }
+            }
+            // The client is no failure of ours.
+            None => span.set("error.type", || "cancelled"),
+        }
     }
 }

@@ -104,7 +104,7 @@ impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
         result: &mut Result<Response<Body>, CallError>,
     ) -> Option<Self::Future> {
         let failure = Failure::of(result);
-        // Every call that was answered allows a share of a retry, whatever the answer was.
+        // Every attempt that was answered allows a share of a retry, unless the answer was that there is no service.
         if result.is_ok() && failure != Some(Failure::Unavailable) {
             self.budget.deposit();
         }

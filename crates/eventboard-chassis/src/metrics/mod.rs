@@ -12,6 +12,7 @@ use std::{net::IpAddr, time::Duration};
 
 use anyhow::Context;
 use axum::{Router, routing::get};
+use http::StatusCode;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 pub use self::{
@@ -82,12 +83,16 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
 }
 
 /// On a thread of its own: it reads files, and there is much to be written.
-async fn rendered(handle: PrometheusHandle) -> String {
+async fn rendered(handle: PrometheusHandle) -> Result<String, StatusCode> {
     let render = tokio::task::spawn_blocking(move || {
         samplers::run();
         handle.render()
     });
-    render.await.unwrap_or_default()
+    // An empty answer would look as if nothing happened here.
+    render.await.map_err(|error| {
+        tracing::error!(%error, "The metrics cannot be rendered");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
 }
 
 async fn upkeep(handle: PrometheusHandle) {

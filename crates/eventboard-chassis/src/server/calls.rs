@@ -57,7 +57,8 @@ impl Caller {
     }
 }
 
-/// Opens the span that names the request on every line; writes one line and takes one measurement when the call ends.
+/// Opens the span that names the request on every line; [`ServedCall`](super::served::ServedCall) writes one
+/// line and takes one measurement when the call ends.
 pub(super) async fn correlate(served: Served, request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     let uri = request.uri().clone();
@@ -72,10 +73,7 @@ pub(super) async fn correlate(served: Served, request: Request, next: Next<impl 
     );
     async move {
         let mut response = call.span.around(next.run(request)).await;
-        let code = grpc_code(response.headers());
-        let duration_ms = call.elapsed().as_secs_f64() * 1000.0;
-        tracing::info!(grpc_code = ?code, duration_ms, "Call finished");
-        call.end(code);
+        call.end(grpc_code(response.headers()));
         response.headers_mut().insert(crate::correlation::HEADER, correlation.to_header());
         response
     }

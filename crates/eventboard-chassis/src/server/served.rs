@@ -1,10 +1,6 @@
 //! What operators see of the calls that are served: durations and spans, also of those that were cut off.
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use anyhow::Context;
 use http::HeaderMap;
@@ -59,7 +55,7 @@ fn methods_of(files: &FileDescriptorSet) -> HashSet<Arc<str>> {
     names.collect()
 }
 
-/// A call that is being served. It is counted when it is dropped: as cancelled when it did not come to its end, because its
+/// A call that is being served. It is logged and counted when it is dropped: as cancelled when it did not come to its end, because its
 /// caller no longer waits.
 pub(super) struct ServedCall {
     method: Arc<str>,
@@ -70,11 +66,6 @@ pub(super) struct ServedCall {
 }
 
 impl ServedCall {
-    /// Time since the call began.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     /// The call was answered.
     pub(super) fn end(mut self, code: Code) {
         self.code = code;
@@ -83,7 +74,9 @@ impl ServedCall {
 
 impl Drop for ServedCall {
     fn drop(&mut self) {
-        self.durations.record(&self.method, self.code, self.started.elapsed());
+        let elapsed = self.started.elapsed();
+        self.durations.record(&self.method, self.code, elapsed);
+        tracing::info!(grpc_code = ?self.code, duration_ms = elapsed.as_secs_f64() * 1000.0, "Call finished");
         self.span.set("rpc.response.status_code", || code_name(self.code));
         if is_own_fault(self.code) {
             self.span.fail(|| code_name(self.code).to_owned());

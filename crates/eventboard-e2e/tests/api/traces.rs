@@ -7,7 +7,11 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Actor, Answer, Collector, SeenSpan, Stack, send, until};
+use crate::support::{
+    Actor, Answer, Collector, SeenSpan, Stack,
+    database::{Lock, until_waiting},
+    send, until,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -136,6 +140,27 @@ async fn only_a_share_is_traced_unless_the_caller_has_decided() {
     traced(&admin, "/events", TRACE, "decided").await.expect(200);
     collector.trace(TRACE, 4).await;
     assert!(collector.spans().iter().all(|span| span.trace_id == TRACE), "{:#?}", collector.spans());
+}
+
+#[tokio::test]
+async fn a_request_whose_client_hangs_up_ends_its_spans_and_is_logged_by_every_service() {
+    let collector = Collector::start().await;
+    let (stack, admin) = stack_with(&collector.endpoint(), "1").await;
+    let path = format!("/events/{}", admin.created("In vain").await);
+    let lock = Lock::on_all_events(&stack.database).await;
+    let client = tokio::spawn(async move { traced(&admin, &path, TRACE, "hung-up").await });
+    until_waiting(&stack.database, 1).await;
+    client.abort();
+    let spans = collector.trace(TRACE, 4).await;
+    lock.release().await;
+
+    let request = one(&spans, "GET /events/{id}", SpanKind::Server);
+    assert_eq!(request.attributes["error.type"], "cancelled");
+    let served = one(&spans, "eventboard.events.v1.EventsService/FindOne", SpanKind::Server);
+    assert_eq!(served.attributes["rpc.response.status_code"], "CANCELLED");
+    assert!(!request.failed && !served.failed, "{spans:#?}");
+    let line = stack.events.log().wait_for_word("hung-up", "finished").await;
+    assert_eq!(line["grpc_code"], "Cancelled");
 }
 
 #[tokio::test]
