@@ -8,7 +8,7 @@ use eventboard_chassis::{
     metrics::{Counted, Histograms},
 };
 use http::Method;
-use metrics::Gauge;
+use metrics::{Counter, Gauge};
 
 use super::route::Route;
 
@@ -22,6 +22,9 @@ const CLIENT_HUNG_UP: u16 = 499;
 #[derive(Clone)]
 pub(crate) struct Requests {
     active: Gauge,
+    /// Server errors, but for those of health checks. There from the start: the histogram of a status begins with its
+    /// first request, and Prometheus sees no rise in that.
+    failed: Counter,
     /// By route, method and status.
     durations: Arc<Histograms<(&'static str, u16)>>,
 }
@@ -36,13 +39,17 @@ impl Requests {
                 "http_response_status_code" => status.to_string(),
             )
         });
-        Self { active: metrics::gauge!("http_server_active_requests"), durations: Arc::new(durations) }
+        Self {
+            active: metrics::gauge!("http_server_active_requests"),
+            failed: metrics::counter!("eventboard_requests_failed_total"),
+            durations: Arc::new(durations),
+        }
     }
 }
 
 /// The layer.
 pub(crate) async fn record(requests: Requests, mut request: Request, next: Next<impl Inner>) -> Response {
-    let mut served = Served::begin(&requests, &mut request);
+    let mut served = Served::begin(requests, &mut request);
     let response = next.run(request).await;
     served.status = response.status().as_u16();
     response
@@ -51,7 +58,7 @@ pub(crate) async fn record(requests: Requests, mut request: Request, next: Next<
 /// A request that is being served. It is logged and measured when it is dropped: nobody else would know of it when its
 /// client hangs up.
 struct Served {
-    durations: Arc<Histograms<(&'static str, u16)>>,
+    requests: Requests,
     started: Instant,
     method: &'static str,
     route: Route,
@@ -60,14 +67,14 @@ struct Served {
 }
 
 impl Served {
-    fn begin(requests: &Requests, request: &mut Request) -> Self {
+    fn begin(requests: Requests, request: &mut Request) -> Self {
         Self {
-            durations: Arc::clone(&requests.durations),
+            _active: Counted::new(&requests.active),
+            requests,
             started: Instant::now(),
             method: method_label(request.method()),
             route: Route::of(request),
             status: CLIENT_HUNG_UP,
-            _active: Counted::new(&requests.active),
         }
     }
 }
@@ -76,7 +83,10 @@ impl Drop for Served {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
         let route = self.route.template().unwrap_or(NO_ROUTE);
-        self.durations.record(route, (self.method, self.status), elapsed);
+        self.requests.durations.record(route, (self.method, self.status), elapsed);
+        if self.status >= 500 && !route.starts_with("/health") {
+            self.requests.failed.increment(1);
+        }
         // The method is a field of the span.
         tracing::info!(
             route,

@@ -21,6 +21,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("eventboard_password_hash_running", "Passwords that are being hashed."),
     ("eventboard_password_hash_waiting", "Passwords that wait for a core."),
     ("eventboard_rate_limited_requests_total", "Requests answered 429."),
+    ("eventboard_requests_failed_total", "Requests answered 5xx, but for health checks."),
     ("eventboard_shed_requests_total", "Requests refused with 503 for want of room, by what was full."),
     ("http_server_active_requests", "HTTP requests in work."),
     ("http_server_request_duration_seconds", "Duration of HTTP requests, by route and status."),

@@ -165,7 +165,7 @@ async fn a_request_beyond_its_limit_is_counted() {
 }
 
 #[tokio::test]
-async fn a_request_without_room_is_counted() {
+async fn a_request_without_room_is_counted_as_shed_and_as_failed() {
     let stack = Stack::start_with_metrics(&[("MAX_CONCURRENT_REQUESTS", "1")]).await;
     let admin = stack.anonymous().found_organization().await;
     admin.get("/events").await.expect(200);
@@ -178,8 +178,10 @@ async fn a_request_without_room_is_counted() {
         async move { admin.get("/events").await }
     });
     until("it is in work", async || gateway("http_server_active_requests", &[]).await == 1.0).await;
+    assert_eq!(gateway("eventboard_requests_failed_total", &[]).await, 0.0);
     admin.get("/events").await.problem(503);
     assert_eq!(gateway("eventboard_shed_requests_total", &[("reason", "concurrency")]).await, 1.0);
+    assert_eq!(gateway("eventboard_requests_failed_total", &[]).await, 1.0);
     lock.release().await;
     held.await.unwrap().expect(200);
 }
@@ -221,6 +223,9 @@ async fn a_dependency_that_is_down_and_a_replica_that_is_away_are_seen() {
     assert_eq!((up(&stack).await, ready(&stack).await), (Some(1.0), Some(1.0)));
     stack.events.kill();
     until("it is seen", async || (up(&stack).await, ready(&stack).await) == (Some(0.0), Some(0.0))).await;
+    stack.anonymous().get("/health").await.expect(503);
+    let failed = Metrics::of(&stack.gateway).await.value("eventboard_requests_failed_total", &[]);
+    assert_eq!(failed, Some(0.0), "a health check tells of a failure, and is none");
     until("it is counted", async || {
         let of_events = [("upstream", "events-service")];
         Metrics::of(&stack.gateway).await.value("eventboard_client_ejections_total", &of_events) == Some(1.0)
