@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// The parts in which the window moves on.
 const SLOTS: usize = 10;
 
-/// Retries are allowed for a share of the calls of the last ten seconds, and for some each second in any case.
+/// Retries are allowed for a share of the answered calls of the last ten seconds, and for some each second in any case.
 #[derive(Debug)]
 pub(super) struct Budget {
     share: f64,

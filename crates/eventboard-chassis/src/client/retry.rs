@@ -26,7 +26,8 @@ pub struct RetryConfig {
     pub base: Duration,
     /// `RETRY_CAP` (default `2s`): the longest wait before any retry.
     pub cap: Duration,
-    /// `RETRY_BUDGET` (default 0.2): retries as a share of the calls of the last ten seconds.
+    /// `RETRY_BUDGET` (default 0.2): retries as a share of the calls of the last ten seconds that the
+    /// service has answered.
     pub budget: f32,
     /// `RETRY_BUDGET_MIN` (default 10): retries a second that are always allowed.
     pub min_per_second: u32,
