@@ -13,4 +13,4 @@ mod vocabulary;
 pub use faults::{Fault, Faults};
 pub use idempotency_key::check_idempotency_key;
 pub use slug::slug;
-pub use vocabulary::{EventStatus, Role, UnknownWord};
+pub use vocabulary::{EventStatus, Role, SortBy, SortOrder, UnknownWord, Vocabulary};

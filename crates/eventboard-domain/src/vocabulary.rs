@@ -1,8 +1,25 @@
-//! Roles and statuses, spelled as in the HTTP API and in the database.
+//! The closed sets of words: roles, statuses and orders, spelled as in the HTTP API and in the database.
+//!
+//! Each set is one enum, declared once. Its words are the JSON; [`Vocabulary`] is what generic code needs for all other
+//! forms (a column, a query parameter, a schema), and `eventboard-proto` has the conversions of its gRPC enum.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, hash::Hash, str::FromStr};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
+
+/// A closed set of words.
+pub trait Vocabulary:
+    Copy + Eq + Hash + fmt::Display + FromStr<Err = UnknownWord> + Send + Sync + 'static
+{
+    /// The name of the set: of the type in the database and of the schema in the API's document.
+    const NAME: &'static str;
+    /// Every value, in declaration order.
+    const ALL: &'static [Self];
+
+    /// The word of a value.
+    fn as_str(self) -> &'static str;
+}
 
 /// A word that is none of the allowed ones.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -28,6 +45,28 @@ macro_rules! vocabulary {
                 match self {
                     $(Self::$variant => $word,)+
                 }
+            }
+        }
+
+        impl Vocabulary for $name {
+            const NAME: &'static str = stringify!($name);
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn as_str(self) -> &'static str {
+                self.as_str()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                word.parse().map_err(D::Error::custom)
             }
         }
 
@@ -84,18 +123,46 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What a listing of events is ordered by; ids break ties.
+    SortBy {
+        /// When the event starts.
+        StartDate = "startDate",
+        /// When it was made.
+        CreatedAt = "createdAt",
+        /// Its title, without regard to case.
+        Title = "title",
+        /// Its status, in workflow order.
+        Status = "status",
+    }
+}
+
+vocabulary! {
+    /// The direction of an order.
+    SortOrder {
+        /// The smallest first.
+        Ascending = "asc",
+        /// The largest first.
+        Descending = "desc",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn assert_every_word_reads_back<T: Vocabulary + fmt::Debug>() {
+        for value in T::ALL {
+            assert_eq!(value.as_str().parse(), Ok(*value), "{}", T::NAME);
+        }
+    }
+
     #[test]
     fn every_word_reads_back() {
-        for role in Role::ALL {
-            assert_eq!(role.as_str().parse(), Ok(*role));
-        }
-        for status in EventStatus::ALL {
-            assert_eq!(status.as_str().parse(), Ok(*status));
-        }
+        assert_every_word_reads_back::<Role>();
+        assert_every_word_reads_back::<EventStatus>();
+        assert_every_word_reads_back::<SortBy>();
+        assert_every_word_reads_back::<SortOrder>();
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! The gRPC code generated from `proto/`, nothing else.
+//! The gRPC code generated from `proto/`, and the conversions between its enums and timestamps and the domain's.
+
+pub mod convert;
 
 /// `eventboard.auth.v1`
 pub mod auth {
