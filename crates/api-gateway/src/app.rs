@@ -1,56 +1,33 @@
 //! The routes with everything around them.
 
-use std::sync::Arc;
-
 use axum::Router;
 use eventboard_chassis::{
     health::Health,
     layer::layer_fn,
     server::{Admission, verify_token},
+    shutdown::Shutdown,
     token::TokenVerifier,
 };
 use tower::ServiceBuilder;
+use utoipa::openapi::OpenApi;
 
 use crate::{
     clients::Clients,
     config::Config,
+    gateway::Gateway,
     middleware::{
         access_log, admission, correlation, cors::CorsPolicy, problem, rate_limit, route, unread_body,
     },
+    openapi,
+    policy::Policies,
     problem::{Edge, Problem},
     routes,
-    sessions::Sessions,
 };
-
-/// What the handlers share; it is cloned for every request.
-#[derive(Clone)]
-pub(crate) struct Gateway(Arc<GatewayParts>);
-
-struct GatewayParts {
-    clients: Clients,
-    sessions: Sessions,
-}
-
-impl Gateway {
-    fn new(config: &Config, clients: Clients) -> Self {
-        let sessions = Sessions::new(clients.clone(), config.policies.login);
-        Self(Arc::new(GatewayParts { clients, sessions }))
-    }
-
-    /// The services.
-    pub(crate) fn clients(&self) -> &Clients {
-        &self.0.clients
-    }
-
-    /// Who is confirmed.
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.0.sessions
-    }
-}
 
 /// The whole gateway as one service.
 pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Router {
     let gateway = Gateway::new(config, clients);
+    let Routes { api, health, document } = routes(&config.policies, health);
     // The layers stand around routers and not on their routes: axum clones a route with everything on it for every
     // request, once for each of its layers, while a router is one shared pointer.
     //
@@ -63,14 +40,13 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Rout
         .layer(layer_fn(rate_limit::RateLimiter::new(config), rate_limit::limit))
         .layer(layer_fn(Admission::new(config.load.max_concurrent_requests), admission::admit))
         .service(
-            routes::api(&config.policies)
-                .with_state(gateway)
-                .merge(routes::docs())
+            api.with_state(gateway)
+                .merge(routes::docs(document))
                 .layer(layer_fn((), route::tell))
                 .fallback(async || Problem::from(Edge::UnknownPath)),
         );
     // Health is neither limited nor shed: it must tell of an overload and not be part of it.
-    let routes = health.routes().layer(layer_fn((), route::tell)).fallback_service(limited);
+    let routes = health.layer(layer_fn((), route::tell)).fallback_service(limited);
     // A request has its name before anything is logged, the log has the status that the client gets, and a panic is a
     // problem like any other.
     let edge = ServiceBuilder::new()
@@ -82,6 +58,27 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Rout
         .layer(CorsPolicy::new(&config.allowed_origins))
         .service(routes);
     Router::new().fallback_service(edge)
+}
+
+/// All routes, and the document that describes them.
+struct Routes {
+    api: Router<Gateway>,
+    health: Router,
+    document: OpenApi,
+}
+
+fn routes(policies: &Policies, health: &Health) -> Routes {
+    let (api, mut described) = routes::api(policies).split_for_parts();
+    let (health, of_health) = routes::health(health).split_for_parts();
+    described.merge(of_health);
+    described.merge(routes::described_docs());
+    Routes { api, health, document: openapi::document(described) }
+}
+
+/// The document of a gateway with these policies.
+pub(crate) fn document(policies: &Policies) -> OpenApi {
+    let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
+    routes(policies, &health).document
 }
 
 #[cfg(test)]

@@ -77,8 +77,15 @@ impl Backend {
         }
     }
 
+    /// The message that the service answered with.
+    ///
+    /// # Errors
     /// What a failed call means to the caller, with the service's name for the log.
-    pub(crate) fn failure(self, status: Status) -> ServiceError {
+    pub(crate) fn reply<M>(self, answer: Result<tonic::Response<M>, Status>) -> Result<M, ServiceError> {
+        answer.map(tonic::Response::into_inner).map_err(|status| self.failure(status))
+    }
+
+    fn failure(self, status: Status) -> ServiceError {
         let cause = format!("{}: {}", self.name(), described(&status));
         ServiceError::from(status).caused_by(cause)
     }

@@ -68,16 +68,6 @@ fn allowed_origins(env: &mut Env) -> Vec<AllowedOrigin> {
     env.list("CORS_ALLOWED_ORIGINS", default, "origins such as https://app.example.org or http://localhost:*")
 }
 
-/// A duration that is longer than nothing and not longer than `max`.
-pub(crate) fn duration_within(env: &mut Env, name: &str, default: Duration, max: Duration) -> Duration {
-    let value = env.positive_duration(name, default);
-    if value > max {
-        env.fault(name, &format!("must be at most {}s", max.as_secs()));
-        return default;
-    }
-    value
-}
-
 /// How many requests a client may make.
 #[derive(Debug, Clone)]
 pub struct RateLimitConfig {
@@ -107,11 +97,11 @@ impl RateLimitConfig {
             enabled: env.flag("RATE_LIMIT_ENABLED", true),
             per_ip: RateLimit {
                 max: env.number("RATE_LIMIT_IP_MAX", 100, 1..=u32::MAX),
-                window: duration_within(env, "RATE_LIMIT_IP_WINDOW", minutes(15), MAX_WINDOW),
+                window: env.duration_within("RATE_LIMIT_IP_WINDOW", minutes(15), MAX_WINDOW),
             },
             per_user: RateLimit {
                 max: env.number("RATE_LIMIT_USER_MAX", 1000, 1..=u32::MAX),
-                window: duration_within(env, "RATE_LIMIT_USER_WINDOW", minutes(1), MAX_WINDOW),
+                window: env.duration_within("RATE_LIMIT_USER_WINDOW", minutes(1), MAX_WINDOW),
             },
         }
     }

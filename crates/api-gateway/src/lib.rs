@@ -7,6 +7,7 @@ mod app;
 mod clients;
 mod config;
 mod extract;
+mod gateway;
 mod middleware;
 mod openapi;
 mod policy;
@@ -16,7 +17,7 @@ mod sessions;
 #[cfg(test)]
 mod testing;
 
-use eventboard_chassis::{health::Health, server, shutdown::Shutdown};
+use eventboard_chassis::{config::Env, health::Health, server, shutdown::Shutdown};
 use tokio::net::TcpListener;
 
 use self::clients::Clients;
@@ -43,9 +44,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     Ok(())
 }
 
-/// The OpenAPI 3.1 document of the API, as it is served at `/api/openapi.json`.
+/// The OpenAPI 3.1 document of the API, as it is served at `/api/openapi.json` with the default settings.
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    openapi::document()
+    app::document(&Policies::from_env(&mut Env::from_iter([])))
 }
 
 #[cfg(test)]

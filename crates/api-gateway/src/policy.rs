@@ -9,8 +9,6 @@ use eventboard_chassis::{
 };
 use tokio::time::Instant;
 
-use crate::config::duration_within;
-
 /// Attempts that can be asked for at most.
 const MAX_ATTEMPTS: u32 = 10;
 
@@ -23,6 +21,8 @@ pub struct Policy {
     pub attempts: u32,
     /// Which failures are tried again.
     pub retry_on: RetryOn,
+    /// The beginning of the row's variables, for those who read about an operation.
+    pub variables: &'static str,
 }
 
 /// The table, one row a kind of operation.
@@ -56,12 +56,19 @@ impl Policies {
 }
 
 impl Policy {
-    fn from_env(env: &mut Env, row: &str, seconds: u64, attempts: u32, retry_on: RetryOn) -> Self {
+    fn from_env(
+        env: &mut Env,
+        variables: &'static str,
+        seconds: u64,
+        attempts: u32,
+        retry_on: RetryOn,
+    ) -> Self {
         let deadline = Duration::from_secs(seconds);
         Self {
-            deadline: duration_within(env, &format!("{row}_DEADLINE"), deadline, MAX_DEADLINE),
-            attempts: env.number(&format!("{row}_ATTEMPTS"), attempts, 1..=MAX_ATTEMPTS),
+            deadline: env.duration_within(&format!("{variables}_DEADLINE"), deadline, MAX_DEADLINE),
+            attempts: env.number(&format!("{variables}_ATTEMPTS"), attempts, 1..=MAX_ATTEMPTS),
             retry_on,
+            variables,
         }
     }
 
@@ -89,19 +96,20 @@ mod tests {
     #[test]
     fn the_table_is_the_one_of_the_documentation() {
         let policies = Policies::from_env(&mut env([]));
-        let row = |seconds, attempts, retry_on| Policy {
+        let row = |variables, seconds, attempts, retry_on| Policy {
             deadline: Duration::from_secs(seconds),
             attempts,
             retry_on,
+            variables,
         };
         assert_eq!(
             policies,
             Policies {
-                signup: row(5, 2, RetryOn::NotConnected),
-                login: row(5, 2, RetryOn::Unavailable),
-                read: row(5, 3, RetryOn::Unavailable),
-                list: row(10, 3, RetryOn::Unavailable),
-                write: row(10, 3, RetryOn::Unavailable),
+                signup: row("SIGNUP", 5, 2, RetryOn::NotConnected),
+                login: row("LOGIN", 5, 2, RetryOn::Unavailable),
+                read: row("READ", 5, 3, RetryOn::Unavailable),
+                list: row("LIST", 10, 3, RetryOn::Unavailable),
+                write: row("WRITE", 10, 3, RetryOn::Unavailable),
             }
         );
     }

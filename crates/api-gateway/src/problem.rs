@@ -23,7 +23,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::edge::Edge;
+pub(crate) use self::edge::{BODY_LIMIT, Edge};
 
 /// The media type of every error.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";

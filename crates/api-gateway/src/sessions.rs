@@ -7,7 +7,7 @@ use eventboard_chassis::{
     error::ServiceError,
     token::Identity,
 };
-use eventboard_proto::auth::ValidateUserRequest;
+use eventboard_proto::auth::{ValidateUserReply, ValidateUserRequest};
 use moka::future::Cache;
 
 use crate::{
@@ -78,8 +78,8 @@ impl Sessions {
 
     async fn ask(&self, context: &CallContext, request: CallPolicy) -> Result<(), ServiceError> {
         let call = context.request(self.policy.within(request), ValidateUserRequest {});
-        let answer = self.clients.auth().validate_user(call).await;
-        answer.map(drop).map_err(|status| Backend::Auth.failure(status))
+        let ValidateUserReply {} = Backend::Auth.reply(self.clients.auth().validate_user(call).await)?;
+        Ok(())
     }
 }
 

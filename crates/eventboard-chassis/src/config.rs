@@ -111,6 +111,16 @@ impl Env {
         value
     }
 
+    /// A duration that is longer than nothing and not longer than `max`.
+    pub fn duration_within(&mut self, name: &str, default: Duration, max: Duration) -> Duration {
+        let value = self.positive_duration(name, default);
+        if value > max {
+            self.fault(name, &format!("must be at most {}s", max.as_secs()));
+            return default;
+        }
+        value
+    }
+
     /// A comma-separated list; empty entries are dropped.
     pub fn list<T: FromStr>(&mut self, name: &str, default: &str, expected: &str) -> Vec<T> {
         let mut values = Vec::new();

@@ -179,10 +179,27 @@ impl Health {
     /// `/health`, `/health/live` and `/health/ready`.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
-            .route("/health", get(health))
-            .route("/health/live", get(live))
-            .route("/health/ready", get(ready))
+            .route("/health", get(async |State(health): State<Self>| health.overall()))
+            .route("/health/live", get(async |State(health): State<Self>| health.live()))
+            .route("/health/ready", get(async |State(health): State<Self>| health.ready()))
             .with_state(self.clone())
+    }
+
+    /// 200, or 503 when any dependency is down or the service drains.
+    pub fn overall(&self) -> Response {
+        let checks = &self.0.checks;
+        self.document(checks, checks.iter().all(Check::is_up) && !self.0.shutdown.is_draining())
+    }
+
+    /// 200 for as long as the process answers.
+    pub fn live(&self) -> Response {
+        self.document(&[], true)
+    }
+
+    /// 200 when the service wants work, else 503.
+    pub fn ready(&self) -> Response {
+        let checks = if self.0.ready_needs_checks { &self.0.checks[..] } else { &[] };
+        self.document(checks, self.is_ready())
     }
 
     /// Keeps the gRPC health service truthful: the empty name stands for the process (not draining),
@@ -222,23 +239,6 @@ impl Health {
         // The next look at the dependencies is never further away than this.
         (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], Json(document)).into_response()
     }
-}
-
-/// 200, or 503 when any dependency is down or the service drains.
-async fn health(State(health): State<Health>) -> Response {
-    let checks = &health.0.checks;
-    health.document(checks, checks.iter().all(Check::is_up) && !health.0.shutdown.is_draining())
-}
-
-/// 200 for as long as the process answers.
-async fn live(State(health): State<Health>) -> Response {
-    health.document(&[], true)
-}
-
-/// 200 when the service wants work.
-async fn ready(State(health): State<Health>) -> Response {
-    let checks = if health.0.ready_needs_checks { &health.0.checks[..] } else { &[] };
-    health.document(checks, health.is_ready())
 }
 
 fn check_document(check: &Check) -> CheckDocument {

@@ -14,6 +14,8 @@ pub trait Vocabulary:
 {
     /// The name of the set: of the type in the database and of the schema in the API's document.
     const NAME: &'static str;
+    /// What the words say, for the API's document.
+    const DESCRIPTION: &'static str;
     /// Every value, in declaration order.
     const ALL: &'static [Self];
 
@@ -29,8 +31,8 @@ pub struct UnknownWord {
 }
 
 macro_rules! vocabulary {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name {
             $($(#[$variant_meta])* $variant,)+
@@ -50,6 +52,7 @@ macro_rules! vocabulary {
 
         impl Vocabulary for $name {
             const NAME: &'static str = stringify!($name);
+            const DESCRIPTION: &'static str = concat!($($doc),+);
             const ALL: &'static [Self] = Self::ALL;
 
             fn as_str(self) -> &'static str {
@@ -144,6 +147,20 @@ vocabulary! {
         Ascending = "asc",
         /// The largest first.
         Descending = "desc",
+    }
+}
+
+/// What a listing does that names no order.
+impl Default for SortBy {
+    fn default() -> Self {
+        Self::StartDate
+    }
+}
+
+/// What a listing does that names no direction.
+impl Default for SortOrder {
+    fn default() -> Self {
+        Self::Ascending
     }
 }
 

@@ -10,29 +10,23 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
-use super::input::Input;
+use super::input::{FromInput, Input};
 use crate::{
-    app::Gateway,
-    problem::{Edge, Problem},
+    gateway::Gateway,
+    openapi::{
+        OperationDescription, OperationPart,
+        problems::{InvalidInput, PayloadTooLarge, UnsupportedMediaType},
+    },
+    problem::{BODY_LIMIT, Edge, Problem},
 };
-
-/// Longest body, in bytes.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 
 /// The field to which faults of the body as a whole belong.
 const BODY: &str = "body";
 
-/// The input of a route that takes a JSON body.
-pub(crate) struct WithBody(Input);
+/// What a route with a JSON body reads.
+pub(crate) struct WithBody<T>(pub(crate) T);
 
-impl WithBody {
-    /// See [`Input::read`].
-    pub(crate) fn read<T>(self, build: impl FnOnce(&mut Input) -> T) -> Result<T, Problem> {
-        self.0.read(build)
-    }
-}
-
-impl FromRequest<Gateway> for WithBody {
+impl<T: FromInput> FromRequest<Gateway> for WithBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Gateway) -> Result<Self, Problem> {
@@ -41,13 +35,22 @@ impl FromRequest<Gateway> for WithBody {
         let bytes = read_within_limit(body).await?;
         require_json(&parts.headers)?;
         input.body = input.faults.check(BODY, parse_object(&bytes));
-        Ok(Self(input))
+        input.read().map(Self)
+    }
+}
+
+impl<T: FromInput> OperationPart for WithBody<T> {
+    fn describe(description: &mut OperationDescription) {
+        T::describe(description);
+        description.problem::<InvalidInput>();
+        description.problem::<PayloadTooLarge>();
+        description.problem::<UnsupportedMediaType>();
     }
 }
 
 impl Input {
     /// A text that must be there.
-    pub(crate) fn required<T>(
+    pub(super) fn required<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -62,42 +65,42 @@ impl Input {
     }
 
     /// A text that may be absent or null.
-    pub(crate) fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let value = self.take(field)??;
-        self.check_text(field, &value, rule)
+    ) -> Option<Option<T>> {
+        match self.take(field)? {
+            Some(value) => self.check_text(field, &value, rule).map(Some),
+            None => Some(None),
+        }
     }
 
-    /// A text that may be absent but not null: in a patch, null would mean to clear it.
-    pub(crate) fn patched<T>(
+    /// A text that may be absent but not null.
+    pub(super) fn changed<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    ) -> Option<Option<T>> {
         if self.has_null(field) {
+            self.take(field)?;
             self.faults.add(field, "must not be null");
+            return None;
         }
         self.optional(field, rule)
     }
 
     /// A text that may be absent (`None`) or cleared by null (`Some(None)`).
-    pub(crate) fn clearable<T>(
+    pub(super) fn cleared<T>(
         &mut self,
         field: &str,
-        rule: impl FnOnce(&str) -> Result<Option<T>, String>,
-    ) -> Option<Option<T>> {
-        match self.has_null(field) {
-            true => self.take(field).map(|_| None),
-            false => self.optional(field, rule),
+        rule: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Option<Option<T>>> {
+        if self.has_null(field) {
+            self.take(field)?;
+            return Some(Some(None));
         }
-    }
-
-    /// Whether the body has the field with a value.
-    pub(crate) fn has(&self, field: &str) -> bool {
-        self.body.as_ref().is_some_and(|body| body.get(field).is_some_and(|value| !value.is_null()))
+        Some(self.optional(field, rule)?.map(Some))
     }
 
     /// Whether the body could be read, so that a missing field is missing indeed.
@@ -170,12 +173,16 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 
 #[cfg(test)]
 mod tests {
-    use eventboard_domain::rules;
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::{
-        super::input::tests::{faults, input},
+        super::{
+            Changed, Cleared,
+            declare::request_body,
+            input::tests::{faults, input},
+            values::{Description, Location, Title},
+        },
         *,
     };
 
@@ -183,33 +190,49 @@ mod tests {
         input(&[], &[], Some(value))
     }
 
+    request_body! {
+        /// A body.
+        struct Patch {
+            title: Title,
+            description: Changed<Description>,
+            location: Cleared<Location>,
+        }
+        example {}
+    }
+
+    fn read(mut value: Value) -> Result<Patch, Problem> {
+        value["title"] = "A title".into();
+        body(value).read()
+    }
+
     #[test]
     fn a_required_text_is_missing_when_absent_null_or_blank() {
         for absent in [json!({}), json!({"title": null}), json!({"title": "  "})] {
-            let found = faults(body(absent), |input| input.required("title", rules::title));
-            assert_eq!(found, ["title is required"]);
+            assert_eq!(faults::<Patch>(body(absent)), ["title is required"]);
         }
-        let found = faults(body(json!({"title": 5})), |input| input.required("title", rules::title));
-        assert_eq!(found, ["title must be a string"]);
+        assert_eq!(faults::<Patch>(body(json!({"title": 5}))), ["title must be a string"]);
     }
 
     #[test]
     fn a_patch_tells_absent_from_null() {
-        let read = |value| body(value).read(|input| input.clearable("location", rules::location)).ok();
-        assert_eq!(read(json!({})), Some(None));
-        assert_eq!(read(json!({"location": null})), Some(Some(None)));
-        assert_eq!(read(json!({"location": "  "})), Some(Some(None)));
-        assert_eq!(read(json!({"location": "Office"})), Some(Some(Some("Office".into()))));
-        let found = faults(body(json!({"title": null})), |input| input.patched("title", rules::title));
-        assert_eq!(found, ["title must not be null"]);
+        let location = |value| {
+            read(value).expect("no fault").location.0.map(|location| location.and_then(|text| text.0))
+        };
+        assert_eq!(location(json!({})), None);
+        assert_eq!(location(json!({"location": null})), Some(None));
+        assert_eq!(location(json!({"location": "  "})), Some(None));
+        assert_eq!(location(json!({"location": "Office"})), Some(Some("Office".into())));
+        let unchanged = read(json!({})).expect("no fault");
+        assert_eq!((unchanged.title.0.as_str(), unchanged.description.0), ("A title", None));
+        let found = faults::<Patch>(body(json!({"title": "A title", "description": null})));
+        assert_eq!(found, ["description must not be null"]);
     }
 
     #[test]
     fn an_unreadable_body_is_one_fault_and_no_field_is_called_missing() {
         let mut unreadable = input(&[], &[], None);
         unreadable.faults.add("body", "is not valid JSON");
-        let found = faults(unreadable, |input| input.required("title", rules::title));
-        assert_eq!(found, ["body is not valid JSON"]);
+        assert_eq!(faults::<Patch>(unreadable), ["body is not valid JSON"]);
     }
 
     #[test]

@@ -10,7 +10,11 @@ use eventboard_chassis::{
 use http::request::Parts;
 use uuid::Uuid;
 
-use crate::{app::Gateway, problem::Problem};
+use crate::{
+    gateway::Gateway,
+    openapi::{OperationDescription, OperationPart, problems::Unauthenticated},
+    problem::Problem,
+};
 
 /// What every call to a service on behalf of this request has in common.
 pub(crate) struct Call {
@@ -65,5 +69,16 @@ impl FromRequestParts<Gateway> for Caller {
         let call = Call::of(parts, Some(token))?;
         gateway.sessions().confirm(token.identity.clone(), &call.context, call.policy).await?;
         Ok(Self(call))
+    }
+}
+
+impl OperationPart for Visitor {
+    fn describe(_: &mut OperationDescription) {}
+}
+
+impl OperationPart for Caller {
+    fn describe(description: &mut OperationDescription) {
+        description.requires_bearer();
+        description.problem::<Unauthenticated>();
     }
 }

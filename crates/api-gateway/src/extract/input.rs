@@ -4,13 +4,26 @@ use axum::{
     RequestPartsExt,
     extract::{FromRequestParts, Query, RawPathParams},
 };
+use eventboard_chassis::error::ServiceError;
 use eventboard_domain::Faults;
 use http::{HeaderMap, HeaderName, request::Parts};
 use serde_json::{Map, Value};
+use utoipa::openapi::{
+    KnownFormat, Required,
+    path::{ParameterBuilder, ParameterIn},
+};
 use uuid::Uuid;
 
 use super::body;
-use crate::{app::Gateway, problem::Problem};
+use crate::{
+    gateway::Gateway,
+    openapi::{
+        OperationDescription, OperationPart,
+        problems::{InvalidInput, PayloadTooLarge},
+        schemas::formatted,
+    },
+    problem::Problem,
+};
 
 /// Length of a UUID with hyphens, in bytes (RFC 9562, section 4). The other spellings that libraries
 /// read are refused, so that an id is spelled in one way.
@@ -18,9 +31,8 @@ const UUID_LENGTH: usize = 36;
 
 /// Everything that a client sent, while it is being read.
 ///
-/// A method that finds a fault records it and returns a value that nobody will see:
-/// [`Input::read`] gives out what was built only when there was no fault, and what was sent but not
-/// asked for is a fault as well.
+/// A method that finds a fault records it: [`Input::read`] gives out what was read only when there was no fault, and what
+/// was sent but not asked for is a fault as well.
 pub(crate) struct Input {
     id: Option<String>,
     pub(super) query: Vec<(String, String)>,
@@ -30,15 +42,49 @@ pub(crate) struct Input {
     pub(super) faults: Faults,
 }
 
-/// The input of a route that takes no body.
-pub(crate) struct Parameters(Input);
+/// What can be read from an input, and describes what it reads.
+pub(crate) trait FromInput: OperationPart + Sized {
+    /// Reads it; `None` after recording a fault.
+    fn from_input(input: &mut Input) -> Option<Self>;
+}
 
-impl Parameters {
-    /// See [`Input::read`].
-    pub(crate) fn read<T>(self, build: impl FnOnce(&mut Input) -> T) -> Result<T, Problem> {
-        self.0.read(build)
+macro_rules! from_input_in_turn {
+    ($(($($part:ident),+);)+) => { $(
+        impl<$($part: FromInput),+> FromInput for ($($part,)+) {
+            #[expect(non_snake_case, reason = "each value has the name of its type")]
+            fn from_input(input: &mut Input) -> Option<Self> {
+                $(let $part = $part::from_input(input);)+
+                Some(($($part?,)+))
+            }
+        }
+
+        impl<$($part: FromInput),+> OperationPart for ($($part,)+) {
+            fn describe(description: &mut OperationDescription) {
+                $($part::describe(description);)+
+            }
+        }
+    )+ };
+}
+
+from_input_in_turn! {
+    (A, B);
+    (A, B, C);
+    (A, B, C, D);
+}
+
+/// Nothing: whatever is sent is a fault.
+impl FromInput for () {
+    fn from_input(_: &mut Input) -> Option<Self> {
+        Some(())
     }
 }
+
+impl OperationPart for () {
+    fn describe(_: &mut OperationDescription) {}
+}
+
+/// What a route without a body reads.
+pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl Input {
     pub(super) async fn of(parts: &mut Parts) -> Result<Self, Problem> {
@@ -53,21 +99,15 @@ impl Input {
         })
     }
 
-    /// Builds a value from the input.
+    /// Reads all of it.
     ///
     /// # Errors
-    /// Every fault that `build` came across, and everything that it did not ask for.
-    pub(crate) fn read<T>(mut self, build: impl FnOnce(&mut Self) -> T) -> Result<T, Problem> {
-        let value = build(&mut self);
+    /// Every fault that reading came across, and everything that was not asked for.
+    pub(crate) fn read<T: FromInput>(mut self) -> Result<T, Problem> {
+        let value = T::from_input(&mut self);
         self.refuse_leftovers();
         self.faults.into_result()?;
-        Ok(value)
-    }
-
-    /// The id in the path.
-    pub(crate) fn id(&mut self) -> String {
-        let id = self.id.take().unwrap_or_default();
-        self.faults.check("id", uuid(&id)).unwrap_or_default()
+        value.ok_or_else(|| ServiceError::internal("what was read has neither a fault nor a value").into())
     }
 
     /// The values of a header, of which there may be several.
@@ -85,11 +125,43 @@ impl Input {
     }
 }
 
-impl FromRequestParts<Gateway> for Parameters {
+impl<T: FromInput> FromRequestParts<Gateway> for Parameters<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Problem> {
-        Input::of(parts).await.map(Self)
+        Input::of(parts).await?.read().map(Self)
+    }
+}
+
+impl<T: FromInput> OperationPart for Parameters<T> {
+    fn describe(description: &mut OperationDescription) {
+        T::describe(description);
+        description.problem::<InvalidInput>();
+        description.problem::<PayloadTooLarge>();
+    }
+}
+
+/// The id of an event in the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventId(pub(crate) String);
+
+impl FromInput for EventId {
+    fn from_input(input: &mut Input) -> Option<Self> {
+        let id = input.id.take().unwrap_or_default();
+        input.faults.check("id", uuid(&id)).map(Self)
+    }
+}
+
+impl OperationPart for EventId {
+    fn describe(description: &mut OperationDescription) {
+        let parameter = ParameterBuilder::new()
+            .name("id")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some("The event, in the hyphenated form of a UUID."))
+            .schema(Some(formatted(KnownFormat::Uuid)))
+            .example(Some("01890000-0000-7000-8000-000000000001".into()));
+        description.parameter(parameter.build());
     }
 }
 
@@ -149,8 +221,8 @@ pub(crate) mod tests {
     }
 
     /// The faults that reading meets, as `field message`.
-    pub(crate) fn faults<T>(input: Input, build: impl FnOnce(&mut Input) -> T) -> Vec<String> {
-        match input.read(build) {
+    pub(crate) fn faults<T: FromInput>(input: Input) -> Vec<String> {
+        match input.read::<T>() {
             Ok(_) => Vec::new(),
             Err(Problem::Service(error)) => {
                 error.faults().iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect()
@@ -162,10 +234,7 @@ pub(crate) mod tests {
     #[test]
     fn what_nobody_asks_for_is_refused() {
         let input = input(&[("verbose", "1")], &[], Some(serde_json::json!({"colour": "red"})));
-        assert_eq!(
-            faults(input, |_| ()),
-            ["verbose is not a known parameter", "colour is not a known field"]
-        );
+        assert_eq!(faults::<()>(input), ["verbose is not a known parameter", "colour is not a known field"]);
     }
 
     #[test]

@@ -1,21 +1,28 @@
 //! From an HTTP request to the message of a service.
 //!
 //! [`Caller`] (or [`Visitor`]) stands first in every handler, so that 401 goes before anything that
-//! is wrong with the input. [`Parameters`] and [`WithBody`] then give a handler the one [`Input`], which
-//! is read in one go so that every fault of path, query, headers and body is told at once.
+//! is wrong with the input. [`Parameters`] and [`WithBody`] then read the one [`Input`] in one go, so that every fault of
+//! path, query, headers and body is told at once. What they read is declared by types: `declare` makes one struct the
+//! reader and the description of a body or a query, `values` has the single values, `condition` the headers.
 
 mod body;
 mod caller;
 mod condition;
+mod declare;
 pub(crate) mod entity_tag;
+mod field;
 mod input;
 pub(crate) mod query;
+pub(crate) mod values;
 
 pub(crate) use self::{
-    body::{BODY_LIMIT, WithBody},
+    body::WithBody,
     caller::{Caller, Visitor},
+    condition::{IdempotencyKey, IfMatch, IfNoneMatch},
+    declare::{camel_case, query_parameters, request_body},
     entity_tag::EntityTags,
-    input::{Input, Parameters, uuid},
+    field::{BodyField, Changed, Cleared, Field, OrDefault, QueryField, Word, fields},
+    input::{EventId, FromInput, Input, Parameters},
 };
 
 /// Inputs for the tests of those who read them.

@@ -3,25 +3,20 @@
 use super::input::Input;
 
 impl Input {
-    /// A parameter that need not be there, by its rule.
-    pub(crate) fn parameter<T>(
+    /// A parameter that need not be there, by its rule; `None` after recording a fault.
+    pub(super) fn parameter<T>(
         &mut self,
         name: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    ) -> Option<Option<T>> {
         let mut values = self.query.extract_if(.., |(known, _)| known == name).map(|(_, value)| value);
-        let value = values.next()?;
+        let Some(value) = values.next() else { return Some(None) };
         let is_repeated = values.count() > 0;
         if is_repeated {
             self.faults.add(name, "is given more than once");
             return None;
         }
-        self.faults.check(name, rule(&value))
-    }
-
-    /// Whether the parameter is there, well-formed or not.
-    pub(crate) fn has_parameter(&self, name: &str) -> bool {
-        self.query.iter().any(|(known, _)| known == name)
+        self.faults.check(name, rule(&value)).map(Some)
     }
 }
 
@@ -34,14 +29,28 @@ pub(crate) fn whole_number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::input::tests::{faults, input},
+        super::{
+            declare::query_parameters,
+            input::tests::{faults, input},
+            values::Search,
+        },
         *,
     };
+
+    query_parameters! {
+        /// A query.
+        struct Query {
+            /// A page.
+            page: Option<Search>,
+        }
+    }
 
     #[test]
     fn a_parameter_is_given_at_most_once() {
         let twice = input(&[("page", "1"), ("page", "2")], &[], None);
-        let found = faults(twice, |input| input.parameter("page", |text| Ok(text.to_owned())));
+        let once = input(&[("page", "1")], &[], None).read::<Query>().expect("no fault");
+        assert_eq!(once.page.and_then(|page| page.0).as_deref(), Some("1"));
+        let found = faults::<Query>(twice);
         assert_eq!(found, ["page is given more than once"]);
     }
 

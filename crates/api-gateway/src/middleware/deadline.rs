@@ -30,7 +30,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_ends_at_its_deadline() {
-        let policy = Policy { deadline: Duration::from_secs(5), attempts: 1, retry_on: RetryOn::Unavailable };
+        let policy = Policy {
+            deadline: Duration::from_secs(5),
+            attempts: 1,
+            retry_on: RetryOn::Unavailable,
+            variables: "READ",
+        };
         let router =
             Router::new().route("/", get(std::future::pending::<()>)).route_layer(layer_fn(policy, keep));
         let started = Instant::now();

@@ -1,13 +1,20 @@
-//! Headers of answers.
+//! Headers of answers, and the one that every request may carry.
 
-use utoipa::openapi::{Header, ObjectBuilder, Ref, ResponseBuilder, header::HeaderBuilder};
+use utoipa::openapi::{
+    Header, ObjectBuilder, Ref, RefOr, ResponseBuilder,
+    header::HeaderBuilder,
+    path::{Parameter, ParameterIn},
+};
 
-use super::words::{integer, one_of, string};
+use super::{
+    operation::optional_parameter,
+    schemas::{integer, one_of, string},
+};
 
 /// On every answer.
 pub(super) const EVERYWHERE: &[&str] = &["X-Correlation-ID"];
 
-/// On every answer of a limited route.
+/// On every answer of an operation that is limited.
 pub(super) const LIMITED: &[&str] =
     &["X-Correlation-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
 
@@ -29,6 +36,17 @@ pub(super) fn all() -> Vec<(&'static str, Header)> {
             header("Only on the answer that an earlier request with the same key got.", one_of(["true"])),
         ),
     ]
+}
+
+/// What every request may carry.
+pub(super) fn correlation_id() -> Parameter {
+    let words = "Names the request in all logs; a malformed or missing one is replaced.";
+    optional_parameter(ParameterIn::Header, "X-Correlation-ID", words, string().into())
+}
+
+/// A reference to a header of the components.
+pub(super) fn reference(name: &str) -> RefOr<Header> {
+    RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
 }
 
 /// Adds headers to an answer, by reference to the components.

@@ -1,32 +1,22 @@
-//! The OpenAPI 3.1 document: what the routes read and answer, with every header and status.
-//!
-//! Limits come from the constants that the rules use. The schemas of answers are derived from the
-//! types that are serialized; those of requests are written down, because requests are read field by
-//! field and not into types.
+//! The OpenAPI 3.1 document: the operations as their routes describe them, and what all of them share.
 
-mod auth;
-mod bodies;
-mod events;
 mod headers;
-mod infrastructure;
-mod parameters;
-mod responses;
+mod operation;
+pub(crate) mod problems;
+pub(crate) mod schemas;
 #[cfg(test)]
 mod tests;
-pub(crate) mod words;
 
+use eventboard_domain::{EventStatus, Role, SortBy, SortOrder, Vocabulary};
 use utoipa::openapi::{
-    Components, ComponentsBuilder, Info, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, PathsBuilder,
-    Server, Tag,
+    Components, ComponentsBuilder, Info, InfoBuilder, OpenApi, Server, Tag,
     info::LicenseBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     tag::TagBuilder,
 };
 
-use crate::{
-    problem::{FaultDocument, ProblemDocument},
-    routes::{auth::documents as auth_documents, events::documents as event_documents},
-};
+pub(crate) use self::operation::{DescribedHandler, OperationDescription, OperationPart, optional_parameter};
+use crate::problem::{FaultDocument, ProblemDocument};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -39,15 +29,16 @@ const INTRODUCTION: &str = "Events of organizations: drafted, submitted, approve
     Every event carries an `ETag`; send it back in `If-Match` to change only what you have seen. \
     `Idempotency-Key` makes it safe to repeat a write.";
 
-/// The whole document.
-pub(crate) fn document() -> OpenApi {
-    OpenApiBuilder::new()
-        .info(info())
-        .servers(Some([Server::new("/")]))
-        .tags(Some(tags()))
-        .paths(paths())
-        .components(Some(components()))
-        .build()
+/// The whole document of these operations.
+pub(crate) fn document(operations: OpenApi) -> OpenApi {
+    let OpenApi { paths, components, .. } = operations;
+    let mut document = OpenApi::new(info(), paths);
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(tags().into());
+    let mut shared = shared_components();
+    shared.schemas.extend(components.unwrap_or_default().schemas);
+    document.components = Some(shared);
+    document
 }
 
 fn info() -> Info {
@@ -69,32 +60,17 @@ fn tags() -> [Tag; 3] {
     ]
 }
 
-fn paths() -> Paths {
-    let all = auth::paths().into_iter().chain(events::paths()).chain(infrastructure::paths());
-    let add = |paths: PathsBuilder, (path, item): (&str, PathItem)| paths.path(path, item);
-    all.fold(PathsBuilder::new(), add).build()
-}
-
-fn components() -> Components {
+fn shared_components() -> Components {
     let builder = ComponentsBuilder::new()
-        .schema_from::<auth_documents::User>()
-        .schema_from::<auth_documents::Organization>()
-        .schema_from::<auth_documents::Session>()
-        .schema_from::<auth_documents::Me>()
-        .schema_from::<event_documents::Event>()
-        .schema_from::<event_documents::PageMeta>()
-        .schema_from::<event_documents::EventPage>()
         .schema_from::<FaultDocument>()
         .schema_from::<ProblemDocument>()
+        .schema(Role::NAME, schemas::vocabulary::<Role>())
+        .schema(EventStatus::NAME, schemas::vocabulary::<EventStatus>())
+        .schema(SortBy::NAME, schemas::vocabulary::<SortBy>())
+        .schema(SortOrder::NAME, schemas::vocabulary::<SortOrder>())
         .security_scheme(BEARER, bearer());
-    let builder = bodies::all().into_iter().fold(builder, |to, (name, schema)| to.schema(name, schema));
-    let builder =
-        infrastructure::schemas().into_iter().fold(builder, |to, (name, schema)| to.schema(name, schema));
     let builder = headers::all().into_iter().fold(builder, |to, (name, header)| to.header(name, header));
-    responses::problems()
-        .into_iter()
-        .fold(builder, |to, (name, response)| to.response(name, response))
-        .build()
+    problems::all().into_iter().fold(builder, |to, (name, response)| to.response(name, response)).build()
 }
 
 fn bearer() -> SecurityScheme {

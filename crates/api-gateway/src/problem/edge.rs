@@ -2,6 +2,9 @@
 
 use http::StatusCode;
 
+/// Longest body that is read, in bytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+
 /// Failures of HTTP itself, which no service has a word for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edge {
@@ -63,7 +66,7 @@ impl Edge {
                 "This path does not know the method; Allow lists those it knows.".into()
             }
             Self::PayloadTooLarge => {
-                format!("The body must be at most {} bytes.", crate::extract::BODY_LIMIT)
+                format!("The body must be at most {BODY_LIMIT} bytes.")
             }
             Self::UnsupportedMediaType => "The body must be JSON: Content-Type: application/json.".into(),
             Self::RateLimited { retry_after } => {

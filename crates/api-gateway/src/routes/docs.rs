@@ -1,25 +1,63 @@
 //! The document of the API and the page to read and try it.
 
 use axum::Router;
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::openapi;
+use super::operations;
+use crate::openapi::OperationDescription;
+
+/// The tag of these operations in the document.
+const TAG: &str = "infrastructure";
 
 /// Where the page is.
-pub(crate) const UI_PATH: &str = "/api";
+const UI_PATH: &str = "/api";
 
 /// Where the OpenAPI document is.
-pub(crate) const DOCUMENT_PATH: &str = "/api/openapi.json";
+const DOCUMENT_PATH: &str = "/api/openapi.json";
 
 /// The page, whose files are all in this binary, and the document.
-pub(crate) fn routes() -> Router {
+pub(crate) fn routes(document: OpenApi) -> Router {
     let config = Config::from(DOCUMENT_PATH)
         // The page would ask another host to validate the document.
         .validator_url("none")
         .persist_authorization(true)
         .display_request_duration(true);
-    SwaggerUi::new(UI_PATH).url(DOCUMENT_PATH, openapi::document()).config(config).into()
+    SwaggerUi::new(UI_PATH).url(DOCUMENT_PATH, document).config(config).into()
 }
+
+/// The description of the routes above, which a library makes.
+pub(crate) fn described() -> OpenApi {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(paths(page, document))]
+    struct Docs;
+    let mut described = <Docs as utoipa::OpenApi>::openapi();
+    for operation in described.paths.paths.values_mut().flat_map(operations) {
+        *operation = OperationDescription::begin(operation).limited();
+    }
+    described
+}
+
+/// Read and try this API
+#[utoipa::path(
+    get, path = UI_PATH, tag = TAG, operation_id = "ui",
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status = 303, description = "The page is at /api/.", headers(("Location"))),
+    ),
+    extensions(("x-who" = json!("anybody"))),
+)]
+#[expect(dead_code, reason = "only its description is used")]
+fn page() {}
+
+/// This document
+#[utoipa::path(
+    get, path = DOCUMENT_PATH, tag = TAG, operation_id = "openapi",
+    responses((status = 200, description = "The document.", body = Object)),
+    extensions(("x-who" = json!("anybody"))),
+)]
+#[expect(dead_code, reason = "only its description is used")]
+fn document() {}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::sync::{
 use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest, ValidateUserReply,
+    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::{net::TcpListener, time::Instant};

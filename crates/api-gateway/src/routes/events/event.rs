@@ -1,29 +1,116 @@
-//! Answers with the headers that belong to them.
+//! An event as it is answered, with the headers that belong to it.
 
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
-use eventboard_proto::events::{self as proto, DeleteReply, EventReply, FindAllReply};
+use eventboard_domain::EventStatus;
+use eventboard_proto::events::{self as proto, DeleteReply, EventReply};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{
-    documents::{Event, EventPage},
-    listing::Place,
-};
 use crate::{
     clients::Backend,
-    extract::{EntityTags, entity_tag},
+    extract::{EntityTags, Word, entity_tag},
     problem::Problem,
+    routes::time,
 };
 
 /// Says that an earlier request of the client had this effect.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What a caller sees is for that caller, and to be asked for again before it is believed.
-const REVALIDATE: (HeaderName, HeaderValue) =
+pub(super) const REVALIDATE: (HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+
+/// An event.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "01890000-0000-7000-8000-000000000001",
+    "title": "Annual Tech Conference 2026",
+    "description": "Three days of talks and workshops.",
+    "location": "San Francisco, CA",
+    "startDate": "2026-06-15T09:00:00.000Z",
+    "endDate": "2026-06-17T18:00:00.000Z",
+    "status": "APPROVED",
+    "rejectionReason": null,
+    "organizationId": "01890000-0000-7000-8000-0000000000a1",
+    "createdById": "01890000-0000-7000-8000-0000000000b1",
+    "createdAt": "2026-01-10T08:30:00.000Z",
+    "updatedAt": "2026-01-12T16:05:00.000Z",
+}))]
+pub(super) struct Event {
+    /// UUIDv7.
+    #[schema(format = Uuid)]
+    id: String,
+    title: String,
+    description: String,
+    #[schema(required = true)]
+    location: Option<String>,
+    #[schema(format = DateTime)]
+    start_date: String,
+    /// After the start.
+    #[schema(format = DateTime)]
+    end_date: String,
+    status: EventStatusWord,
+    /// Why the event was rejected, while it is.
+    #[schema(required = true)]
+    rejection_reason: Option<String>,
+    #[schema(format = Uuid)]
+    organization_id: String,
+    /// The owner.
+    #[schema(format = Uuid)]
+    created_by_id: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+/// Named for the document, which cannot refer to a generic type.
+type EventStatusWord = Word<EventStatus>;
+
+impl TryFrom<proto::Event> for Event {
+    type Error = ServiceError;
+
+    fn try_from(event: proto::Event) -> Result<Self, ServiceError> {
+        let missing = |what| Backend::Events.broken_reply(what);
+        let status = EventStatus::try_from(event.status()).map_err(|_| missing("status"))?;
+        let proto::Event {
+            id,
+            title,
+            description,
+            location,
+            start_date,
+            end_date,
+            status: _,
+            rejection_reason,
+            organization_id,
+            created_by_id,
+            created_at,
+            updated_at,
+            // Told by the ETag.
+            version: _,
+        } = event;
+        Ok(Self {
+            id,
+            title,
+            description,
+            location,
+            start_date: time::to_json(start_date).ok_or_else(|| missing("start_date"))?,
+            end_date: time::to_json(end_date).ok_or_else(|| missing("end_date"))?,
+            status: Word(status),
+            rejection_reason,
+            organization_id,
+            created_by_id,
+            created_at: time::to_json(created_at).ok_or_else(|| missing("created_at"))?,
+            updated_at: time::to_json(updated_at).ok_or_else(|| missing("updated_at"))?,
+        })
+    }
+}
 
 /// A new event, also when it was made by an earlier request with the same key.
 pub(super) fn created(reply: EventReply) -> Result<Response, Problem> {
@@ -57,11 +144,6 @@ pub(super) fn found(event: proto::Event, known: Option<&EntityTags>) -> Result<R
     };
     response.headers_mut().extend([REVALIDATE]);
     Ok(response)
-}
-
-/// A part of the list.
-pub(super) fn page(place: Place, reply: FindAllReply) -> Result<Response, Problem> {
-    Ok(([REVALIDATE], Json(EventPage::new(place, reply)?)).into_response())
 }
 
 fn single(event: proto::Event) -> Result<Response, Problem> {

@@ -1,0 +1,112 @@
+//! What `/auth` reads and answers, without a service.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::extract::testing::{body, faults};
+
+fn good() -> Value {
+    json!({
+        "email": " ada@example.org ",
+        "password": " Passw0rd ",
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+        "organizationName": "Analytical Engines",
+    })
+}
+
+fn without(mut value: Value, field: &str) -> Value {
+    value.as_object_mut().expect("an object").remove(field);
+    value
+}
+
+#[test]
+fn texts_are_trimmed_but_passwords_are_not() {
+    let message = SignupRequest::from(body(good()).read::<Signup>().expect("no fault"));
+    assert_eq!((message.email.as_str(), message.password.as_str()), ("ada@example.org", " Passw0rd "));
+    assert_eq!(
+        message.organization,
+        Some(signup_request::Organization::OrganizationName("Analytical Engines".into()))
+    );
+}
+
+#[test]
+fn exactly_one_organization_is_given() {
+    let id = "00000000-0000-0000-0000-000000000001";
+    let mut both = good();
+    both["organizationId"] = id.into();
+    assert_eq!(
+        faults::<Signup>(body(both.clone())),
+        ["organizationName must not be given together with organizationId"]
+    );
+    let only_id = without(both.clone(), "organizationName");
+    let message = SignupRequest::from(body(only_id).read::<Signup>().expect("no fault"));
+    assert_eq!(message.organization, Some(signup_request::Organization::OrganizationId(id.into())));
+    let neither = without(good(), "organizationName");
+    assert_eq!(
+        faults::<Signup>(body(neither)),
+        ["organizationName is required unless organizationId is given"]
+    );
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let bad = json!({"email": "x", "password": 1, "firstName": " ", "organizationId": "x", "role": "ADMIN"});
+    assert_eq!(
+        faults::<Signup>(body(bad)),
+        [
+            "email must be a valid e-mail address",
+            "password must be a string",
+            "firstName is required",
+            "lastName is required",
+            "organizationId must be a UUID, for example 00000000-0000-0000-0000-000000000001",
+            "role is not a known field",
+        ]
+    );
+}
+
+#[test]
+fn login_checks_only_presence_and_length() {
+    let ok = json!({"email": "x", "password": "no rules here"});
+    assert!(faults::<Login>(body(ok)).is_empty());
+    assert_eq!(faults::<Login>(body(json!({}))), ["email is required", "password is required"]);
+}
+
+fn user() -> proto::User {
+    proto::User {
+        id: "u".into(),
+        email: "a@b.cd".into(),
+        first_name: "Ada".into(),
+        last_name: "Lovelace".into(),
+        role: proto::Role::Moderator.into(),
+        organization_id: "o".into(),
+        created_at: Some(prost_types::Timestamp { seconds: 0, nanos: 1_000_000 }),
+    }
+}
+
+#[test]
+fn me_is_the_user_with_the_organization() {
+    let organization = proto::Organization { id: "o".into(), name: "Acme".into(), slug: "acme".into() };
+    let reply = proto::GetMeReply { user: Some(user()), organization: Some(organization) };
+    assert_eq!(
+        serde_json::to_value(Me::try_from(reply).expect("a whole reply")).expect("JSON"),
+        json!({
+            "id": "u",
+            "email": "a@b.cd",
+            "firstName": "Ada",
+            "lastName": "Lovelace",
+            "role": "MODERATOR",
+            "organizationId": "o",
+            "createdAt": "1970-01-01T00:00:00.001Z",
+            "organization": {"id": "o", "name": "Acme", "slug": "acme"},
+        })
+    );
+}
+
+#[test]
+fn a_reply_that_lacks_something_is_a_defect() {
+    let reply = proto::SessionReply { user: None, access_token: "t".into() };
+    assert!(Session::try_from(reply).is_err());
+    let nobody = proto::User { role: 0, ..user() };
+    assert!(User::try_from(nobody).is_err());
+}
