@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
 
 mod auth;
+mod authorization;
 mod correlation;
 mod cors;
 mod docs;
