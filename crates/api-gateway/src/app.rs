@@ -5,7 +5,6 @@ use eventboard_chassis::{
     health::Health,
     layer::layer_fn,
     server::{Admission, verify_token},
-    shutdown::Shutdown,
     token::TokenVerifier,
 };
 use tower::ServiceBuilder;
@@ -73,12 +72,6 @@ fn routes(policies: &Policies, health: &Health) -> Routes {
     described.merge(of_health);
     described.merge(routes::described_docs());
     Routes { api, health, document: openapi::document(described) }
-}
-
-/// The document of a gateway with these policies.
-pub(crate) fn document(policies: &Policies) -> OpenApi {
-    let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
-    routes(policies, &health).document
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod sessions;
 #[cfg(test)]
 mod testing;
 
-use eventboard_chassis::{config::Env, health::Health, server, shutdown::Shutdown};
+use eventboard_chassis::{health::Health, server, shutdown::Shutdown};
 use tokio::net::TcpListener;
 
 use self::clients::Clients;
@@ -42,11 +42,6 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     let router = app::router(&config, clients, &health);
     server::serve_http(listener, router, shutdown).await;
     Ok(())
-}
-
-/// The OpenAPI 3.1 document of the API, as it is served at `/api/openapi.json` with the default settings.
-pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    app::document(&Policies::from_env(&mut Env::from_iter([])))
 }
 
 #[cfg(test)]

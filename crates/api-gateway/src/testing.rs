@@ -52,3 +52,8 @@ pub(crate) async fn json(response: Response<Body>) -> Value {
     let bytes = response.into_body().collect().await.expect("a body").to_bytes();
     serde_json::from_slice(&bytes).unwrap_or(Value::Null)
 }
+
+/// The API's document, as the gateway serves it.
+pub(crate) async fn api_document() -> Value {
+    json(send(&gateway([]), Request::get("/api/openapi.json"), "").await).await
+}

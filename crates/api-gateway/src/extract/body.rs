@@ -77,7 +77,7 @@ impl Input {
     }
 
     /// A text that may be absent but not null.
-    pub(super) fn changed<T>(
+    pub(super) fn patched<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -91,7 +91,7 @@ impl Input {
     }
 
     /// A text that may be absent (`None`) or cleared by null (`Some(None)`).
-    pub(super) fn cleared<T>(
+    pub(super) fn clearable<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -178,7 +178,7 @@ mod tests {
 
     use super::{
         super::{
-            Changed, Cleared,
+            Clearable, Patched,
             declare::request_body,
             input::tests::{faults, input},
             values::{Description, Location, Title},
@@ -194,8 +194,8 @@ mod tests {
         /// A body.
         struct Patch {
             title: Title,
-            description: Changed<Description>,
-            location: Cleared<Location>,
+            description: Patched<Description>,
+            location: Clearable<Location>,
         }
         example {}
     }

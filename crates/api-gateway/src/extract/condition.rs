@@ -53,8 +53,8 @@ impl FromInput for IfNoneMatch {
 
 impl OperationPart for IfNoneMatch {
     fn describe(description: &mut OperationDescription) {
-        let words = "304 when the event has one of these entity tags (RFC 9110, section 13.1.2).";
-        description.parameter(header_parameter("If-None-Match", words, entity_tags()));
+        let about = "304 when the event has one of these entity tags (RFC 9110, section 13.1.2).";
+        description.parameter(header_parameter("If-None-Match", about, entity_tags()));
     }
 }
 
@@ -71,9 +71,9 @@ impl FromInput for IfMatch {
 
 impl OperationPart for IfMatch {
     fn describe(description: &mut OperationDescription) {
-        let words =
+        let about =
             "Write only when the event has one of these entity tags (RFC 9110, section 13.1.1), else 412.";
-        description.parameter(header_parameter("If-Match", words, entity_tags()));
+        description.parameter(header_parameter("If-Match", about, entity_tags()));
         description.problem::<PreconditionFailed>();
     }
 }
@@ -92,16 +92,16 @@ impl FromInput for IdempotencyKey {
 
 impl OperationPart for IdempotencyKey {
     fn describe(description: &mut OperationDescription) {
-        let words = "The same key and the same request have one effect and one answer for 24 hours \
+        let about = "The same key and the same request have one effect and one answer for 24 hours \
             (`IDEMPOTENCY_TTL`); the same key and another request is a 422.";
         let key = text(1..=255).pattern(Some("^[ -~]{1,255}$"));
-        description.parameter(header_parameter("Idempotency-Key", words, key));
+        description.parameter(header_parameter("Idempotency-Key", about, key));
         description.problem::<KeyReused>();
     }
 }
 
-fn header_parameter(name: &str, words: &str, schema: ObjectBuilder) -> Parameter {
-    optional_parameter(ParameterIn::Header, name, words, schema.into())
+fn header_parameter(name: &str, about: &str, schema: ObjectBuilder) -> Parameter {
+    optional_parameter(ParameterIn::Header, name, about, schema.into())
 }
 
 /// `*`, or entity tags with commas between (RFC 9110, section 8.8.3).

@@ -9,7 +9,7 @@ macro_rules! request_body {
     (
         $(#[doc = $doc:literal])+
         struct $name:ident {
-            $($(#[doc = $words:literal])* $field:ident: $kind:ty,)+
+            $($(#[doc = $about:literal])* $field:ident: $kind:ty,)+
         }
         $(check $check:ident($($checked:ident),+);)?
         example $example:tt
@@ -17,7 +17,7 @@ macro_rules! request_body {
         $(#[doc = $doc])+
         #[derive(Debug)]
         pub(crate) struct $name {
-            $($(#[doc = $words])* pub(crate) $field: $kind,)+
+            $($(#[doc = $about])* pub(crate) $field: $kind,)+
         }
 
         impl $crate::extract::FromInput for $name {
@@ -36,7 +36,7 @@ macro_rules! request_body {
                     $crate::extract::camel_case!($field),
                     $crate::openapi::schemas::described(
                         <$kind as $crate::extract::BodyField>::schema(),
-                        concat!($($words),*),
+                        concat!($($about),*),
                     ),
                     <$kind as $crate::extract::BodyField>::REQUIRED,
                 ),)+];
@@ -53,14 +53,14 @@ macro_rules! query_parameters {
     (
         $(#[doc = $doc:literal])+
         struct $name:ident {
-            $($(#[doc = $words:literal])+ $field:ident: $kind:ty,)+
+            $($(#[doc = $about:literal])+ $field:ident: $kind:ty,)+
         }
         $(check $check:ident($($checked:ident),+);)?
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug)]
         pub(crate) struct $name {
-            $($(#[doc = $words])+ pub(crate) $field: $kind,)+
+            $($(#[doc = $about])+ pub(crate) $field: $kind,)+
         }
 
         impl $crate::extract::FromInput for $name {
@@ -75,7 +75,7 @@ macro_rules! query_parameters {
             fn describe(description: &mut $crate::openapi::OperationDescription) {
                 $(description.query_parameter(
                     $crate::extract::camel_case!($field),
-                    concat!($($words),+),
+                    concat!($($about),+),
                     <$kind as $crate::extract::QueryField>::schema(),
                 );)+
             }

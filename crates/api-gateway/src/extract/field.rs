@@ -122,13 +122,13 @@ impl<T: Field> BodyField for Option<T> {
 
 /// A text that a patch may change: it may be absent but not null, which would mean to clear it.
 #[derive(Debug)]
-pub(crate) struct Changed<T>(pub(crate) Option<T>);
+pub(crate) struct Patched<T>(pub(crate) Option<T>);
 
-impl<T: Field> BodyField for Changed<T> {
+impl<T: Field> BodyField for Patched<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.changed(name, T::parse).map(Self)
+        input.patched(name, T::parse).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -138,13 +138,13 @@ impl<T: Field> BodyField for Changed<T> {
 
 /// A text that a patch may change or clear: absent (`None`), null (`Some(None)`), or a value.
 #[derive(Debug)]
-pub(crate) struct Cleared<T>(pub(crate) Option<Option<T>>);
+pub(crate) struct Clearable<T>(pub(crate) Option<Option<T>>);
 
-impl<T: Field> BodyField for Cleared<T> {
+impl<T: Field> BodyField for Clearable<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.cleared(name, T::parse).map(Self)
+        input.clearable(name, T::parse).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {

@@ -21,7 +21,7 @@ pub(crate) use self::{
     condition::{IdempotencyKey, IfMatch, IfNoneMatch},
     declare::{camel_case, query_parameters, request_body},
     entity_tag::EntityTags,
-    field::{BodyField, Changed, Cleared, Field, OrDefault, QueryField, Word, fields},
+    field::{BodyField, Clearable, Field, OrDefault, Patched, QueryField, Word, fields},
     input::{EventId, FromInput, Input, Parameters},
 };
 

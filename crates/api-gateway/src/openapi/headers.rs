@@ -40,8 +40,8 @@ pub(super) fn all() -> Vec<(&'static str, Header)> {
 
 /// What every request may carry.
 pub(super) fn correlation_id() -> Parameter {
-    let words = "Names the request in all logs; a malformed or missing one is replaced.";
-    optional_parameter(ParameterIn::Header, "X-Correlation-ID", words, string().into())
+    let about = "Names the request in all logs; a malformed or missing one is replaced.";
+    optional_parameter(ParameterIn::Header, "X-Correlation-ID", about, string().into())
 }
 
 /// A reference to a header of the components.

@@ -1,6 +1,6 @@
 //! The description of one operation, completed by what its handler's signature and its policy tell.
 //!
-//! `#[utoipa::path]` on a handler states what is its own: method, path, words, answers. What a handler reads (body,
+//! `#[utoipa::path]` on a handler states what is its own: method, path, summary, answers. What a handler reads (body,
 //! parameters, headers, who calls) is described by the types of its arguments, because those are what is really read; the
 //! problems that follow from reading them come along.
 
@@ -40,28 +40,24 @@ impl<S> OperationPart for State<S> {
     fn describe(_: &mut OperationDescription) {}
 }
 
-/// A function with described arguments.
+/// A handler: a function whose three arguments are the state, the caller and the input.
 pub(crate) trait DescribedHandler<Arguments> {
     /// Adds what the arguments tell.
     fn describe(description: &mut OperationDescription);
 }
 
-macro_rules! described_handlers {
-    ($(($($argument:ident),+);)+) => { $(
-        impl<F, R, $($argument: OperationPart),+> DescribedHandler<($($argument,)+)> for F
-        where
-            F: Fn($($argument),+) -> R,
-        {
-            fn describe(description: &mut OperationDescription) {
-                $($argument::describe(description);)+
-            }
-        }
-    )+ };
-}
-
-described_handlers! {
-    (A, B);
-    (A, B, C);
+impl<F, Answer, S, C, I> DescribedHandler<(S, C, I)> for F
+where
+    F: Fn(S, C, I) -> Answer,
+    S: OperationPart,
+    C: OperationPart,
+    I: OperationPart,
+{
+    fn describe(description: &mut OperationDescription) {
+        S::describe(description);
+        C::describe(description);
+        I::describe(description);
+    }
 }
 
 impl OperationDescription {
@@ -84,8 +80,8 @@ impl OperationDescription {
     }
 
     /// The operation reads a parameter of its query.
-    pub(crate) fn query_parameter(&mut self, name: &str, words: &str, schema: RefOr<Schema>) {
-        self.parameter(optional_parameter(ParameterIn::Query, name, words, schema));
+    pub(crate) fn query_parameter(&mut self, name: &str, about: &str, schema: RefOr<Schema>) {
+        self.parameter(optional_parameter(ParameterIn::Query, name, about, schema));
     }
 
     /// The operation reads a JSON body.
@@ -107,7 +103,7 @@ impl OperationDescription {
     /// The whole description of an operation that is limited and has a deadline, with the schemas that it uses.
     pub(crate) fn with_policy(mut self, policy: Policy) -> (Operation, Vec<(String, RefOr<Schema>)>) {
         self.problem::<Timeout>();
-        self.add_words(policy);
+        self.add_callers_and_time(policy);
         let schemas = std::mem::take(&mut self.schemas);
         (self.limited(), schemas)
     }
@@ -127,7 +123,7 @@ impl OperationDescription {
         self.operation
     }
 
-    fn add_words(&mut self, policy: Policy) {
+    fn add_callers_and_time(&mut self, policy: Policy) {
         let own = self.operation.description.take().map(|own| format!("{}\n\n", own.trim()));
         let who = self.operation.extensions.as_ref().and_then(|extensions| extensions.get(WHO)?.as_str());
         let who = who.map(|who| format!("Who: {who}.\n\n"));
@@ -156,14 +152,14 @@ impl OperationDescription {
 pub(crate) fn optional_parameter(
     place: ParameterIn,
     name: &str,
-    words: &str,
+    about: &str,
     schema: RefOr<Schema>,
 ) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(Required::False)
-        .description(Some(words.trim()))
+        .description(Some(about.trim()))
         .schema(Some(schema))
         .build()
 }

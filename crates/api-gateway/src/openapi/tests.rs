@@ -6,11 +6,7 @@ use eventboard_domain::rules;
 use http::{Request, StatusCode};
 use serde_json::Value;
 
-use crate::testing::{gateway, send};
-
-fn document() -> Value {
-    serde_json::to_value(crate::openapi_document()).expect("JSON")
-}
+use crate::testing::{api_document, gateway, send};
 
 /// Every operation as `METHOD path`, with its description.
 fn operations(document: &Value) -> Vec<(String, Value)> {
@@ -49,7 +45,7 @@ fn methods(document: &Value) -> Vec<(String, BTreeSet<String>)> {
 #[tokio::test]
 async fn the_router_has_the_methods_of_the_document_and_no_other() {
     let gateway = gateway([]);
-    for (path, mut described) in methods(&document()) {
+    for (path, mut described) in methods(&api_document().await) {
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000001");
         // No operation has this method: the answer lists those that there are.
         let refused = send(&gateway, Request::builder().method("TRACE").uri(&path), "").await;
@@ -87,8 +83,8 @@ fn successes(operation: &Value) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-#[test]
-fn the_quick_reference_has_every_operation_as_the_document_has_it() {
+#[tokio::test]
+async fn the_quick_reference_has_every_operation_as_the_document_has_it() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/microservices-quick-reference.md");
     let page = std::fs::read_to_string(page).expect("the quick reference");
     let section = page.split("## HTTP API").nth(1).and_then(|rest| rest.split("\n## ").next());
@@ -98,14 +94,14 @@ fn the_quick_reference_has_every_operation_as_the_document_has_it() {
         .filter(|line| line.starts_with("| `"))
         .map(str::to_owned)
         .collect();
-    let rows = quick_reference_rows(&document());
+    let rows = quick_reference_rows(&api_document().await);
     let made: BTreeSet<_> = rows.iter().cloned().collect();
     assert_eq!(written, made, "the table must be:\n{}", rows.join("\n"));
 }
 
-#[test]
-fn every_operation_has_an_id_a_known_tag_and_words() {
-    let document = document();
+#[tokio::test]
+async fn every_operation_has_an_id_a_known_tag_and_words() {
+    let document = api_document().await;
     let tags: Vec<_> =
         document["tags"].as_array().expect("tags").iter().map(|tag| tag["name"].clone()).collect();
     let mut ids = BTreeSet::new();
@@ -116,9 +112,9 @@ fn every_operation_has_an_id_a_known_tag_and_words() {
     }
 }
 
-#[test]
-fn every_problem_has_an_example_with_its_own_status() {
-    let document = document();
+#[tokio::test]
+async fn every_problem_has_an_example_with_its_own_status() {
+    let document = api_document().await;
     for (name, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().expect("responses") {
             let Some(reference) = response["$ref"].as_str() else { continue };
@@ -129,14 +125,14 @@ fn every_problem_has_an_example_with_its_own_status() {
     }
 }
 
-#[test]
-fn the_document_is_this() {
-    insta::assert_json_snapshot!("openapi", document());
+#[tokio::test]
+async fn the_document_is_this() {
+    insta::assert_json_snapshot!("openapi", api_document().await);
 }
 
-#[test]
-fn every_route_of_the_contract_is_described() {
-    let names: Vec<_> = operations(&document()).into_iter().map(|(name, _)| name).collect();
+#[tokio::test]
+async fn every_route_of_the_contract_is_described() {
+    let names: Vec<_> = operations(&api_document().await).into_iter().map(|(name, _)| name).collect();
     for route in [
         "POST /auth/signup",
         "POST /auth/login",
@@ -160,9 +156,9 @@ fn every_route_of_the_contract_is_described() {
     assert_eq!(names.len(), 16);
 }
 
-#[test]
-fn every_reference_leads_somewhere() {
-    let document = document();
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    let document = api_document().await;
     let mut found = BTreeSet::new();
     references(&document, &mut found);
     assert!(found.len() > 20, "{found:?}");
@@ -172,18 +168,18 @@ fn every_reference_leads_somewhere() {
     }
 }
 
-#[test]
-fn every_operation_of_a_caller_may_answer_401_and_only_those_want_a_token() {
-    for (name, operation) in operations(&document()) {
+#[tokio::test]
+async fn every_operation_of_a_caller_may_answer_401_and_only_those_want_a_token() {
+    for (name, operation) in operations(&api_document().await) {
         let wants_token = operation.get("security").is_some();
         let may_refuse = operation["responses"].get("401").is_some();
         assert_eq!(wants_token || name == "POST /auth/login", may_refuse, "{name}");
     }
 }
 
-#[test]
-fn bodies_are_closed_and_may_be_refused_for_size_and_type() {
-    let document = document();
+#[tokio::test]
+async fn bodies_are_closed_and_may_be_refused_for_size_and_type() {
+    let document = api_document().await;
     for (name, operation) in operations(&document) {
         let Some(reference) = operation.pointer("/requestBody/content/application~1json/schema/$ref") else {
             continue;
@@ -197,9 +193,9 @@ fn bodies_are_closed_and_may_be_refused_for_size_and_type() {
     }
 }
 
-#[test]
-fn the_limits_of_the_query_are_those_of_the_rules() {
-    let parameters = &document()["paths"]["/events"]["get"]["parameters"];
+#[tokio::test]
+async fn the_limits_of_the_query_are_those_of_the_rules() {
+    let parameters = &api_document().await["paths"]["/events"]["get"]["parameters"];
     let parameters = parameters.as_array().expect("parameters");
     let schema = |name: &str| {
         let parameter = parameters.iter().find(|parameter| parameter["name"] == name);
@@ -212,18 +208,18 @@ fn the_limits_of_the_query_are_those_of_the_rules() {
     assert_eq!(schema("page")["minimum"].as_f64(), Some(1.0));
 }
 
-#[test]
-fn what_may_be_null_is_required_all_the_same() {
-    let document = document();
+#[tokio::test]
+async fn what_may_be_null_is_required_all_the_same() {
+    let document = api_document().await;
     let event = &document["components"]["schemas"]["Event"];
     let required = event["required"].as_array().expect("required fields");
     assert_eq!(required.len(), event["properties"].as_object().expect("properties").len());
     assert_eq!(event["properties"]["location"]["type"], serde_json::json!(["string", "null"]));
 }
 
-#[test]
-fn the_limits_are_those_of_the_rules() {
-    let schemas = &document()["components"]["schemas"];
+#[tokio::test]
+async fn the_limits_are_those_of_the_rules() {
+    let schemas = &api_document().await["components"]["schemas"];
     for (schema, field, rule) in [
         ("Signup", "password", accepts(|text| rules::new_password(&format!("Aa1{text}")).is_ok(), 3)),
         ("Signup", "firstName", accepts(|text| rules::person_name(text).is_ok(), 0)),

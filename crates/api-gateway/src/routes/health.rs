@@ -116,13 +116,12 @@ fn up_or_down() -> Object {
 mod tests {
     use http::Request;
 
-    use crate::testing::{gateway, json, send};
+    use crate::testing::{api_document, gateway, json, send};
 
     #[tokio::test]
     async fn the_document_is_described_as_it_is_served() {
         let served = json(send(&gateway([]), Request::get("/health"), "").await).await;
-        let api = serde_json::to_value(crate::openapi_document()).expect("JSON");
-        let described = &api["components"]["schemas"]["Health"]["properties"];
+        let described = &api_document().await["components"]["schemas"]["Health"]["properties"];
         let names = |value: &serde_json::Value| {
             let mut names: Vec<_> = value.as_object().expect("an object").keys().cloned().collect();
             names.sort_unstable();

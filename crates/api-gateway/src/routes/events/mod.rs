@@ -18,8 +18,8 @@ use super::operation;
 use crate::{
     clients::Backend,
     extract::{
-        Caller, Changed, Cleared, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, Parameters, WithBody,
-        request_body,
+        Caller, Clearable, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, Parameters, Patched,
+        WithBody, request_body,
         values::{Description, Instant, Location, Title},
     },
     gateway::Gateway,
@@ -102,13 +102,13 @@ async fn find(
 request_body! {
     /// Changes of an event; what is not given stays.
     struct EventPatch {
-        title: Changed<Title>,
-        description: Changed<Description>,
+        title: Patched<Title>,
+        description: Patched<Description>,
         /// Null clears it.
-        location: Cleared<Location>,
-        start_date: Changed<Instant>,
+        location: Clearable<Location>,
+        start_date: Patched<Instant>,
         /// After startDate.
-        end_date: Changed<Instant>,
+        end_date: Patched<Instant>,
     }
     check chronological_patch(start_date, end_date);
     example { "title": "Annual Tech Conference 2026, extended", "location": null }
@@ -195,8 +195,8 @@ fn chronological_draft(input: &mut Input, start: Option<&Instant>, end: Option<&
 }
 
 /// Only what the patch itself shows; after a patch of one date the service looks at both.
-fn chronological_patch(input: &mut Input, start: Option<&Changed<Instant>>, end: Option<&Changed<Instant>>) {
-    let instant = |changed: Option<&Changed<Instant>>| changed?.0.as_ref().map(|instant| instant.0);
+fn chronological_patch(input: &mut Input, start: Option<&Patched<Instant>>, end: Option<&Patched<Instant>>) {
+    let instant = |changed: Option<&Patched<Instant>>| changed?.0.as_ref().map(|instant| instant.0);
     chronological(input, instant(start), instant(end));
 }
 
