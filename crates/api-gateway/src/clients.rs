@@ -3,10 +3,10 @@
 use std::{error::Error as _, sync::Arc};
 
 use eventboard_chassis::{
-    client::{Replicas, ServiceChannel, chain_text},
     error::{ErrorCode, ServiceError},
     health::Check,
 };
+use eventboard_client::{Replicas, ServiceChannel, chain_text};
 use eventboard_proto::{
     auth::auth_service_client::AuthServiceClient, events::events_service_client::EventsServiceClient,
 };
@@ -38,8 +38,8 @@ impl Clients {
         let auth = find(Backend::Auth, &config.auth);
         let events = find(Backend::Events, &config.events);
         Self {
-            auth: AuthServiceClient::new(auth.channel(&config.retry)),
-            events: EventsServiceClient::new(events.channel(&config.retry)),
+            auth: AuthServiceClient::new(ServiceChannel::new(&auth, &config.retry)),
+            events: EventsServiceClient::new(ServiceChannel::new(&events, &config.retry)),
             replicas: [auth, events],
         }
     }

@@ -3,11 +3,11 @@
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use eventboard_chassis::{
-    client::{RetryConfig, Target},
     config::{AppEnv, Env, ListenConfig},
     server::LoadConfig,
     token::TokenConfig,
 };
+use eventboard_client::{RetryConfig, Target};
 use http::Uri;
 use ipnet::IpNet;
 

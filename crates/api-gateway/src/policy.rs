@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use eventboard_chassis::{
-    client::{CallPolicy, RetryOn},
-    config::Env,
-    server::MAX_DEADLINE,
-};
+use eventboard_chassis::{config::Env, server::MAX_DEADLINE};
+use eventboard_client::{CallPolicy, RetryOn};
 use tokio::time::Instant;
 
 /// Attempts that can be asked for at most.

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use eventboard_chassis::{
-    client::{CallContext, CallPolicy},
-    error::ServiceError,
-    token::Identity,
-};
+use eventboard_chassis::{error::ServiceError, token::Identity};
+use eventboard_client::{CallContext, CallPolicy};
 use eventboard_proto::auth::{ValidateUserReply, ValidateUserRequest};
 use moka::future::Cache;
 

@@ -1,9 +1,9 @@
 //! What every service stands on, one file a concern (the "microservice chassis" pattern).
 
-pub mod client;
 pub mod config;
 pub mod correlation;
 pub mod error;
+pub mod grpc;
 pub mod health;
 pub mod layer;
 pub mod metrics;

@@ -2,11 +2,11 @@
 
 use axum::extract::FromRequestParts;
 use eventboard_chassis::{
-    client::{CallContext, CallPolicy},
     correlation::{self, CorrelationId},
     error::ServiceError,
     token::VerifiedToken,
 };
+use eventboard_client::{CallContext, CallPolicy};
 use http::request::Parts;
 use uuid::Uuid;
 

@@ -21,7 +21,8 @@ mod tests {
     use std::time::Duration;
 
     use axum::{Router, routing::get};
-    use eventboard_chassis::{client::RetryOn, layer::layer_fn};
+    use eventboard_chassis::layer::layer_fn;
+    use eventboard_client::RetryOn;
     use http::{Request, StatusCode};
     use tokio::time::Instant;
 

@@ -1,6 +1,5 @@
 //! Prometheus metrics on a port of their own, never on the public one. docs/metrics.md lists all of them.
 
-mod calls;
 mod counted;
 mod descriptions;
 mod histograms;
@@ -15,12 +14,7 @@ use axum::{Router, routing::get};
 use http::StatusCode;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-pub use self::{
-    calls::{calls_made, calls_served, code_name, method_of},
-    counted::Counted,
-    histograms::Histograms,
-    samplers::at_each_scrape,
-};
+pub use self::{counted::Counted, histograms::Histograms, samplers::at_each_scrape};
 use crate::{
     config::{Env, ListenConfig},
     server,

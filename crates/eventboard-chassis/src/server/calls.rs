@@ -12,6 +12,7 @@ use super::served::Served;
 use crate::{
     correlation::CorrelationId,
     error::{ErrorCode, ServiceError},
+    grpc::grpc_code,
     layer::{Inner, Next},
     token::{Identity, TokenVerifier, VerifiedToken},
     traces,
@@ -73,7 +74,8 @@ pub(super) async fn correlate(served: Served, request: Request, next: Next<impl 
     );
     async move {
         let mut response = call.span.around(next.run(request)).await;
-        call.end(grpc_code(response.headers()));
+        // Errors of unary calls stand in the headers.
+        call.end(grpc_code(response.headers()).unwrap_or(Code::Ok));
         response.headers_mut().insert(crate::correlation::HEADER, correlation.to_header());
         response
     }
@@ -104,11 +106,6 @@ pub(super) async fn keep_deadline((): (), mut request: Request, next: Next<impl 
 /// Makes a panic one failed call and not a broken connection.
 pub(super) async fn catch_panic((): (), request: Request, next: Next<impl Inner>) -> Response {
     next.catch_panic(request).await.unwrap_or_else(|error| Status::from(error).into_http())
-}
-
-/// The code of an answer: errors of unary calls stand in the headers.
-fn grpc_code(headers: &HeaderMap) -> Code {
-    headers.get("grpc-status").map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes()))
 }
 
 /// Reads `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2, "Requests").

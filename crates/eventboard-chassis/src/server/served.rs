@@ -9,7 +9,8 @@ use prost_types::FileDescriptorSet;
 use tonic::Code;
 
 use crate::{
-    metrics::{Histograms, calls_served, code_name, method_of},
+    grpc::{call_labels, code_name, method_of},
+    metrics::Histograms,
     traces::Span,
 };
 
@@ -44,6 +45,13 @@ impl Served {
         let durations = Arc::clone(&self.durations);
         ServedCall { method, span, durations, started: Instant::now(), code: Code::Cancelled }
     }
+}
+
+/// Calls that this process serves.
+fn calls_served() -> Histograms<Code> {
+    Histograms::new(|method, code| {
+        metrics::histogram!("rpc_server_call_duration_seconds", call_labels(method, code))
+    })
 }
 
 fn methods_of(files: &FileDescriptorSet) -> HashSet<Arc<str>> {

@@ -1,15 +1,13 @@
 //! Why a call got no answer.
 
-use std::{fmt, net::SocketAddr};
+use std::{error::Error as StdError, fmt, net::SocketAddr};
 
 use tonic::{Code, Status};
 use tower::BoxError;
 
-use super::chain_text;
-
 /// A call that got no answer. A failed answer of a service is an answer.
 #[derive(Debug)]
-pub(super) enum CallError {
+pub(crate) enum CallError {
     /// No connection was there to send it over: no service saw the call.
     NotConnected(&'static str),
     /// The connection broke: the replica may have done its work.
@@ -22,7 +20,7 @@ pub(super) enum CallError {
 
 impl CallError {
     /// What a service would have answered. The gRPC library would call most of these `UNKNOWN`, which reads as a defect.
-    pub(super) fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::Deadline => Code::DeadlineExceeded,
             Self::NotConnected(_) | Self::Broken { .. } => Code::Unavailable,
@@ -44,10 +42,19 @@ impl fmt::Display for CallError {
     }
 }
 
-impl std::error::Error for CallError {}
+impl StdError for CallError {}
 
 impl From<CallError> for Status {
     fn from(error: CallError) -> Self {
         Self::new(error.code(), error.to_string())
     }
+}
+
+/// An error with its causes, for the log.
+pub fn chain_text(error: &(dyn StdError + 'static)) -> String {
+    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }

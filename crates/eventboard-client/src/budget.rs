@@ -15,7 +15,7 @@ const SLOTS: usize = 10;
 
 /// Retries are allowed for a share of the answered calls of the last ten seconds, and for some each second in any case.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     share: f64,
     /// Retries of a whole window that are always allowed.
     reserve: f64,
@@ -34,7 +34,7 @@ struct Slot {
 
 impl Budget {
     /// A budget of `share` (0 to 1) of the calls and `min_per_second` retries each second.
-    pub(super) fn new(share: f32, min_per_second: u32) -> Self {
+    pub(crate) fn new(share: f32, min_per_second: u32) -> Self {
         Self {
             share: share.into(),
             reserve: f64::from(min_per_second) * WINDOW.as_secs_f64(),
@@ -44,13 +44,13 @@ impl Budget {
     }
 
     /// A call was answered.
-    pub(super) fn deposit(&self) {
+    pub(crate) fn deposit(&self) {
         let part = self.part();
         self.slots()[index(part)].at(part).calls += 1;
     }
 
     /// Takes a retry out of the budget, if there is one.
-    pub(super) fn withdraw(&self) -> bool {
+    pub(crate) fn withdraw(&self) -> bool {
         let part = self.part();
         let mut slots = self.slots();
         let allowed = self.left_of(&slots, part) >= 1.0;
@@ -61,7 +61,7 @@ impl Budget {
     }
 
     /// Retries that there is room for at the moment.
-    pub(super) fn left(&self) -> f64 {
+    pub(crate) fn left(&self) -> f64 {
         self.left_of(&self.slots(), self.part()).floor()
     }
 

@@ -9,18 +9,18 @@ use std::{
     },
 };
 
+use eventboard_chassis::metrics::at_each_scrape;
 use metrics::Gauge;
 use tokio::sync::watch;
 
-use super::{
+use crate::{
     connection::{Call, Connection},
     error::CallError,
 };
-use crate::metrics::at_each_scrape;
 
 /// How a replica stands.
 #[derive(Debug, Clone)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// New, or its connection has just ended: it will be known in a moment.
     Connecting,
     /// In rotation.
@@ -57,11 +57,11 @@ impl Standing {
 }
 
 /// All replicas by address.
-pub(super) type Standings = BTreeMap<SocketAddr, Standing>;
+pub(crate) type Standings = BTreeMap<SocketAddr, Standing>;
 
 /// What discovery and the keepers write and the calls read.
 #[derive(Debug)]
-pub(super) struct Rotation {
+pub(crate) struct Rotation {
     standings: watch::Sender<Option<Standings>>,
     /// Where the next search for a replica begins, so that equals take turns.
     turn: AtomicUsize,
@@ -69,12 +69,12 @@ pub(super) struct Rotation {
 
 impl Rotation {
     /// Before the first discovery.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { standings: watch::Sender::new(None), turn: AtomicUsize::new(0) }
     }
 
     /// Shows operators how the replicas of this service stand.
-    pub(super) fn observe(self: &Arc<Self>, service: &'static str) {
+    pub(crate) fn observe(self: &Arc<Self>, service: &'static str) {
         let rotation = Arc::downgrade(self);
         let gauges = STATES.map(
             |state| metrics::gauge!("eventboard_client_replicas", "upstream" => service, "state" => state),
@@ -91,12 +91,12 @@ impl Rotation {
     }
 
     /// Adds and removes replicas; one that is new begins as `Connecting`.
-    pub(super) fn replace(&self, change: impl FnOnce(&mut Standings)) {
+    pub(crate) fn replace(&self, change: impl FnOnce(&mut Standings)) {
         self.standings.send_modify(|standings| change(standings.get_or_insert_default()));
     }
 
     /// A replica stands differently now. Nothing happens to one that was removed.
-    pub(super) fn set(&self, address: SocketAddr, standing: Standing) {
+    pub(crate) fn set(&self, address: SocketAddr, standing: Standing) {
         self.replace(|standings| {
             if let Some(known) = standings.get_mut(&address) {
                 *known = standing;
@@ -105,12 +105,12 @@ impl Rotation {
     }
 
     /// Tells of every change.
-    pub(super) fn changes(&self) -> watch::Receiver<Option<Standings>> {
+    pub(crate) fn changes(&self) -> watch::Receiver<Option<Standings>> {
         self.standings.subscribe()
     }
 
     /// Whether somebody else would take the calls of this replica.
-    pub(super) fn others_are_ready(&self, address: SocketAddr) -> bool {
+    pub(crate) fn others_are_ready(&self, address: SocketAddr) -> bool {
         let standings = self.standings.borrow();
         let others = standings.iter().flatten().filter(|(other, _)| **other != address);
         others.into_iter().any(|(_, standing)| matches!(standing, Standing::Ready(_)))
@@ -120,7 +120,7 @@ impl Rotation {
     ///
     /// # Errors
     /// The reason, for an operator.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
         let standings = self.standings.borrow();
         let mut reason = "it cannot be reached";
         for standing in standings.iter().flat_map(BTreeMap::values) {
@@ -138,7 +138,7 @@ impl Rotation {
     ///
     /// # Errors
     /// `NotConnected` when there is no connection to any replica.
-    pub(super) async fn pick(&self, tried: &[SocketAddr]) -> Result<Call, CallError> {
+    pub(crate) async fn pick(&self, tried: &[SocketAddr]) -> Result<Call, CallError> {
         // Nearly always somebody is there, and nobody needs to be told of changes.
         if let Some(outcome) = self.try_pick(tried) {
             return outcome;
@@ -190,7 +190,7 @@ fn away_reason(standings: &Standings) -> &'static str {
 #[cfg(test)]
 impl Rotation {
     /// How many replicas are in rotation.
-    pub(super) fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         let standings = self.standings.borrow();
         let ready = |standing: &&Standing| matches!(standing, Standing::Ready(_));
         standings.iter().flat_map(BTreeMap::values).filter(ready).count()

@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use eventboard_chassis::grpc::grpc_code;
 use h2::{RecvStream, client::SendRequest};
 use http::{
     HeaderMap, Request, Response, StatusCode, Uri, response,
@@ -30,10 +31,7 @@ use tonic_health::pb::{
 };
 use tower::BoxError;
 
-use super::{
-    attempt::{self, grpc_code},
-    error::CallError,
-};
+use crate::{error::CallError, message::collect_request};
 
 /// A connection that is not made in this time is not made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -58,7 +56,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A connection and what happens on it.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     address: SocketAddr,
     authority: Authority,
     sender: SendRequest<Bytes>,
@@ -77,7 +75,7 @@ pub(super) struct Connection {
 
 /// What a probe found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Probe {
+pub(crate) enum Probe {
     /// It wants work.
     Serving,
     /// It says itself that it does not want work: it drains, or its database is away.
@@ -88,7 +86,7 @@ pub(super) enum Probe {
 
 impl Connection {
     /// Connects, within a second.
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
         let stream = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
@@ -126,17 +124,17 @@ impl Connection {
     }
 
     /// Calls without an answer so far.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
     /// What speaks against sending the next call here.
-    pub(super) fn load(&self) -> usize {
+    pub(crate) fn load(&self) -> usize {
         self.in_flight() + self.refused.load(Ordering::Relaxed)
     }
 
     /// For how long calls have been waiting without any sign of life of the replica; zero when none waits.
-    pub(super) fn silence(&self) -> Duration {
+    pub(crate) fn silence(&self) -> Duration {
         if self.in_flight() == 0 {
             return Duration::ZERO;
         }
@@ -146,12 +144,12 @@ impl Connection {
 
     /// Nothing more can be sent: the peer closed the connection, or said that it will. What is in flight may still be
     /// answered.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.closed.cancelled().await;
     }
 
     /// Whether nothing more can be sent.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.is_cancelled()
     }
 
@@ -163,7 +161,7 @@ impl Connection {
     }
 
     /// Ends the connection, which fails everything that is in flight on it.
-    pub(super) fn break_off(&self) {
+    pub(crate) fn break_off(&self) {
         self.task.abort();
     }
 
@@ -173,7 +171,7 @@ impl Connection {
     }
 
     /// Counts a call that is about to be sent.
-    pub(super) fn begin_call(connection: &Arc<Self>) -> Call {
+    pub(crate) fn begin_call(connection: &Arc<Self>) -> Call {
         if connection.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
             connection.hear();
         }
@@ -181,9 +179,9 @@ impl Connection {
     }
 
     /// Asks the replica's gRPC health, as any other call over this connection.
-    pub(super) async fn probe(&self, grpc_service: &'static str) -> Probe {
+    pub(crate) async fn probe(&self, grpc_service: &'static str) -> Probe {
         let mut client = HealthClient::new(tower::service_fn(async |request: Request<Body>| {
-            let request = attempt::collect_request(request).await?;
+            let request = collect_request(request).await?;
             let sender = self.ready().await.ok_or(CallError::NotConnected(CLOSING))?;
             self.send(sender, request).await
         }));
@@ -236,16 +234,16 @@ impl Connection {
 
 /// A call in flight; it counts until it is dropped.
 #[derive(Debug)]
-pub(super) struct Call(Arc<Connection>);
+pub(crate) struct Call(Arc<Connection>);
 
 impl Call {
     /// The replica that it goes to.
-    pub(super) fn replica(&self) -> SocketAddr {
+    pub(crate) fn replica(&self) -> SocketAddr {
         self.0.address
     }
 
     /// What the request is sent with; `None` when nothing more can be sent there.
-    pub(super) async fn ready(&self) -> Option<SendRequest<Bytes>> {
+    pub(crate) async fn ready(&self) -> Option<SendRequest<Bytes>> {
         self.0.ready().await
     }
 
@@ -253,7 +251,7 @@ impl Call {
     ///
     /// # Errors
     /// When there is no answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         sender: SendRequest<Bytes>,
         request: Request<Bytes>,

@@ -1,30 +1,21 @@
-//! gRPC calls as OpenTelemetry's semantic conventions count them, alike on both sides.
+//! A gRPC call as its HTTP headers say it and as OpenTelemetry's semantic conventions name it, alike on both sides.
 
+use http::HeaderMap;
 use metrics::Label;
 use tonic::Code;
-
-use super::Histograms;
-
-/// Calls that this process makes.
-pub fn calls_made() -> Histograms<Code> {
-    Histograms::new(|method, code| {
-        metrics::histogram!("rpc_client_call_duration_seconds", labels(method, code))
-    })
-}
-
-/// Calls that this process serves.
-pub fn calls_served() -> Histograms<Code> {
-    Histograms::new(|method, code| {
-        metrics::histogram!("rpc_server_call_duration_seconds", labels(method, code))
-    })
-}
 
 /// The method of a call by the path of its request.
 pub fn method_of(path: &str) -> &str {
     path.trim_start_matches('/')
 }
 
-fn labels(method: &str, code: Code) -> Vec<Label> {
+/// The gRPC code in headers or trailers, if it stands there.
+pub fn grpc_code(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+/// The labels of a call's duration.
+pub fn call_labels(method: &str, code: Code) -> Vec<Label> {
     vec![
         Label::new("rpc_method", method.to_owned()),
         Label::from_static_parts("rpc_response_status_code", code_name(code)),

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use eventboard_chassis::{config::Env, grpc::grpc_code, metrics::at_each_scrape};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use metrics::Counter;
@@ -11,13 +12,12 @@ use tokio::time::Instant;
 use tonic::{Code, body::Body};
 use tower::retry::Policy;
 
-use super::{
-    attempt::{AnsweredBy, Tried, grpc_code},
+use crate::{
+    attempt::{AnsweredBy, Tried},
     budget::Budget,
     error::CallError,
     policy::{CallPolicy, RetryOn},
 };
-use crate::{config::Env, metrics::at_each_scrape};
 
 /// How waits between attempts grow and how many retries there may be in all.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl RetryConfig {
 
 /// The retry policy of one service; the budget is shared by all its calls, the count belongs to one.
 #[derive(Clone)]
-pub(super) struct Retries {
+pub(crate) struct Retries {
     service: &'static str,
     base: Duration,
     cap: Duration,
@@ -63,7 +63,7 @@ struct Meters {
 }
 
 impl Retries {
-    pub(super) fn new(service: &'static str, config: &RetryConfig) -> Self {
+    pub(crate) fn new(service: &'static str, config: &RetryConfig) -> Self {
         let budget = Arc::new(Budget::new(config.budget, config.min_per_second));
         let (left, observed) = (
             metrics::gauge!("eventboard_client_retry_budget_left", "upstream" => service),

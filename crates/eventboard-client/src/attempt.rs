@@ -7,33 +7,32 @@ use std::{
 };
 
 use bytes::Bytes;
+use eventboard_chassis::{
+    grpc::{code_name, grpc_code, method_of},
+    traces::Span,
+};
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::BodyExt;
+use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
 use tonic::{Code, body::Body};
 use tower::Service;
 
-use super::{Replicas, error::CallError, policy::CallPolicy};
-use crate::{
-    metrics::{code_name, method_of},
-    traces::Span,
-};
+use crate::{error::CallError, policy::CallPolicy, replicas::Replicas};
 
 /// The replicas that this call failed on so far; they are asked again only when there is nobody else.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tried(pub(super) Vec<SocketAddr>);
+pub(crate) struct Tried(pub(crate) Vec<SocketAddr>);
 
 /// The replica that an answer came from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AnsweredBy(pub(super) SocketAddr);
+pub(crate) struct AnsweredBy(pub(crate) SocketAddr);
 
 /// Sends requests to the replicas of a service, each attempt to the best one.
 #[derive(Clone)]
-pub(super) struct Attempt(Arc<Replicas>);
+pub(crate) struct Attempt(Arc<Replicas>);
 
 impl Attempt {
-    pub(super) fn new(replicas: Arc<Replicas>) -> Self {
+    pub(crate) fn new(replicas: Arc<Replicas>) -> Self {
         Self(replicas)
     }
 
@@ -115,18 +114,6 @@ impl Drop for Made<'_> {
             self.span.fail(|| code_name(self.code).to_owned());
         }
     }
-}
-
-/// Takes a request's body into memory; it was encoded there and is small.
-pub(super) async fn collect_request(request: Request<Body>) -> Result<Request<Bytes>, CallError> {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|status| CallError::Malformed(status.into()))?;
-    Ok(Request::from_parts(parts, body.to_bytes()))
-}
-
-/// The gRPC code in headers or trailers, if it stands there.
-pub(super) fn grpc_code(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
 /// The time left as `grpc-timeout`, in microseconds while they fit its eight digits.

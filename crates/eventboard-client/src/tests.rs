@@ -3,11 +3,16 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{Router, routing::post};
+use eventboard_chassis::config::Env;
+use http::Request;
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
@@ -16,13 +21,14 @@ use tokio::{
     time::Instant,
 };
 use tonic::{
-    Code,
+    Code, Status,
+    body::Body,
     transport::{Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::ServiceExt;
 
 use super::*;
-use crate::config::Env;
 
 const GRPC_SERVICE: &str = "test.Service";
 const METHOD: &str = "/test.Service/Method";
@@ -130,7 +136,8 @@ async fn call_of(method: &str, replicas: &Arc<Replicas>, timeout: Duration) -> R
     let mut request = Request::post(method).body(Body::empty()).unwrap();
     let deadline = Instant::now() + timeout;
     request.extensions_mut().insert(CallPolicy { deadline, attempts: 3, retry_on: RetryOn::Unavailable });
-    let response = replicas.channel(&config).oneshot(request).await.map_err(|status| status.code())?;
+    let response =
+        ServiceChannel::new(replicas, &config).oneshot(request).await.map_err(|status| status.code())?;
     let status = Status::from_header_map(response.headers()).unwrap();
     status.message().parse().map_err(|_| status.code())
 }
@@ -316,7 +323,7 @@ async fn with_nobody_there_a_call_fails_at_once_and_never_left() {
     let mut request = Request::post("/test.Service/Method").body(Body::empty()).unwrap();
     let deadline = Instant::now() + PATIENT;
     request.extensions_mut().insert(CallPolicy { deadline, attempts: 1, retry_on: RetryOn::NotConnected });
-    let channel = replicas.channel(&retries());
+    let channel = ServiceChannel::new(&replicas, &retries());
     let status = channel.oneshot(request).await.expect_err("nobody is there");
     assert_eq!((status.code(), status.message()), (Code::Unavailable, "no connection: it cannot be reached"));
 }

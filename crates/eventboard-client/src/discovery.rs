@@ -10,7 +10,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::{
+use crate::{
     keeper::Keeper,
     rotation::{Rotation, Standing},
     target::{Host, Target},
@@ -26,7 +26,7 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 type Known = BTreeMap<usize, BTreeSet<SocketAddr>>;
 
 /// Resolves every host for as long as it is polled, and gives each address a keeper.
-pub(super) async fn discover(
+pub(crate) async fn discover(
     service: &'static str,
     grpc_service: &'static str,
     target: Target,

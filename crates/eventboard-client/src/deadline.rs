@@ -3,16 +3,16 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use eventboard_chassis::server::MAX_DEADLINE;
 use futures::{FutureExt, future::Map};
 use http::Request;
 use tokio::time::{Instant, Timeout, error::Elapsed, timeout_at};
 use tower::{Layer, Service};
 
-use super::{error::CallError, policy::CallPolicy};
-use crate::server::MAX_DEADLINE;
+use crate::{error::CallError, policy::CallPolicy};
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct DeadlineLayer;
+pub(crate) struct DeadlineLayer;
 
 impl<S> Layer<S> for DeadlineLayer {
     type Service = Deadline<S>;
@@ -23,7 +23,7 @@ impl<S> Layer<S> for DeadlineLayer {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Deadline<S> {
+pub(crate) struct Deadline<S> {
     inner: S,
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::client::RetryOn;
+    use crate::policy::RetryOn;
 
     #[tokio::test(start_paused = true)]
     async fn a_call_ends_at_its_deadline() {

@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
+use eventboard_chassis::config::Env;
 use http::uri::Authority;
-
-use crate::config::Env;
 
 /// The hosts of a service. Each may stand for several replicas: every address of its name counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +11,9 @@ pub struct Target(Vec<Host>);
 
 /// A host name or address with its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
-    pub(super) name: String,
-    pub(super) port: u16,
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) port: u16,
 }
 
 impl Target {
@@ -33,7 +32,7 @@ impl Target {
         })
     }
 
-    pub(super) fn hosts(&self) -> &[Host] {
+    pub(crate) fn hosts(&self) -> &[Host] {
         &self.0
     }
 }

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use metrics::Counter;
 use tokio::time::Instant;
 
-use super::{
+use crate::{
     connection::{Connection, Probe},
     rotation::{Rotation, Standing},
 };
@@ -35,7 +35,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(1);
 const STABLE: Duration = Duration::from_secs(5);
 
 /// The keeper of one replica.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     service: &'static str,
     grpc_service: &'static str,
     address: SocketAddr,
@@ -66,12 +66,12 @@ enum Ended {
 }
 
 /// Counts the replicas of a service that were taken out of rotation.
-pub(super) fn ejections(service: &'static str) -> Counter {
+pub(crate) fn ejections(service: &'static str) -> Counter {
     metrics::counter!("eventboard_client_ejections_total", "upstream" => service)
 }
 
 impl Keeper {
-    pub(super) fn new(
+    pub(crate) fn new(
         service: &'static str,
         grpc_service: &'static str,
         address: SocketAddr,
@@ -82,7 +82,7 @@ impl Keeper {
     }
 
     /// Keeps the replica for as long as the future is polled.
-    pub(super) async fn keep(mut self) {
+    pub(crate) async fn keep(mut self) {
         loop {
             let reason = match Connection::open(self.address).await {
                 Ok(connection) => match self.watch(&Arc::new(connection)).await {
