@@ -7,6 +7,7 @@ pub mod grpc;
 pub mod health;
 pub mod layer;
 pub mod metrics;
+pub mod metrics_endpoint;
 pub mod process;
 pub mod server;
 pub mod shutdown;
