@@ -8,6 +8,7 @@ pub mod health;
 pub mod layer;
 pub mod metrics;
 pub mod metrics_endpoint;
+pub mod observed;
 pub mod process;
 pub mod server;
 pub mod shutdown;
