@@ -7,6 +7,8 @@ pub mod grpc;
 pub mod health;
 pub mod layer;
 pub mod metrics;
+pub mod metrics_endpoint;
+pub mod observed;
 pub mod process;
 pub mod server;
 pub mod shutdown;

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     config::{self, Env, ListenConfig},
-    metrics::{self, MetricsConfig},
+    metrics_endpoint::{self, MetricsConfig},
     server,
     shutdown::Shutdown,
     telemetry::{self, TelemetryConfig},
@@ -66,7 +66,7 @@ where
         let listen = (self.listen)(&config);
         let listener = server::bind(self.name, listen).await?;
         let shutdown = Shutdown::on_signal(listen.drain_grace)?;
-        metrics::serve(metrics, shutdown.clone()).await?;
+        metrics_endpoint::serve(metrics, shutdown.clone()).await?;
         (self.run)(config, listener, shutdown).await
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use eventboard_chassis::{
     grpc::{code_name, grpc_code, method_of},
+    observed::observe_end,
     traces::Span,
 };
 use futures::future::BoxFuture;
@@ -57,6 +58,25 @@ impl Attempt {
         answer.extensions_mut().insert(AnsweredBy(call.replica()));
         Ok(answer)
     }
+
+    /// Counts the attempt: as cancelled when it did not come to its end, because nobody waits for it any more.
+    fn record(&self, span: &Span, ended: Option<Ended>) {
+        let Ended { is_answered, code } =
+            ended.unwrap_or(Ended { is_answered: false, code: Code::Cancelled });
+        let Replicas { answered, unanswered, .. } = &*self.0;
+        if is_answered { answered } else { unanswered }.increment(1);
+        span.set("rpc.response.status_code", || code_name(code));
+        if code != Code::Ok {
+            span.fail(|| code_name(code).to_owned());
+        }
+    }
+}
+
+/// How an attempt ended.
+struct Ended {
+    /// Whatever the answer says.
+    is_answered: bool,
+    code: Code,
 }
 
 impl Service<Request<Bytes>> for Attempt {
@@ -71,48 +91,28 @@ impl Service<Request<Bytes>> for Attempt {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let attempt = self.clone();
         Box::pin(async move {
-            let made = Made::begin(&attempt.0, method_of(request.uri().path()));
-            let outcome = attempt.send(request, &made.span).await;
-            made.end(&outcome);
+            let span = span_of(method_of(request.uri().path()));
+            let end = observe_end(|ended| attempt.record(&span, ended));
+            let outcome = attempt.send(request, &span).await;
+            end.finish(Ended { is_answered: outcome.is_ok(), code: code_of(&outcome) });
             outcome
         })
     }
 }
 
-/// An attempt that is being made. It is counted when it is dropped: without an answer when it did not come to its end,
-/// because nobody waits for it any more.
-struct Made<'r> {
-    replicas: &'r Replicas,
-    span: Span,
-    is_answered: bool,
-    code: Code,
+/// The span of an attempt.
+fn span_of(method: &str) -> Span {
+    let span = Span::client(method);
+    span.set("rpc.system.name", || "grpc");
+    span.set("rpc.method", || method.to_owned());
+    span
 }
 
-impl<'r> Made<'r> {
-    fn begin(replicas: &'r Replicas, method: &str) -> Self {
-        let span = Span::client(method);
-        span.set("rpc.system.name", || "grpc");
-        span.set("rpc.method", || method.to_owned());
-        Self { replicas, span, is_answered: false, code: Code::Cancelled }
-    }
-
-    fn end(mut self, outcome: &Result<Response<Body>, CallError>) {
-        self.is_answered = outcome.is_ok();
-        self.code = match outcome {
-            Ok(answer) => grpc_code(answer.headers()).unwrap_or(Code::Ok),
-            Err(error) => error.code(),
-        };
-    }
-}
-
-impl Drop for Made<'_> {
-    fn drop(&mut self) {
-        let Replicas { answered, unanswered, .. } = self.replicas;
-        if self.is_answered { answered } else { unanswered }.increment(1);
-        self.span.set("rpc.response.status_code", || code_name(self.code));
-        if self.code != Code::Ok {
-            self.span.fail(|| code_name(self.code).to_owned());
-        }
+/// The code that an attempt ended with.
+fn code_of(outcome: &Result<Response<Body>, CallError>) -> Code {
+    match outcome {
+        Ok(answer) => grpc_code(answer.headers()).unwrap_or(Code::Ok),
+        Err(error) => error.code(),
     }
 }
 

@@ -9,9 +9,10 @@ use std::{
 use eventboard_chassis::{
     grpc::{call_labels, grpc_code, method_of},
     metrics::Histograms,
+    observed::observe_end,
 };
 use futures::future::BoxFuture;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use tonic::{Code, Status, body::Body};
 use tower::{Service, ServiceBuilder, ServiceExt, retry::Retry};
 
@@ -66,34 +67,19 @@ impl Service<Request<Body>> for ServiceChannel {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Self { stack, durations } = self.clone();
         Box::pin(async move {
-            let mut made = CallMade::begin(durations, request.uri());
+            let (started, uri) = (Instant::now(), request.uri().clone());
+            // Without an answer the call was cancelled: nobody waits for it any more.
+            let end = observe_end(|code: Option<Code>| {
+                let code = code.unwrap_or(Code::Cancelled);
+                durations.record(method_of(uri.path()), code, started.elapsed());
+            });
             let request = collect_request(request).await?;
             let answer = stack.oneshot(request).await.map_err(Status::from);
-            made.code = match &answer {
+            end.finish(match &answer {
                 Ok(answer) => grpc_code(answer.headers()).unwrap_or(Code::Ok),
                 Err(status) => status.code(),
-            };
+            });
             answer
         })
-    }
-}
-
-/// A call that is being made. It is counted when it is dropped: as cancelled when nobody waits for it any more.
-struct CallMade {
-    durations: Arc<Histograms<Code>>,
-    uri: Uri,
-    started: Instant,
-    code: Code,
-}
-
-impl CallMade {
-    fn begin(durations: Arc<Histograms<Code>>, uri: &Uri) -> Self {
-        Self { durations, uri: uri.clone(), started: Instant::now(), code: Code::Cancelled }
-    }
-}
-
-impl Drop for CallMade {
-    fn drop(&mut self) {
-        self.durations.record(method_of(self.uri.path()), self.code, self.started.elapsed());
     }
 }

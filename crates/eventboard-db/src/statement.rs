@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::LazyLock, time::Instant};
 
-use eventboard_chassis::{metrics::Histograms, traces::Span};
+use eventboard_chassis::{metrics::Histograms, observed::observe_end, traces::Span};
 use sqlx::Error;
 
 /// Durations of this process's statements, by name and outcome.
@@ -60,9 +60,10 @@ pub trait Named<T>: Future<Output = Result<T, Error>> + Sized {
     /// conventions), and never anything that a caller sent.
     fn named(self, summary: &'static str) -> impl Future<Output = Result<T, Error>> {
         async move {
-            let running = Running::begin(summary);
+            let (started, span) = (Instant::now(), span_of(summary));
+            let end = observe_end(|outcome| record(summary, started, &span, outcome));
             let result = self.await;
-            running.end(Outcome::of(&result));
+            end.finish(Outcome::of(&result));
             result
         }
     }
@@ -70,35 +71,22 @@ pub trait Named<T>: Future<Output = Result<T, Error>> + Sized {
 
 impl<T, F: Future<Output = Result<T, Error>>> Named<T> for F {}
 
-/// A statement that runs. It is counted when it is dropped: as cancelled when it did not come to its end.
-struct Running {
-    summary: &'static str,
-    started: Instant,
-    span: Span,
-    outcome: Outcome,
+/// The span of a statement.
+fn span_of(summary: &'static str) -> Span {
+    let span = Span::client(summary);
+    span.set("db.system.name", || "postgresql");
+    span.set("db.query.summary", || summary);
+    span
 }
 
-impl Running {
-    fn begin(summary: &'static str) -> Self {
-        let span = Span::client(summary);
-        span.set("db.system.name", || "postgresql");
-        span.set("db.query.summary", || summary);
-        Self { summary, started: Instant::now(), span, outcome: Outcome::Cancelled }
+/// Counts a statement: as cancelled when it has no outcome, because nobody waits for it any more.
+fn record(summary: &'static str, started: Instant, span: &Span, outcome: Option<Outcome>) {
+    let outcome = outcome.unwrap_or(Outcome::Cancelled);
+    DURATIONS.record(summary, outcome, started.elapsed());
+    if matches!(outcome, Outcome::Refused(_)) {
+        span.set("db.response.status_code", || outcome.error_type());
     }
-
-    fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        DURATIONS.record(self.summary, self.outcome, self.started.elapsed());
-        if matches!(self.outcome, Outcome::Refused(_)) {
-            self.span.set("db.response.status_code", || self.outcome.error_type());
-        }
-        if self.outcome != Outcome::Done {
-            self.span.fail(|| self.outcome.error_type());
-        }
+    if outcome != Outcome::Done {
+        span.fail(|| outcome.error_type());
     }
 }

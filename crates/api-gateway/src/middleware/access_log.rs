@@ -6,6 +6,7 @@ use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     layer::{Inner, Next},
     metrics::{Counted, Histograms},
+    observed::observe_end,
 };
 use http::Method;
 use metrics::{Counter, Gauge};
@@ -49,51 +50,38 @@ impl Requests {
 
 /// The layer.
 pub(crate) async fn record(requests: Requests, mut request: Request, next: Next<impl Inner>) -> Response {
-    let mut served = Served::begin(requests, &mut request);
+    let _active = Counted::new(&requests.active);
+    let served = Served {
+        requests: &requests,
+        started: Instant::now(),
+        method: method_label(request.method()),
+        route: Route::of(&mut request),
+    };
+    let end = observe_end(|status| served.record(status));
     let response = next.run(request).await;
-    served.status = response.status().as_u16();
+    end.finish(response.status().as_u16());
     response
 }
 
-/// A request that is being served. It is logged and measured when it is dropped: nobody else would know of it when its
-/// client hangs up.
-struct Served {
-    requests: Requests,
+/// A request that is being served.
+struct Served<'r> {
+    requests: &'r Requests,
     started: Instant,
     method: &'static str,
     route: Route,
-    status: u16,
-    _active: Counted,
 }
 
-impl Served {
-    fn begin(requests: Requests, request: &mut Request) -> Self {
-        Self {
-            _active: Counted::new(&requests.active),
-            requests,
-            started: Instant::now(),
-            method: method_label(request.method()),
-            route: Route::of(request),
-            status: CLIENT_HUNG_UP,
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let elapsed = self.started.elapsed();
+impl Served<'_> {
+    /// Logs and measures the request, also when its client hung up: nobody else would know of it.
+    fn record(&self, status: Option<u16>) {
+        let (status, elapsed) = (status.unwrap_or(CLIENT_HUNG_UP), self.started.elapsed());
         let route = self.route.template().unwrap_or(NO_ROUTE);
-        self.requests.durations.record(route, (self.method, self.status), elapsed);
-        if self.status >= 500 && !route.starts_with("/health") {
+        self.requests.durations.record(route, (self.method, status), elapsed);
+        if status >= 500 && !route.starts_with("/health") {
             self.requests.failed.increment(1);
         }
         // The method is a field of the span.
-        tracing::info!(
-            route,
-            status = self.status,
-            duration_ms = elapsed.as_secs_f64() * 1000.0,
-            "Request finished"
-        );
+        tracing::info!(route, status, duration_ms = elapsed.as_secs_f64() * 1000.0, "Request finished");
     }
 }
 

@@ -5,6 +5,7 @@ use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     correlation::{CorrelationId, HEADER},
     layer::{Inner, Next},
+    observed::observe_end,
     traces::{self, Span},
 };
 use http::StatusCode;
@@ -29,10 +30,10 @@ pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inne
         method = %request.method(),
         path = request.uri().path(),
     );
-    let method = access_log::method_label(request.method());
-    let mut traced = Traced { span: traced, method, route: Route::of(&mut request), status: None };
-    let mut response = traced.span.around(next.run(request).instrument(span)).await;
-    traced.status = Some(response.status());
+    let (method, route) = (access_log::method_label(request.method()), Route::of(&mut request));
+    let end = observe_end(|status| record(&traced, method, &route, status));
+    let mut response = traced.around(next.run(request).instrument(span)).await;
+    end.finish(response.status());
     response.headers_mut().insert(HEADER, correlation.to_header());
     response
 }
@@ -50,32 +51,21 @@ fn span_of(request: &Request) -> Span {
     span
 }
 
-/// A request that is traced. Its span says what became of it when it is dropped, by OpenTelemetry's semantic conventions
-/// for HTTP.
-struct Traced {
-    span: Span,
-    method: &'static str,
-    route: Route,
-    /// None while there is no answer, and for good when the client hangs up.
-    status: Option<StatusCode>,
-}
-
-impl Drop for Traced {
-    fn drop(&mut self) {
-        let Self { span, method, route, status } = self;
-        if let Some(route) = route.template() {
-            span.rename(|| format!("{method} {route}"));
-            span.set("http.route", || route.to_owned());
-        }
-        match status {
-            Some(status) => {
-                span.set("http.response.status_code", || i64::from(status.as_u16()));
-                if status.is_server_error() {
-                    span.fail(|| status.as_u16().to_string());
-                }
+/// Says in the span what became of the request, by OpenTelemetry's semantic conventions for HTTP. There is no status when
+/// the client hung up.
+fn record(span: &Span, method: &str, route: &Route, status: Option<StatusCode>) {
+    if let Some(route) = route.template() {
+        span.rename(|| format!("{method} {route}"));
+        span.set("http.route", || route.to_owned());
+    }
+    match status {
+        Some(status) => {
+            span.set("http.response.status_code", || i64::from(status.as_u16()));
+            if status.is_server_error() {
+                span.fail(|| status.as_u16().to_string());
             }
-            // The client is no failure of ours.
-            None => span.set("error.type", || "cancelled"),
         }
+        // The client is no failure of ours.
+        None => span.set("error.type", || "cancelled"),
     }
 }

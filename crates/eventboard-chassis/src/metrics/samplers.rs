@@ -13,7 +13,8 @@ pub fn at_each_scrape(sampler: impl Fn() -> bool + Send + 'static) {
     SAMPLERS.add(sampler);
 }
 
-pub(super) fn run() {
+/// Reads what is read at each scrape.
+pub(crate) fn run_samplers() {
     SAMPLERS.run();
 }
 

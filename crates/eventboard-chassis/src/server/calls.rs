@@ -14,6 +14,7 @@ use crate::{
     error::{ErrorCode, ServiceError},
     grpc::grpc_code,
     layer::{Inner, Next},
+    observed::observe_end,
     token::{Identity, TokenVerifier, VerifiedToken},
     traces,
 };
@@ -59,7 +60,7 @@ impl Caller {
 }
 
 /// Opens the span that names the request on every line; [`ServedCall`](super::served::ServedCall) writes one
-/// line and takes one measurement when the call ends.
+/// line and takes one measurement when the call ends, also when its caller no longer waits.
 pub(super) async fn correlate(served: Served, request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     let uri = request.uri().clone();
@@ -73,9 +74,10 @@ pub(super) async fn correlate(served: Served, request: Request, next: Next<impl 
         trace_id = traces::trace_id(&call.span, request.headers()),
     );
     async move {
+        let end = observe_end(|code| call.record(code));
         let mut response = call.span.around(next.run(request)).await;
         // Errors of unary calls stand in the headers.
-        call.end(grpc_code(response.headers()).unwrap_or(Code::Ok));
+        end.finish(grpc_code(response.headers()).unwrap_or(Code::Ok));
         response.headers_mut().insert(crate::correlation::HEADER, correlation.to_header());
         response
     }

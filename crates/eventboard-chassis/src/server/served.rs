@@ -43,7 +43,7 @@ impl Served {
         span.set("rpc.system.name", || "grpc");
         span.set("rpc.method", || Arc::clone(&method));
         let durations = Arc::clone(&self.durations);
-        ServedCall { method, span, durations, started: Instant::now(), code: Code::Cancelled }
+        ServedCall { method, span, durations, started: Instant::now() }
     }
 }
 
@@ -63,31 +63,24 @@ fn methods_of(files: &FileDescriptorSet) -> HashSet<Arc<str>> {
     names.collect()
 }
 
-/// A call that is being served. It is logged and counted when it is dropped: as cancelled when it did not come to its end, because its
-/// caller no longer waits.
+/// A call that is being served.
 pub(super) struct ServedCall {
     method: Arc<str>,
     pub(super) span: Span,
     durations: Arc<Histograms<Code>>,
     started: Instant,
-    code: Code,
 }
 
 impl ServedCall {
-    /// The call was answered.
-    pub(super) fn end(mut self, code: Code) {
-        self.code = code;
-    }
-}
-
-impl Drop for ServedCall {
-    fn drop(&mut self) {
+    /// Logs and counts the call: as cancelled when it has no code, because its caller no longer waits.
+    pub(super) fn record(&self, code: Option<Code>) {
+        let code = code.unwrap_or(Code::Cancelled);
         let elapsed = self.started.elapsed();
-        self.durations.record(&self.method, self.code, elapsed);
-        tracing::info!(grpc_code = ?self.code, duration_ms = elapsed.as_secs_f64() * 1000.0, "Call finished");
-        self.span.set("rpc.response.status_code", || code_name(self.code));
-        if is_own_fault(self.code) {
-            self.span.fail(|| code_name(self.code).to_owned());
+        self.durations.record(&self.method, code, elapsed);
+        tracing::info!(grpc_code = ?code, duration_ms = elapsed.as_secs_f64() * 1000.0, "Call finished");
+        self.span.set("rpc.response.status_code", || code_name(code));
+        if is_own_fault(code) {
+            self.span.fail(|| code_name(code).to_owned());
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{convert::Infallible, fs::File, net::SocketAddr, process::ExitCode, tim
 
 use eventboard_chassis::{
     config::AppEnv,
-    metrics::{self, MetricsConfig},
+    metrics_endpoint::{self, MetricsConfig},
     telemetry,
 };
 use eventboard_db::DatabaseConfig;
@@ -86,7 +86,7 @@ async fn serve(settings: Settings, running: &mut Running) -> anyhow::Result<Infa
 /// Where they can be read, unless they are not served.
 async fn serve_metrics(config: MetricsConfig, stack: &Stack) -> anyhow::Result<Option<SocketAddr>> {
     let address = (config.port != 0).then(|| ports::reachable(SocketAddr::new(config.host, config.port)));
-    let served = metrics::serve(config, stack.backends_shutdown()).await;
+    let served = metrics_endpoint::serve(config, stack.backends_shutdown()).await;
     served.map_err(|error| ports::choose_another(&error, "METRICS_PORT"))?;
     Ok(address)
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, env, net::SocketAddr};
 
 use eventboard_chassis::{
     config::{self, AppEnv, ConfigError, Env},
-    metrics::MetricsConfig,
+    metrics_endpoint::MetricsConfig,
     telemetry::TelemetryConfig,
 };
 

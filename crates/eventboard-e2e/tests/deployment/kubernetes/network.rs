@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use eventboard_chassis::{config::Env, metrics::MetricsConfig};
+use eventboard_chassis::{config::Env, metrics_endpoint::MetricsConfig};
 use serde_json::Value;
 
 use super::{Manifests, list, services, words};

@@ -1,6 +1,6 @@
 //! What is started, as whom, and what it may do.
 
-use eventboard_chassis::{config::Env, metrics::MetricsConfig};
+use eventboard_chassis::{config::Env, metrics_endpoint::MetricsConfig};
 use serde_json::{Value, json};
 
 use super::{Manifests, entries, list, services, settings::environment, words};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use eventboard_chassis::{
     config::{self, ConfigError, Env},
-    metrics::MetricsConfig,
+    metrics_endpoint::MetricsConfig,
     telemetry::TelemetryConfig,
     token::TokenConfig,
 };

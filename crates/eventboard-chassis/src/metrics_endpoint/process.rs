@@ -3,7 +3,7 @@
 use metrics::Gauge;
 use procfs::{ProcResult, process::Process};
 
-use super::at_each_scrape;
+use crate::metrics::at_each_scrape;
 
 struct Meters {
     cpu_seconds: Gauge,

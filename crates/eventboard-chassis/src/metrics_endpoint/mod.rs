@@ -1,0 +1,94 @@
+//! Prometheus metrics on a port of their own, never on the public one. docs/metrics.md lists all of them.
+
+mod descriptions;
+#[cfg(target_os = "linux")]
+mod process;
+
+use std::{net::IpAddr, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, routing::get};
+use http::StatusCode;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::{
+    config::{Env, ListenConfig},
+    metrics::run_samplers,
+    server,
+    shutdown::Shutdown,
+};
+
+/// Buckets for latencies, in seconds. The usual ones start at 5 ms, above most of our answers.
+const LATENCY_BUCKETS: &[f64] =
+    &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Histograms are folded this often, which bounds their memory when nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where metrics are served, and what stands beside the version in them.
+#[derive(Debug)]
+pub struct MetricsConfig {
+    /// `METRICS_PORT` (default 9464); 0 serves none.
+    pub port: u16,
+    /// `HOST`, as for the service.
+    pub host: IpAddr,
+    /// `EVENTBOARD_REVISION` (default `unknown`): the commit that runs, as the image says that was built from it.
+    pub revision: String,
+}
+
+impl MetricsConfig {
+    /// Reads `METRICS_PORT`, `HOST` and `EVENTBOARD_REVISION`.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            port: env.parse("METRICS_PORT", 9464, "a port number"),
+            host: env.parse("HOST", IpAddr::from([0, 0, 0, 0]), "an IP address"),
+            revision: env.text("EVENTBOARD_REVISION", "unknown"),
+        }
+    }
+}
+
+/// Collects this process's metrics and serves them at `/metrics`. Only what is registered after this is collected.
+///
+/// # Errors
+/// When the port cannot be bound.
+pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<()> {
+    if config.port == 0 {
+        return Ok(());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets(LATENCY_BUCKETS)
+        .context("latency buckets")?
+        .install_recorder()
+        .context("metrics are collected already")?;
+    descriptions::describe();
+    let (version, revision) = (env!("CARGO_PKG_VERSION"), config.revision);
+    metrics::gauge!("eventboard_build_info", "version" => version, "revision" => revision).set(1.0);
+    let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
+    let listener = server::bind("the metrics endpoint", &listen).await?;
+    #[cfg(target_os = "linux")]
+    process::observe();
+    tokio::spawn(upkeep(handle.clone()));
+    let router = Router::new().route("/metrics", get(async move || rendered(handle).await));
+    tokio::spawn(server::serve_http(listener, router, shutdown));
+    Ok(())
+}
+
+/// On a thread of its own: it reads files, and there is much to be written.
+async fn rendered(handle: PrometheusHandle) -> Result<String, StatusCode> {
+    let render = tokio::task::spawn_blocking(move || {
+        run_samplers();
+        handle.render()
+    });
+    // An empty answer would look as if nothing happened here.
+    render.await.map_err(|error| {
+        tracing::error!(%error, "The metrics cannot be rendered");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
+}
+
+async fn upkeep(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
+        handle.run_upkeep();
+    }
+}
