@@ -1,17 +1,13 @@
 //! Accounts: who may sign up and log in, and whose token still counts.
 
-use eventboard_chassis::{
-    error::ServiceError,
-    server::Deadline,
-    token::{Identity, TokenIssuer},
-};
+use eventboard_chassis::{error::ServiceError, server::Deadline, token::TokenIssuer};
+use eventboard_domain::{Identity, LoginFailure, Refusal, admit};
 use uuid::Uuid;
 
 use crate::{
     password::Passwords,
-    refusal,
-    store::{Credentials, Obstacles, Store},
-    user::{Login, Membership, Newcomer, Organization, User},
+    store::{Credentials, Store},
+    user::{Login, Newcomer, Organization, User},
 };
 
 /// Signs users up and in.
@@ -41,7 +37,7 @@ impl Accounts {
         // A refusal that can be foreseen costs no hash. Whoever comes at the same moment passes here
         // and is decided on by the constraints of the database.
         let obstacles = self.store.obstacles(&newcomer).await?;
-        refuse_obstacles(&newcomer.membership, obstacles)?;
+        newcomer.membership.check(&obstacles)?;
         let password_hash = self.passwords.hash(&newcomer.password).await?;
         let user = self.store.create_user(newcomer, &password_hash, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
@@ -57,7 +53,7 @@ impl Accounts {
         let credentials = self.store.credentials(&login.email).await?;
         let hash = credentials.as_ref().map(|credentials| &*credentials.password_hash);
         let matches = self.passwords.verify(&login.password, hash).await?;
-        let credentials = admit(credentials, matches)?;
+        let credentials = admitted(credentials, matches)?;
         self.strengthen(&credentials, &login).await;
         tracing::info!(user_id = %credentials.user.id, "Logged in");
         self.session(credentials.user)
@@ -68,7 +64,7 @@ impl Accounts {
     /// # Errors
     /// `Unauthenticated` when the user is gone or disabled, or has another role or organization by now.
     pub(crate) async fn me(&self, identity: &Identity) -> Result<(User, Organization), ServiceError> {
-        self.store.member(identity).await?.ok_or_else(refusal::token_outdated)
+        Ok(self.store.member(identity).await?.ok_or(Refusal::TokenOutdated)?)
     }
 
     /// Hashes a password anew when its hash is weaker than those that are made now. It is the only
@@ -101,56 +97,15 @@ impl Accounts {
     }
 }
 
-/// The order of the answers is the API's: 404, 403, 409.
-fn refuse_obstacles(membership: &Membership, obstacles: Obstacles) -> Result<(), ServiceError> {
-    match (membership, obstacles.open_signup) {
-        (Membership::Join(_), None) => Err(refusal::organization_unknown()),
-        (Membership::Join(_), Some(false)) => Err(refusal::organization_closed()),
-        (Membership::Found { name, .. }, _) if obstacles.slug_taken => Err(refusal::organization_taken(name)),
-        _ if obstacles.email_taken => Err(refusal::email_taken()),
-        _ => Ok(()),
-    }
+/// The credentials of a login that is admitted; why another one fails goes to the log alone.
+fn admitted(credentials: Option<Credentials>, password_matches: bool) -> Result<Credentials, Refusal> {
+    let state = credentials.as_ref().map(|credentials| credentials.state);
+    admit(state, password_matches).map_err(|failure| refused(failure, credentials.as_ref()))?;
+    credentials.ok_or(Refusal::WrongCredentials)
 }
 
-/// Decides on a login after the password was verified, so that every refusal took the same work.
-fn admit(credentials: Option<Credentials>, password_matches: bool) -> Result<Credentials, ServiceError> {
-    let Some(credentials) = credentials else {
-        tracing::info!(reason = "unknown user", "Login refused");
-        return Err(refusal::wrong_credentials());
-    };
-    let reason = match (password_matches, credentials.disabled) {
-        (false, _) => "wrong password",
-        (true, true) => "disabled user",
-        (true, false) => return Ok(credentials),
-    };
-    tracing::info!(user_id = %credentials.user.id, reason, "Login refused");
-    Err(refusal::wrong_credentials())
-}
-
-#[cfg(test)]
-mod tests {
-    use eventboard_chassis::error::ErrorCode;
-
-    use super::*;
-
-    #[test]
-    fn obstacles_are_told_in_the_order_404_403_409() {
-        let join = Membership::Join(Uuid::now_v7());
-        let found = Membership::Found { name: "Acme".into(), slug: "acme".into() };
-        let told = |membership, open_signup, slug_taken, email_taken| {
-            let obstacles = Obstacles { open_signup, slug_taken, email_taken };
-            refuse_obstacles(membership, obstacles).err().map(|error| error.code())
-        };
-        for (membership, open, slug_taken, email_taken, expected) in [
-            (&join, None, false, true, Some(ErrorCode::NotFound)),
-            (&join, Some(false), false, true, Some(ErrorCode::Forbidden)),
-            (&join, Some(true), false, true, Some(ErrorCode::AlreadyExists)),
-            (&join, Some(true), false, false, None),
-            (&found, None, true, false, Some(ErrorCode::AlreadyExists)),
-            (&found, None, false, true, Some(ErrorCode::AlreadyExists)),
-            (&found, None, false, false, None),
-        ] {
-            assert_eq!(told(membership, open, slug_taken, email_taken), expected);
-        }
-    }
+fn refused(failure: LoginFailure, credentials: Option<&Credentials>) -> Refusal {
+    let user_id = credentials.map(|credentials| tracing::field::display(credentials.user.id));
+    tracing::info!(user_id, reason = failure.reason(), "Login refused");
+    failure.into()
 }

@@ -1,12 +1,11 @@
 //! Who is calling: signup, login, and whether a token's user still is who the token says.
 //!
-//! A call comes in at `grpc`, is read by `wire`, decided by `accounts` and kept by `store`;
+//! A call comes in at `grpc`, is read by `wire`, worked on by `accounts` (what the domain decides) and kept by `store`;
 //! `password` does the one thing here that is expensive.
 
 mod accounts;
 mod grpc;
 pub mod password;
-mod refusal;
 mod store;
 mod user;
 mod wire;

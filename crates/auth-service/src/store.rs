@@ -1,39 +1,23 @@
 //! All SQL of the service.
 
-use std::str::FromStr;
-
-use eventboard_chassis::{error::ServiceError, server::Deadline, token::Identity};
-use eventboard_db::{Database, Named, OnConstraint, db_error};
-use eventboard_domain::Role;
+use eventboard_chassis::{error::ServiceError, server::Deadline};
+use eventboard_db::{Database, Named, OnConstraint, Word, db_error};
+use eventboard_domain::{AccountState, Identity, Membership, Obstacles, Refusal, Role};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{
-    refusal,
-    user::{Membership, Newcomer, Organization, User},
-};
+use crate::user::{Newcomer, Organization, User};
 
 /// Users and organizations in PostgreSQL.
 pub(crate) struct Store {
     database: Database,
 }
 
-/// What could stand in the way of a newcomer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Obstacles {
-    /// Whether the organization to join allows open signup; `None` when there is none.
-    pub open_signup: Option<bool>,
-    /// Whether the organization to found exists.
-    pub slug_taken: bool,
-    /// Whether a user has the e-mail address, in whatever case.
-    pub email_taken: bool,
-}
-
 /// A user with what a login is decided on.
 pub(crate) struct Credentials {
     pub user: User,
     pub password_hash: String,
-    pub disabled: bool,
+    pub state: AccountState,
 }
 
 impl Store {
@@ -96,7 +80,7 @@ impl Store {
         let mut lease = self.database.acquire().await?;
         let row = sqlx::query!(
             r#"
-            select id, email, "firstName", "lastName", role::text as "role!", "organizationId", "createdAt",
+            select id, email, "firstName", "lastName", role::text as "role!: Word<Role>", "organizationId", "createdAt",
                 "passwordHash", disabled
             from "User"
             where lower(email) = lower($1)
@@ -114,11 +98,12 @@ impl Store {
             email: row.email,
             first_name: row.firstName,
             last_name: row.lastName,
-            role: role(&row.role)?,
+            role: row.role.0,
             organization_id: row.organizationId,
             created_at: row.createdAt,
         };
-        Ok(Some(Credentials { user, password_hash: row.passwordHash, disabled: row.disabled }))
+        let state = if row.disabled { AccountState::Disabled } else { AccountState::Enabled };
+        Ok(Some(Credentials { user, password_hash: row.passwordHash, state }))
     }
 
     /// Replaces a password's hash, unless another one has taken its place since it was read.
@@ -159,7 +144,7 @@ impl Store {
             "#,
             identity.user_id,
             identity.organization_id,
-            identity.role.as_str()
+            Word(identity.role) as _
         )
         .fetch_optional(&mut *lease)
         .named("SELECT member")
@@ -191,7 +176,9 @@ async fn insert_organization(
         .execute(connection)
         .named("INSERT Organization")
         .await
-        .on_constraint("organization_slug_key", || refusal::organization_taken(name))?;
+        .on_constraint("organization_slug_key", || {
+            Refusal::OrganizationTaken { name: name.to_owned() }.into()
+        })?;
     Ok(id)
 }
 
@@ -218,15 +205,15 @@ async fn insert_user(
         newcomer.email,
         newcomer.first_name,
         newcomer.last_name,
-        role.as_str(),
+        Word(role) as _,
         password_hash,
         founds
     )
     .fetch_optional(connection)
     .named("INSERT User")
     .await
-    .on_constraint("user_email_key", refusal::email_taken)?
-    .ok_or_else(refusal::organization_closed)?;
+    .on_constraint("user_email_key", || Refusal::EmailTaken.into())?
+    .ok_or(Refusal::OrganizationClosed)?;
     Ok(User {
         id,
         email: newcomer.email,
@@ -236,9 +223,4 @@ async fn insert_user(
         organization_id,
         created_at,
     })
-}
-
-/// The enumeration of the schema and ours hold the same words; anything else is a defect.
-fn role(word: &str) -> Result<Role, ServiceError> {
-    Role::from_str(word).map_err(ServiceError::internal)
 }

@@ -1,8 +1,7 @@
 //! Users, their organizations, and what a newcomer asks for.
 
 use chrono::{DateTime, Utc};
-use eventboard_chassis::token::Identity;
-use eventboard_domain::Role;
+use eventboard_domain::{Identity, Membership, Role};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -39,27 +38,6 @@ pub(crate) struct Newcomer {
     pub first_name: String,
     pub last_name: String,
     pub membership: Membership,
-}
-
-/// How a newcomer gets into an organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Membership {
-    /// Founds it and becomes its ADMIN.
-    Found { name: String, slug: String },
-    /// Joins one that allows open signup, as USER.
-    Join(Uuid),
-}
-
-impl Membership {
-    /// Whether the organization does not exist before.
-    pub(crate) fn founds(&self) -> bool {
-        matches!(self, Self::Found { .. })
-    }
-
-    /// The role that the newcomer gets.
-    pub(crate) fn role(&self) -> Role {
-        if self.founds() { Role::Admin } else { Role::User }
-    }
 }
 
 /// What somebody logs in with: present and not too long, nothing else is known.

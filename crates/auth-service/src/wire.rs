@@ -1,15 +1,14 @@
 //! Between protobuf messages and what the service works on. Reading a message checks it, and finds
 //! every fault at once.
 
-use std::time::SystemTime;
-
-use chrono::{DateTime, Utc};
-use eventboard_domain::{Faults, Role, rules, slug};
-use eventboard_proto::auth::{self as proto, signup_request};
-use prost_types::Timestamp;
+use eventboard_domain::{Faults, Membership, rules, slug};
+use eventboard_proto::{
+    auth::{self as proto, signup_request},
+    convert::timestamp,
+};
 use uuid::Uuid;
 
-use crate::user::{Login, Membership, Newcomer, Organization, User};
+use crate::user::{Login, Newcomer, Organization, User};
 
 impl TryFrom<proto::SignupRequest> for Newcomer {
     type Error = Faults;
@@ -68,34 +67,24 @@ impl TryFrom<proto::LoginRequest> for Login {
 
 impl From<User> for proto::User {
     fn from(user: User) -> Self {
+        let User { id, email, first_name, last_name, role, organization_id, created_at } = user;
         Self {
-            id: user.id.to_string(),
-            email: user.email,
-            first_name: user.first_name,
-            last_name: user.last_name,
-            role: role_to_proto(user.role).into(),
-            organization_id: user.organization_id.to_string(),
-            created_at: Some(timestamp(user.created_at)),
+            id: id.to_string(),
+            email,
+            first_name,
+            last_name,
+            role: proto::Role::from(role).into(),
+            organization_id: organization_id.to_string(),
+            created_at: Some(timestamp(created_at)),
         }
     }
 }
 
 impl From<Organization> for proto::Organization {
     fn from(organization: Organization) -> Self {
-        Self { id: organization.id.to_string(), name: organization.name, slug: organization.slug }
+        let Organization { id, name, slug } = organization;
+        Self { id: id.to_string(), name, slug }
     }
-}
-
-fn role_to_proto(role: Role) -> proto::Role {
-    match role {
-        Role::User => proto::Role::User,
-        Role::Moderator => proto::Role::Moderator,
-        Role::Admin => proto::Role::Admin,
-    }
-}
-
-fn timestamp(instant: DateTime<Utc>) -> Timestamp {
-    SystemTime::from(instant).into()
 }
 
 #[cfg(test)]
@@ -169,12 +158,6 @@ mod tests {
         assert!(read("no address at all", "no rules here").is_ok());
         let faults = read(" ", &"x".repeat(101)).err().expect("two faults");
         assert_eq!(faults.to_string(), "email is required; password must be 8 to 100 characters long");
-    }
-
-    #[test]
-    fn an_instant_before_1970_counts_its_nanoseconds_forwards() {
-        let instant = DateTime::from_timestamp_millis(-1).expect("an instant");
-        assert_eq!(timestamp(instant), Timestamp { seconds: -1, nanos: 999_000_000 });
     }
 
     proptest! {

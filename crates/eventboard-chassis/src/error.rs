@@ -6,7 +6,7 @@
 
 use std::{any::Any, borrow::Cow, error::Error as StdError, fmt};
 
-use eventboard_domain::{Fault, Faults};
+use eventboard_domain::{Fault, Faults, Refusal};
 use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -114,7 +114,7 @@ impl ServiceError {
 
     /// The input breaks rules.
     pub fn invalid(faults: Faults) -> Self {
-        Self { faults, ..Self::new(ErrorCode::InvalidInput, "The request is not valid.") }
+        Refusal::Invalid(faults).into()
     }
 
     /// No acceptable token.
@@ -191,6 +191,29 @@ impl From<Faults> for ServiceError {
     }
 }
 
+impl From<&Refusal> for ErrorCode {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid(_) => Self::InvalidInput,
+            Refusal::EventUnknown | Refusal::OrganizationUnknown => Self::NotFound,
+            Refusal::EventForbidden(_) | Refusal::OrganizationClosed => Self::Forbidden,
+            Refusal::EventStale => Self::StaleVersion,
+            Refusal::WrongStatus { status: _, allowed: _, transition: _ } => Self::WrongStatus,
+            Refusal::KeyReused => Self::KeyReused,
+            Refusal::EmailTaken | Refusal::OrganizationTaken { name: _ } => Self::AlreadyExists,
+            Refusal::WrongCredentials | Refusal::TokenOutdated => Self::Unauthenticated,
+        }
+    }
+}
+
+impl From<Refusal> for ServiceError {
+    fn from(refusal: Refusal) -> Self {
+        let refused = Self::new(ErrorCode::from(&refusal), refusal.message());
+        let faults = if let Refusal::Invalid(faults) = refusal { faults } else { Faults::default() };
+        Self { faults, ..refused }
+    }
+}
+
 impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
         error.log();
@@ -259,6 +282,16 @@ mod tests {
         faults.add("endDate", "must be after startDate");
         let back = ServiceError::from(Status::from(ServiceError::invalid(faults.clone())));
         assert_eq!(back.faults(), &faults);
+    }
+
+    #[test]
+    fn a_refusal_gets_its_code_and_keeps_its_words_and_faults() {
+        let refused = ServiceError::from(Refusal::OrganizationClosed);
+        assert_eq!(refused.code(), ErrorCode::Forbidden);
+        assert_eq!(refused.message(), "This organization does not allow open signup.");
+        let faults = Faults::one("endDate", "must be after startDate");
+        let refused = ServiceError::from(Refusal::Invalid(faults.clone()));
+        assert_eq!((refused.code(), refused.faults()), (ErrorCode::InvalidInput, &faults));
     }
 
     #[test]

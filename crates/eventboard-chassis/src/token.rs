@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
 
+pub use eventboard_domain::Identity;
 use eventboard_domain::Role;
 use http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
@@ -103,17 +104,6 @@ struct Claims {
     exp: u64,
     iss: String,
     aud: String,
-}
-
-/// Who a verified token speaks for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// The user's id.
-    pub user_id: Uuid,
-    /// The organization that everything the user does is confined to.
-    pub organization_id: Uuid,
-    /// The role within it.
-    pub role: Role,
 }
 
 /// A verified token: who it speaks for, and its text, to be forwarded.

@@ -5,6 +5,7 @@ mod error;
 mod migrations;
 mod pool;
 mod statement;
+mod word;
 
 pub use self::{
     config::DatabaseConfig,
@@ -12,4 +13,5 @@ pub use self::{
     migrations::migrate,
     pool::{Database, Lease},
     statement::Named,
+    word::Word,
 };

@@ -1,6 +1,6 @@
 //! The schema: embedded in every binary, applied under PostgreSQL's advisory lock.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use sqlx::{
@@ -12,7 +12,20 @@ use sqlx::{
 use crate::error::is_unavailable;
 
 /// All migrations, in order.
-pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../../migrations");
+    // Its lock is waited for in a statement, and building an index concurrently waits for all statements: a deadlock.
+    migrations.set_locking(false);
+    // The release before starts on the schema of the next one: while an update rolls, and after a rollback.
+    migrations.set_ignore_missing(true);
+    migrations
+});
+
+/// The advisory lock of whoever migrates; any number that nobody else uses in this database.
+const MIGRATION_LOCK: i64 = 0x6576_656e_7462_6f61;
+
+/// How often the lock is asked for while another process migrates.
+const LOCK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often a database that is away is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,9 +39,21 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
     let mut connection =
         PgConnection::connect_with(options).await.context("the database cannot be reached")?;
     refuse_unfit(&mut connection).await?;
+    // A migration takes as long as it takes; behind a pooler the role has a timeout.
+    sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
+    lock(&mut connection).await?;
     // `run` is the same behind a bound that keeps this future from being `Send`.
     MIGRATIONS.run_direct(None, &mut connection, false).await.context("a migration failed")?;
     connection.close().await?;
+    Ok(())
+}
+
+/// Waits until nobody else migrates. The lock ends with the connection.
+async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let try_lock = || sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(MIGRATION_LOCK);
+    while !try_lock().fetch_one(&mut *connection).await? {
+        tokio::time::sleep(LOCK_INTERVAL).await;
+    }
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use eventboard_chassis::{
     error::ErrorCode,
     server::Deadline,
 };
-use eventboard_db::{Database, DatabaseConfig, db_error};
+use eventboard_db::{Database, DatabaseConfig, Word, db_error};
+use eventboard_domain::{EventStatus, HistoryAction, Role, SortBy, SortOrder, Vocabulary};
 use eventboard_testing::{TestDatabase, own_cluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{
@@ -221,6 +222,30 @@ impl Network {
 
     fn forget_connections(&self) {
         self.forgotten.send_replace(());
+    }
+}
+
+#[tokio::test]
+async fn every_word_of_a_vocabulary_goes_through_the_database_and_back() {
+    let test = TestDatabase::create().await;
+    let mut connection = test.connect().await;
+    assert_words_read_back::<Role>(&mut connection, r#"select $1::text::"Role"::text"#).await;
+    assert_words_read_back::<EventStatus>(&mut connection, r#"select $1::text::"EventStatus"::text"#).await;
+    assert_words_read_back::<HistoryAction>(&mut connection, "select $1").await;
+    assert_words_read_back::<SortBy>(&mut connection, "select $1").await;
+    assert_words_read_back::<SortOrder>(&mut connection, "select $1").await;
+
+    let unknown = sqlx::query_scalar::<_, Word<Role>>("select 'OWNER'").fetch_one(&mut connection).await;
+    assert!(unknown.unwrap_err().to_string().contains("must be one of USER, MODERATOR, ADMIN"));
+}
+
+async fn assert_words_read_back<T>(connection: &mut PgConnection, echo: &'static str)
+where
+    T: Vocabulary + std::fmt::Debug + Unpin,
+{
+    for word in T::ALL {
+        let echoed = sqlx::query_scalar::<_, Word<T>>(echo).bind(Word(*word)).fetch_one(&mut *connection);
+        assert_eq!(echoed.await.unwrap(), Word(*word), "{}", T::NAME);
     }
 }
 

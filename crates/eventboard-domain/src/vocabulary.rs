@@ -1,4 +1,4 @@
-//! The closed sets of words: roles, statuses and orders, spelled as in the HTTP API and in the database.
+//! The closed sets of words: roles, statuses, actions and orders, spelled as in the HTTP API and in the database.
 //!
 //! Each set is one enum, declared once. Its words are the JSON; [`Vocabulary`] is what generic code needs for all other
 //! forms (a column, a query parameter, a schema), and `eventboard-proto` has the conversions of its gRPC enum.
@@ -127,6 +127,22 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What the history says was done to an event.
+    HistoryAction {
+        /// It was created.
+        Create = "CREATE",
+        /// Its owner handed it in.
+        Submit = "SUBMIT",
+        /// A moderator accepted it.
+        Approve = "APPROVE",
+        /// A moderator sent it back.
+        Reject = "REJECT",
+        /// It was deleted.
+        Delete = "DELETE",
+    }
+}
+
+vocabulary! {
     /// What a listing of events is ordered by; ids break ties.
     SortBy {
         /// When the event starts.
@@ -178,6 +194,7 @@ mod tests {
     fn every_word_reads_back() {
         assert_every_word_reads_back::<Role>();
         assert_every_word_reads_back::<EventStatus>();
+        assert_every_word_reads_back::<HistoryAction>();
         assert_every_word_reads_back::<SortBy>();
         assert_every_word_reads_back::<SortOrder>();
     }

@@ -1,0 +1,180 @@
+use super::*;
+use crate::{
+    EventPatch, Faults,
+    Role::{self, Moderator, User},
+};
+
+const OWN: Uuid = Uuid::from_u128(1);
+const OTHER: Uuid = Uuid::from_u128(2);
+const ORGANIZATION: Uuid = Uuid::from_u128(3);
+
+fn instant(hours: i64) -> DateTime<Utc> {
+    let instant = DateTime::from_timestamp_millis(1_800_000_000_000).expect("an instant");
+    instant + chrono::TimeDelta::hours(hours)
+}
+
+fn event(status: EventStatus, owner: Uuid) -> Event {
+    Event {
+        id: Uuid::from_u128(9),
+        organization_id: ORGANIZATION,
+        created_by_id: owner,
+        title: "A title".into(),
+        description: "A description".into(),
+        location: None,
+        start_date: instant(0),
+        end_date: instant(1),
+        status,
+        rejection_reason: (status == Rejected).then(|| "Too short a notice".into()),
+        created_at: instant(0),
+        updated_at: instant(0),
+        version: 7,
+    }
+}
+
+fn caller(role: Role) -> Identity {
+    Identity { user_id: OWN, organization_id: ORGANIZATION, role }
+}
+
+fn refused(role: Role, action: EventAction, if_match: Option<&IfMatch>, event: &Event) -> Refusal {
+    check(&caller(role), action, if_match, event).expect_err("a refusal")
+}
+
+/// The answer as the API gives it.
+fn answer(role: Role, action: EventAction, status: EventStatus, owner: Uuid) -> u16 {
+    match check(&caller(role), action, None, &event(status, owner)) {
+        Ok(()) => 200,
+        Err(Refusal::EventUnknown) => 404,
+        Err(Refusal::EventForbidden(_)) => 403,
+        Err(Refusal::WrongStatus { .. }) => 409,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// One row for each role, ownership and action; one column for each status.
+#[test]
+fn the_table_of_role_ownership_action_and_status() {
+    use EventAction::{Approve, Delete, Reject, Submit, Update};
+    let statuses = [Draft, Submitted, Approved, Rejected];
+    #[rustfmt::skip]
+    let table = [
+        //                          DRAFT SUBM. APPR. REJ.
+        (User,      OWN,   Update,  [200, 403, 403, 200]),
+        (User,      OWN,   Delete,  [200, 403, 403, 200]),
+        (User,      OWN,   Submit,  [200, 409, 409, 200]),
+        (User,      OWN,   Approve, [403, 403, 403, 403]),
+        (User,      OWN,   Reject,  [403, 403, 403, 403]),
+        (User,      OTHER, Update,  [404, 404, 403, 404]),
+        (User,      OTHER, Delete,  [404, 404, 403, 404]),
+        (User,      OTHER, Submit,  [404, 404, 403, 404]),
+        (User,      OTHER, Approve, [404, 404, 403, 404]),
+        (User,      OTHER, Reject,  [404, 404, 403, 404]),
+        (Moderator, OWN,   Update,  [200, 200, 200, 200]),
+        (Moderator, OWN,   Delete,  [200, 403, 403, 200]),
+        (Moderator, OWN,   Submit,  [200, 409, 409, 200]),
+        (Moderator, OWN,   Approve, [409, 200, 409, 409]),
+        (Moderator, OWN,   Reject,  [409, 200, 409, 409]),
+        (Moderator, OTHER, Update,  [200, 200, 200, 200]),
+        (Moderator, OTHER, Delete,  [403, 403, 403, 403]),
+        (Moderator, OTHER, Submit,  [403, 403, 403, 403]),
+        (Moderator, OTHER, Approve, [409, 200, 409, 409]),
+        (Moderator, OTHER, Reject,  [409, 200, 409, 409]),
+        (Admin,     OWN,   Update,  [200, 200, 200, 200]),
+        (Admin,     OWN,   Delete,  [200, 200, 200, 200]),
+        (Admin,     OWN,   Submit,  [200, 409, 409, 200]),
+        (Admin,     OWN,   Approve, [409, 200, 409, 409]),
+        (Admin,     OWN,   Reject,  [409, 200, 409, 409]),
+        (Admin,     OTHER, Update,  [200, 200, 200, 200]),
+        (Admin,     OTHER, Delete,  [200, 200, 200, 200]),
+        (Admin,     OTHER, Submit,  [403, 403, 403, 403]),
+        (Admin,     OTHER, Approve, [409, 200, 409, 409]),
+        (Admin,     OTHER, Reject,  [409, 200, 409, 409]),
+    ];
+    for (role, owner, action, expected) in table {
+        let found = statuses.map(|status| answer(role, action, status, owner));
+        assert_eq!(found, expected, "{role} {action:?}, own: {}", owner == OWN);
+    }
+}
+
+#[test]
+fn another_organizations_event_does_not_exist_for_anybody() {
+    let foreign = Event { organization_id: OTHER, ..event(Approved, OWN) };
+    for role in Role::ALL {
+        assert_eq!(refused(*role, EventAction::Update, None, &foreign), Refusal::EventUnknown);
+    }
+}
+
+#[test]
+fn a_stale_version_is_told_after_403_and_before_409() {
+    let stale = Some(&IfMatch::Versions(vec![6]));
+    let refused = |role, action, status| refused(role, action, stale, &event(status, OWN));
+    assert_eq!(refused(User, EventAction::Approve, Submitted), Refusal::EventForbidden(EventAction::Approve));
+    assert_eq!(refused(Moderator, EventAction::Approve, Approved), Refusal::EventStale);
+}
+
+#[test]
+fn if_match_holds_for_any_and_for_the_present_version() {
+    for condition in [IfMatch::Any, IfMatch::Versions(vec![1, 7])] {
+        assert!(check(&caller(User), EventAction::Update, Some(&condition), &event(Draft, OWN)).is_ok());
+    }
+    assert!(!IfMatch::Versions(vec![]).holds(7));
+}
+
+#[test]
+fn a_wrong_status_is_named() {
+    let refusal = refused(Admin, EventAction::Approve, None, &event(Draft, OWN));
+    assert_eq!(refusal.message(), "The event is DRAFT; only a SUBMITTED event can be approved.");
+}
+
+fn effect(change: &EventChange, event: Event) -> Result<Effect, Refusal> {
+    change.decide(&caller(Admin), None, event, instant(5))
+}
+
+#[test]
+fn a_transition_makes_the_next_version_with_its_status_and_reason() {
+    let reason = "No venue was named".to_owned();
+    for (change, from, to, rejection_reason, recorded_as) in [
+        (EventChange::Submit, Rejected, Submitted, None, HistoryAction::Submit),
+        (EventChange::Approve, Submitted, Approved, None, HistoryAction::Approve),
+        (
+            EventChange::Reject { reason: reason.clone() },
+            Submitted,
+            Rejected,
+            Some(reason),
+            HistoryAction::Reject,
+        ),
+    ] {
+        let before = event(from, OWN);
+        let event =
+            Event { status: to, rejection_reason, version: 8, updated_at: instant(5), ..before.clone() };
+        assert_eq!(effect(&change, before), Ok(Effect::Moved { event, from, recorded_as }));
+    }
+}
+
+#[test]
+fn an_update_that_changes_nothing_leaves_the_version() {
+    let before = event(Draft, OWN);
+    let titled =
+        |title: &str| EventChange::Update(EventPatch { title: Some(title.into()), ..EventPatch::default() });
+    assert_eq!(effect(&titled("A title"), before.clone()), Ok(Effect::Unchanged(before.clone())));
+    let after = Event { title: "Another".into(), version: 8, updated_at: instant(5), ..before.clone() };
+    assert_eq!(effect(&titled("Another"), before), Ok(Effect::Updated(after)));
+}
+
+#[test]
+fn dates_are_judged_after_everything_else() {
+    let late = EventPatch { start_date: Some(instant(2)), ..EventPatch::default() };
+    let change = EventChange::Update(late);
+    let faults = Faults::one("endDate", "must be after startDate");
+    assert_eq!(effect(&change, event(Draft, OWN)), Err(Refusal::Invalid(faults)));
+    let stale = Some(&IfMatch::Versions(vec![6]));
+    let refused = change.decide(&caller(Admin), stale, event(Draft, OWN), instant(5));
+    assert_eq!(refused, Err(Refusal::EventStale));
+}
+
+#[test]
+fn nothing_remains_of_a_deleted_event() {
+    let before = event(Approved, OTHER);
+    let deleted = effect(&EventChange::Delete, before.clone()).expect("an admin deletes any");
+    assert_eq!(deleted, Effect::Deleted(before));
+    assert_eq!(deleted.into_remaining(), None);
+}
