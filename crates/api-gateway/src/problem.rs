@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::Faults;
+use eventboard_domain::{Faults, Refusal};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,6 +148,12 @@ impl Problem {
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         Self::Service(Arc::new(error))
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        ServiceError::from(refusal).into()
     }
 }
 

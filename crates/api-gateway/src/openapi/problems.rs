@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::Faults;
+use eventboard_domain::{EventAction, EventStatus, Faults, Refusal};
 use http::StatusCode;
 use serde_json::Value;
 use utoipa::{
@@ -74,12 +74,12 @@ problems! {
     Forbidden {
         "The role, the ownership or the status forbids it.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000002/approve",
-        ServiceError::new(ErrorCode::Forbidden, "Only a moderator may approve an event.")
+        Refusal::EventForbidden(EventAction::Approve)
     }
     NotFound {
         "There is no such thing, or none that the caller may see.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000009",
-        ServiceError::new(ErrorCode::NotFound, "There is no such event.")
+        Refusal::EventUnknown
     }
     Timeout {
         "The deadline passed; the outcome of a write is open.",
@@ -88,20 +88,17 @@ problems! {
     AlreadyExists {
         "A name or an address is taken.",
         headers: [], example: "/auth/signup",
-        ServiceError::new(ErrorCode::AlreadyExists, "A user with this e-mail address exists already.")
+        Refusal::EmailTaken
     }
     WrongStatus {
         "The status does not allow the transition.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000001/submit",
-        ServiceError::new(ErrorCode::WrongStatus, "The event is APPROVED; only a DRAFT or REJECTED event can be submitted.")
+        wrong_status()
     }
     PreconditionFailed {
         "The event has another version than `If-Match` names.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000002",
-        ServiceError::new(
-            ErrorCode::StaleVersion,
-            "The event has changed since; read it again and repeat the request with its new ETag.",
-        )
+        Refusal::EventStale
     }
     PayloadTooLarge {
         "The body is longer than 64 KiB.",
@@ -114,10 +111,7 @@ problems! {
     KeyReused {
         "The idempotency key belongs to another request.",
         headers: [], example: "/events",
-        ServiceError::new(
-            ErrorCode::KeyReused,
-            "The Idempotency-Key was used for another request; use a new key for a new request.",
-        )
+        Refusal::KeyReused
     }
     TooManyRequests {
         "The limit of requests is reached.",
@@ -135,6 +129,11 @@ problems! {
             "The service cannot be reached right now. Try again shortly.",
         )
     }
+}
+
+fn wrong_status() -> Refusal {
+    let allowed = &[EventStatus::Draft, EventStatus::Rejected];
+    Refusal::WrongStatus { status: EventStatus::Approved, allowed, transition: "submitted" }
 }
 
 fn faults() -> Faults {
