@@ -22,6 +22,14 @@ pub struct Actor {
     pub user: Value,
 }
 
+impl Anonymous {
+    /// Founds an organization; its founder.
+    pub async fn found_organization(&self) -> Actor {
+        let answer = self.signup(json!({ "organizationName": Uuid::now_v7() })).await.expect(201);
+        Actor::new(self.clone(), &answer.body)
+    }
+}
+
 impl Actor {
     /// The user of a session.
     pub fn new(anonymous: Anonymous, session: &Value) -> Self {

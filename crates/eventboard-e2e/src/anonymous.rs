@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    actor::Actor,
     answer::{Answer, send},
     process::Process,
 };
@@ -55,12 +54,6 @@ impl Anonymous {
     /// Logs in.
     pub async fn login(&self, email: &Value, password: &str) -> Answer {
         self.post("/auth/login", &json!({ "email": email, "password": password })).await
-    }
-
-    /// Founds an organization; its founder.
-    pub async fn found_organization(&self) -> Actor {
-        let answer = self.signup(json!({ "organizationName": Uuid::now_v7() })).await.expect(201);
-        Actor::new(self.clone(), &answer.body)
     }
 }
 

@@ -1,13 +1,12 @@
-//! The server binaries: found on this machine, else downloaded.
+//! The server binaries.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use crate::version::Version;
 
-use crate::search::{Found, OVERRIDE_VARIABLE, Search};
-use crate::version::{OLDEST_MAJOR, Version};
-use crate::{download, place};
+/// Names the folder that holds `initdb` and `postgres`, before anything is searched.
+pub(crate) const OVERRIDE_VARIABLE: &str = "EVENTBOARD_PG_BIN";
 
 /// A folder with the `initdb` and `postgres` of a supported version, which the server's account can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub struct Binaries {
     pub dir: PathBuf,
     /// What led to the folder.
     pub origin: Origin,
-    /// The version of the server in it, at least [`OLDEST_MAJOR`].
+    /// The version of the server in it, at least [`OLDEST_MAJOR`](crate::OLDEST_MAJOR).
     pub version: Version,
 }
 
@@ -45,34 +44,4 @@ impl fmt::Display for Origin {
             Self::Downloaded => "downloaded copies",
         })
     }
-}
-
-/// Finds a PostgreSQL server, in the order of [`Origin`], and downloads one to `download_dir` when there is none.
-///
-/// # Errors
-///
-/// `EVENTBOARD_PG_BIN` names a folder that is not usable, or nothing was found and the download failed. The
-/// message says what was tried and what to do.
-pub async fn find_binaries(download_dir: &Path) -> Result<Binaries> {
-    let download_dir = download_dir.to_owned();
-    let search = move || {
-        let download_dir = place::usable_data_dir(&download_dir);
-        Ok::<_, anyhow::Error>((Search::of_environment(download_dir.clone()).run()?, download_dir))
-    };
-    let (found, download_dir) = tokio::task::spawn_blocking(search).await??;
-    match found {
-        Found::Binaries(binaries) => Ok(binaries),
-        Found::Nothing { tried } => {
-            download::fetch(&download_dir).await.with_context(|| nothing_found(&tried))
-        }
-    }
-}
-
-fn nothing_found(tried: &[String]) -> String {
-    format!(
-        "no PostgreSQL server was found ({}), and downloading one failed. Install PostgreSQL {OLDEST_MAJOR} or newer \
-         (for instance `apt-get install postgresql`) or name the folder of its initdb and postgres in \
-         {OVERRIDE_VARIABLE}; or set DATABASE_URL to a server that runs already",
-        tried.join("; ")
-    )
 }

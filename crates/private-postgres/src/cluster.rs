@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::account::Account;
 use crate::binaries::Binaries;
+use crate::config::ClusterConfig;
 use crate::connection::Access;
 use crate::guard::{Guard, Shutdown, Watch};
 use crate::postmaster::{Postmaster, State};
@@ -25,23 +26,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How often another port is tried when the chosen one was taken just before the server came to it.
 const PORT_ATTEMPTS: usize = 3;
 
-/// What a cluster is made of.
-#[derive(Clone)]
-pub struct ClusterConfig {
-    /// The data folder; created on first use, see [`usable_data_dir`](crate::usable_data_dir).
-    pub data_dir: PathBuf,
-    /// The TCP port to listen on if it is free; otherwise, and if None, any free one.
-    pub port: Option<u16>,
-    /// Whether the data survives a crash of the machine. Without, everything is much faster.
-    pub durable: bool,
-    /// The name of the superuser; it is fixed when the data folder is created.
-    pub superuser: String,
-    /// The superuser's password; it is fixed when the data folder is created.
-    pub password: String,
-    /// More server settings by name, for instance `max_connections`; they override all others.
-    pub settings: Vec<(String, String)>,
-}
-
 /// A running PostgreSQL server that belongs to this process.
 ///
 /// It listens on the loopback addresses only. It ends by [`stop`](Self::stop), when it is dropped (without
@@ -50,24 +34,6 @@ pub struct Cluster {
     guard: Guard,
     access: Access,
     data_dir: PathBuf,
-}
-
-impl ClusterConfig {
-    /// A durable cluster in `data_dir` with the given superuser, on any free port.
-    pub fn new(
-        data_dir: impl Into<PathBuf>,
-        superuser: impl Into<String>,
-        password: impl Into<String>,
-    ) -> Self {
-        Self {
-            data_dir: data_dir.into(),
-            port: None,
-            durable: true,
-            superuser: superuser.into(),
-            password: password.into(),
-            settings: Vec::new(),
-        }
-    }
 }
 
 impl Cluster {

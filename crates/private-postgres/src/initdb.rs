@@ -9,9 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::NamedTempFile;
 
 use crate::account::Account;
-use crate::binaries::Binaries;
-use crate::cluster::ClusterConfig;
-use crate::search::OVERRIDE_VARIABLE;
+use crate::binaries::{Binaries, OVERRIDE_VARIABLE};
+use crate::config::ClusterConfig;
 use crate::{place, progress};
 
 /// Follows the name of the data folder in the name of a folder that is not complete yet.

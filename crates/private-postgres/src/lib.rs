@@ -21,8 +21,10 @@
 mod account;
 mod binaries;
 mod cluster;
+mod config;
 mod connection;
 mod download;
+mod finder;
 mod guard;
 mod initdb;
 mod place;
@@ -34,8 +36,10 @@ mod server_log;
 mod settings;
 mod version;
 
-pub use binaries::{Binaries, Origin, find_binaries};
-pub use cluster::{Cluster, ClusterConfig};
+pub use binaries::{Binaries, Origin};
+pub use cluster::Cluster;
+pub use config::ClusterConfig;
+pub use finder::find_binaries;
 pub use place::usable_data_dir;
 pub use postmaster::running_port;
 pub use version::{OLDEST_MAJOR, Version};

@@ -8,11 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::account::Account;
-use crate::binaries::{Binaries, Origin};
+use crate::binaries::{Binaries, OVERRIDE_VARIABLE, Origin};
 use crate::version::{OLDEST_MAJOR, Version, leading_number};
-
-/// Names the folder that holds `initdb` and `postgres`, before anything is searched.
-pub(crate) const OVERRIDE_VARIABLE: &str = "EVENTBOARD_PG_BIN";
 
 /// Where distributions put every major version beside the others: a folder, the start of the names in it, and
 /// the bin folder below each.

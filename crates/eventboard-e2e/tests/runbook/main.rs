@@ -9,6 +9,7 @@
 mod backup;
 mod development;
 mod document;
+mod execution;
 mod faults;
 mod installation;
 mod production;
@@ -30,7 +31,7 @@ async fn main() -> ExitCode {
     development::rows(&mut report, &installation).await;
     faults::rows(&mut report, &installation).await;
     backup::rows(&mut report, &installation).await;
-    document::development_rows(&mut report, &installation).await;
+    execution::development_rows(&mut report, &installation).await;
     production::rows(&mut report, &installation).await;
 
     if report.is_whole() {

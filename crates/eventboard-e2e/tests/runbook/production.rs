@@ -4,7 +4,8 @@ use eventboard_e2e::until;
 use serde_json::Value;
 
 use crate::{
-    document::{self, Block, Kind},
+    document::{Block, Kind},
+    execution,
     installation::Installation,
     report::Report,
 };
@@ -22,7 +23,7 @@ pub(crate) async fn rows(report: &mut Report, on: &Installation) {
     let (first_start, later): (Vec<_>, Vec<_>) =
         blocks.into_iter().partition(|block| block.heading == "First start");
     for block in &first_start {
-        report.row(&production_name(block), document::run(on, block)).await;
+        report.row(&production_name(block), execution::run(on, block)).await;
     }
     report
         .row("production: two healthy replicas of each, nothing published but the proxy", published(on))
@@ -164,7 +165,7 @@ async fn run_watched(on: &Installation, block: &Block) -> String {
     on.sh(&sign_up()).await;
     let (ended, watched) = tokio::join!(
         async {
-            let ended = document::run(on, block).await;
+            let ended = execution::run(on, block).await;
             on.sh("touch watch-done").await;
             ended
         },
