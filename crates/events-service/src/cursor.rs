@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::listing::Filter;
+use crate::listing::{Filter, Position};
 
 /// Keeps the key apart from the one that signs tokens.
 const PURPOSE: &[u8] = b"eventboard cursor v1";
@@ -18,15 +18,6 @@ const TAG_BYTES: usize = 16;
 
 /// Bytes of an id.
 const ID_BYTES: usize = 16;
-
-/// The last row of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// The row's value of the sort key, as text.
-    pub sort_key: String,
-    /// The row's id, which breaks ties.
-    pub id: Uuid,
-}
 
 /// Makes and checks cursors.
 #[derive(Clone)]
@@ -81,10 +72,10 @@ fn mac(key: &Hmac<Sha256>, payload: &[u8], filter: &Filter) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use eventboard_domain::{EventStatus, SortBy, Visibility};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::listing::SortBy;
 
     fn config(secret: &str, previous: Option<&str>) -> TokenConfig {
         TokenConfig {
@@ -102,7 +93,7 @@ mod tests {
     fn filter() -> Filter {
         Filter {
             organization_id: Uuid::from_u128(1),
-            only_visible_to: None,
+            visibility: Visibility::Everything,
             sort_by: SortBy::Title,
             descending: false,
             status: None,
@@ -121,7 +112,7 @@ mod tests {
             Filter { sort_by: SortBy::Status, ..filter() },
             Filter { search: None, ..filter() },
             Filter { search: Some("words".into()), ..filter() },
-            Filter { status: Some(eventboard_domain::EventStatus::Draft), ..filter() },
+            Filter { status: Some(EventStatus::Draft), ..filter() },
             Filter { organization_id: Uuid::from_u128(2), ..filter() },
         ] {
             assert_eq!(signer().verify(&cursor, &other), None);

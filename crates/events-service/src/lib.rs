@@ -1,14 +1,16 @@
 //! Events and their life: create, find, change, submit, approve, reject, delete; every keyed write
 //! exactly once.
+//!
+//! A call comes in at `grpc`, which reads its message; a use case finds, asks the domain to decide, and has the `store`
+//! write.
 
-mod command;
 mod cursor;
-mod event;
+mod fingerprint;
 mod grpc;
-mod idempotency;
 mod listing;
+mod message;
 mod store;
-mod wire;
+mod use_cases;
 
 use std::time::Duration;
 
@@ -20,10 +22,11 @@ use eventboard_chassis::{
     token::{TokenConfig, TokenVerifier},
 };
 use eventboard_db::{Database, DatabaseConfig};
+use eventboard_idempotency::{Idempotency, sweep_expired_keys};
 use eventboard_proto::events::events_service_server::EventsServiceServer;
 use tokio::net::TcpListener;
 
-use crate::{cursor::CursorSigner, grpc::EventsGrpc, idempotency::Idempotency, store::Store};
+use crate::{cursor::CursorSigner, grpc::EventsGrpc, store::Store, use_cases::Events};
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
 pub const NAME: &str = "events-service";
@@ -65,12 +68,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         tracing::warn!("JWT_SECRET is a secret that everybody knows; set one of your own");
     }
     let database = Database::open(config.database);
-    let store = Store::new(database.clone());
-    let methods = EventsGrpc::new(
-        store.clone(),
-        Idempotency::new(store.clone(), config.idempotency_ttl),
-        CursorSigner::new(&config.token),
-    );
+    let events = Events {
+        store: Store::new(database.clone()),
+        idempotency: Idempotency::new(NAME, config.idempotency_ttl),
+        cursors: CursorSigner::new(&config.token),
+    };
     let server = GrpcServer {
         service: NAME,
         verifier: TokenVerifier::new(&config.token),
@@ -80,11 +82,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     };
     let background = async {
         database.prepare().await?;
-        idempotency::sweep_expired_keys(store).await;
+        sweep_expired_keys(database).await;
         anyhow::Ok(())
     };
     tokio::select! {
-        served = server.serve(listener, EventsServiceServer::new(methods), shutdown) => served,
+        served = server.serve(listener, EventsServiceServer::new(EventsGrpc::new(events)), shutdown) => served,
         stopped = background => stopped,
     }
 }

@@ -22,6 +22,8 @@ struct Key {
     /// E-mail address; of a user who is gone, the id.
     caller: String,
     caller_id: Uuid,
+    service: String,
+    /// The name of the gRPC method.
     operation: String,
     key: String,
     created_at: String,
@@ -32,9 +34,14 @@ impl Row for Key {
     const HEADINGS: &'static [&'static str] = &["CREATED", "EXPIRES", "CALLER", "OPERATION", "KEY"];
 
     fn cells(&self) -> Vec<String> {
-        [&self.created_at, &self.expires_at, &self.caller, &self.operation, &self.key]
-            .map(Clone::clone)
-            .into()
+        let operation = format!("{}/{}", self.service, self.operation);
+        vec![
+            self.created_at.clone(),
+            self.expires_at.clone(),
+            self.caller.clone(),
+            operation,
+            self.key.clone(),
+        ]
     }
 }
 
@@ -57,11 +64,11 @@ async fn keys(
     let caller_id = id_of(connection, caller).await?;
     let rows = sqlx::query!(
         r#"
-        select coalesce(email, "callerId"::text) as "caller!", "callerId" as caller_id, operation, key,
-            "IdempotencyKey"."createdAt" as created_at, "expiresAt" as expires_at
+        select coalesce(email, "callerId"::text) as "caller!", "callerId" as caller_id, service, operation,
+            key, "IdempotencyKey"."createdAt" as created_at, "expiresAt" as expires_at
         from "IdempotencyKey" left join "User" on "User".id = "callerId"
         where "expiresAt" > now() and ($1::uuid is null or "callerId" = $1)
-        order by "IdempotencyKey"."createdAt" desc, "callerId", operation, key
+        order by "IdempotencyKey"."createdAt" desc, "callerId", service, operation, key
         limit $2
         "#,
         caller_id,
@@ -72,6 +79,7 @@ async fn keys(
     let key = rows.into_iter().map(|row| Key {
         caller: row.caller,
         caller_id: row.caller_id,
+        service: row.service,
         operation: row.operation,
         key: row.key,
         created_at: output::moment(row.created_at),

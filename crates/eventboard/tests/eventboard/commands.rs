@@ -191,6 +191,15 @@ async fn idempotency_keys_in_force_are_listed_the_newest_first() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_is_shown_with_the_service_and_its_operation() {
+    let installation = with_keys().await;
+    let keys = installation.run("idempotency list --caller user@acme.com --json").json();
+    assert_eq!((&keys[0]["service"], &keys[0]["operation"]), (&"events-service".into(), &"Create".into()));
+    let table = installation.run("idempotency list").success();
+    assert!(table.lines().skip(1).all(|line| line.contains(" events-service/Create ")), "{table}");
+}
+
+#[tokio::test]
 async fn idempotency_keys_are_cleared_by_key_and_caller_or_all() {
     let installation = with_keys().await;
     let left = || installation.number(r#"select count(*) from "IdempotencyKey""#);

@@ -7,21 +7,24 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Named, db_error};
+use eventboard_db::{Named, Word, db_error};
+use eventboard_domain::{Event, SortBy, Visibility};
 use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
-use super::{EventRow, Store, many::COUNTED};
-use crate::{
-    cursor::Position,
-    event::Event,
-    listing::{Filter, MAX_EXACT_TOTAL, Page, SortBy, Start},
+use super::{
+    Store,
+    long_listings::COUNTED,
+    row::{EventRow, with_event_columns},
 };
+use crate::listing::{Filter, MAX_EXACT_TOTAL, Page, Position, Start};
 
-const COLUMNS: &str = r#"
-    id, "organizationId" as organization_id, "createdById" as created_by_id, title, description, location,
-    "startDate" as start_date, "endDate" as end_date, status::text as status, "rejectionReason" as rejection_reason,
-    "createdAt" as created_at, "updatedAt" as updated_at, version
-"#;
+macro_rules! text {
+    ($columns:literal) => {
+        $columns
+    };
+}
+
+const COLUMNS: &str = with_event_columns!(text!);
 
 /// A row of a page: the event, its sort key as a cursor keeps it, and the total where it was counted.
 #[derive(sqlx::FromRow)]
@@ -32,25 +35,23 @@ struct ListedRow {
     total: Option<i64>,
 }
 
-impl SortBy {
-    /// The expression that the index of this order is built on.
-    fn expression(self) -> &'static str {
-        match self {
-            Self::StartDate => r#""startDate""#,
-            Self::CreatedAt => r#""createdAt""#,
-            Self::Title => "lower(title)",
-            // Qualified: a bare name would mean the column of the result, which is text.
-            Self::Status => r#""Event".status"#,
-        }
+/// The expression that the index of this order is built on.
+fn expression(sort_by: SortBy) -> &'static str {
+    match sort_by {
+        SortBy::StartDate => r#""startDate""#,
+        SortBy::CreatedAt => r#""createdAt""#,
+        SortBy::Title => "lower(title)",
+        // Qualified: a bare name could mean a column of the result, which is text.
+        SortBy::Status => r#""Event".status"#,
     }
+}
 
-    /// The type of the expression, for a value out of a cursor.
-    fn sql_type(self) -> &'static str {
-        match self {
-            Self::StartDate | Self::CreatedAt => "timestamptz",
-            Self::Title => "text",
-            Self::Status => r#""EventStatus""#,
-        }
+/// The type of the expression, for a value out of a cursor.
+fn sql_type(sort_by: SortBy) -> &'static str {
+    match sort_by {
+        SortBy::StartDate | SortBy::CreatedAt => "timestamptz",
+        SortBy::Title => "text",
+        SortBy::Status => r#""EventStatus""#,
     }
 }
 
@@ -61,9 +62,9 @@ impl Store {
         filter: &Filter,
         start: &Start,
         limit: u32,
-    ) -> Result<Page, ServiceError> {
+    ) -> Result<Page<Position>, ServiceError> {
         let mut connection = self.database.acquire().await?;
-        let is_long = self.many_rows.contains(filter);
+        let is_long = self.long_listings.contains(filter);
         let mut statement = page_statement(filter, start, limit, is_long);
         // Planned anew each time, except behind a pooler, which knows only named statements.
         let named = self.database.is_behind_pooler();
@@ -90,29 +91,29 @@ impl Store {
         };
         connection.release();
         if counted >= i64::from(COUNTED) && !is_long {
-            self.many_rows.remember(filter);
+            self.long_listings.remember(filter);
         }
-        page(rows, limit, counted)
+        Ok(page(rows, limit, counted))
     }
 }
 
 /// One row more than the page shows that there is a next one.
-fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Result<Page, ServiceError> {
+fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Page<Position> {
     let has_next = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| has_next);
     let next = next.map(|row| Position { sort_key: row.sort_key.clone(), id: row.event.id });
     let counted = u32::try_from(counted).unwrap_or(u32::MAX);
-    Ok(Page {
-        events: rows.into_iter().map(|row| Event::try_from(row.event)).collect::<Result<_, _>>()?,
+    Page {
+        events: rows.into_iter().map(|row| Event::from(row.event)).collect(),
         next,
         total: counted.min(MAX_EXACT_TOTAL),
         total_is_exact: counted <= MAX_EXACT_TOTAL,
-    })
+    }
 }
 
 fn page_statement(filter: &Filter, start: &Start, limit: u32, is_long: bool) -> QueryBuilder<Postgres> {
-    let (key, direction) = (filter.sort_by.expression(), if filter.descending { "desc" } else { "asc" });
+    let (key, direction) = (expression(filter.sort_by), if filter.descending { "desc" } else { "asc" });
     let mut sql = QueryBuilder::new(format!("select {COLUMNS}, {key}::text as sort_key, ("));
     if is_long {
         sql.push("null::bigint");
@@ -144,17 +145,32 @@ fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     sql.push(" limit ").push_bind(i64::from(COUNTED)).push(") counted");
 }
 
+/// The visibility is the domain's.
 fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
-    sql.push(r#" where "organizationId" = "#).push_bind(filter.organization_id);
-    if let Some(caller) = filter.only_visible_to {
-        sql.push(r#" and ("createdById" = "#).push_bind(caller).push(" or status = 'APPROVED')");
+    let Filter {
+        organization_id,
+        visibility,
+        status,
+        search,
+        start_date_from,
+        start_date_to,
+        // The order is no condition.
+        sort_by: _,
+        descending: _,
+    } = filter;
+    sql.push(r#" where "organizationId" = "#).push_bind(*organization_id);
+    match visibility {
+        Visibility::Everything => {}
+        Visibility::OwnAndApproved(caller) => {
+            sql.push(r#" and ("createdById" = "#).push_bind(*caller).push(" or status = 'APPROVED')");
+        }
     }
-    if let Some(status) = filter.status {
-        sql.push(" and status = ").push_bind(status.as_str()).push(r#"::"EventStatus""#);
+    if let Some(status) = status {
+        sql.push(" and status = ").push_bind(Word(*status)).push(r#"::"EventStatus""#);
     }
-    push_instant(sql, r#" and "startDate" >= "#, filter.start_date_from);
-    push_instant(sql, r#" and "startDate" <= "#, filter.start_date_to);
-    if let Some(search) = &filter.search {
+    push_instant(sql, r#" and "startDate" >= "#, *start_date_from);
+    push_instant(sql, r#" and "startDate" <= "#, *start_date_to);
+    if let Some(search) = search {
         let pattern = literal_pattern(search);
         sql.push(" and (title ilike ").push_bind(pattern.clone());
         sql.push(" or description ilike ").push_bind(pattern).push(")");
@@ -168,7 +184,7 @@ fn push_instant(sql: &mut QueryBuilder<Postgres>, condition: &str, instant: Opti
 }
 
 fn push_position(sql: &mut QueryBuilder<Postgres>, filter: &Filter, position: &Position) {
-    let (key, sql_type) = (filter.sort_by.expression(), filter.sort_by.sql_type());
+    let (key, sql_type) = (expression(filter.sort_by), sql_type(filter.sort_by));
     let beyond = if filter.descending { "<" } else { ">" };
     sql.push(format!(" and ({key}, id) {beyond} (")).push_bind(position.sort_key.clone());
     sql.push(format!("::{sql_type}, ")).push_bind(position.id).push(")");

@@ -6,5 +6,6 @@ mod deadline;
 mod idempotency;
 mod listing;
 mod reads;
+mod rolling_update;
 mod support;
 mod writes;

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use eventboard_domain::SortBy;
 use moka::sync::Cache;
 
-use crate::listing::{Filter, MAX_EXACT_TOTAL, SortBy};
+use crate::listing::{Filter, MAX_EXACT_TOTAL};
 
 /// Rows are counted up to here. A listing as long as this is remembered: in a minute it does not lose a thousand rows.
 pub(super) const COUNTED: u32 = MAX_EXACT_TOTAL + 1000;
@@ -20,9 +21,9 @@ const CAPACITY: u64 = 10_000;
 
 /// The long listings of the last minute.
 #[derive(Clone)]
-pub(super) struct ManyRows(Cache<Filter, ()>);
+pub(super) struct LongListings(Cache<Filter, ()>);
 
-impl ManyRows {
+impl LongListings {
     pub(super) fn new() -> Self {
         Self(Cache::builder().max_capacity(CAPACITY).time_to_live(TTL).build())
     }
