@@ -4,6 +4,9 @@
 #
 # Builds with BuildKit and with the classic builder. Dependencies are compiled in a layer of their own, which is made anew
 # only when Cargo.lock or a manifest changes. The toolchain is the base image's; keep its version that of rust-toolchain.toml.
+#
+# `eventboard` is built without its default feature, `up`: no image runs the whole system in one process, and its operator's
+# binary needs neither the services nor a PostgreSQL of its own. The services have no features.
 
 # Not a service: a port of the machine that leads to the replicas of one (docker-compose.microservices.yml).
 FROM debian:bookworm-slim AS port
@@ -23,10 +26,11 @@ RUN cargo chef prepare --recipe-path recipe.json
 
 FROM chef AS build
 COPY --from=plan /build/recipe.json .
-RUN cargo chef cook --release --locked --recipe-path recipe.json \
+RUN cargo chef cook --release --locked --no-default-features --recipe-path recipe.json \
         -p api-gateway -p auth-service -p events-service -p eventboard
 COPY . .
-RUN cargo build --release --locked -p api-gateway -p auth-service -p events-service -p eventboard
+RUN cargo build --release --locked --no-default-features \
+        -p api-gateway -p auth-service -p events-service -p eventboard
 
 # What all images have. The file system may be read-only but for /app/logs; `sh` and `ping` are there for an operator.
 # A copy of ping has no file capabilities: with them it could not be started in a container that dropped its own, and

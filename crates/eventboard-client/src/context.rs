@@ -1,8 +1,8 @@
 //! What travels with the calls of one request.
 
 use eventboard_chassis::correlation::{self, CorrelationId};
-use http::{HeaderName, HeaderValue, header};
-use tonic::metadata::{Ascii, MetadataKey};
+use http::{HeaderMap, HeaderValue, header};
+use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
 use crate::policy::CallPolicy;
@@ -23,22 +23,16 @@ pub struct CallContext {
 impl CallContext {
     /// A message with everything around it.
     pub fn request<M>(&self, policy: CallPolicy, message: M) -> tonic::Request<M> {
-        let mut request = tonic::Request::new(message);
-        let mut put = |name: HeaderName, value: &HeaderValue| {
-            if let Ok(text) = value.to_str()
-                && let (Ok(key), Ok(value)) =
-                    (MetadataKey::<Ascii>::from_bytes(name.as_str().as_bytes()), text.parse())
-            {
-                request.metadata_mut().insert(key, value);
-            }
-        };
-        put(correlation::HEADER, &self.correlation.to_header());
+        let mut headers = HeaderMap::new();
+        headers.insert(correlation::HEADER, self.correlation.to_header());
         if let Some(traceparent) = &self.traceparent {
-            put(correlation::TRACEPARENT, traceparent);
+            headers.insert(correlation::TRACEPARENT, traceparent.clone());
         }
         if let Some(authorization) = &self.authorization {
-            put(header::AUTHORIZATION, authorization);
+            headers.insert(header::AUTHORIZATION, authorization.clone());
         }
+        let mut request = tonic::Request::new(message);
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
         request.extensions_mut().insert(policy);
         request
     }

@@ -6,15 +6,36 @@ use uuid::Uuid;
 
 /// Runs EventBoard and answers an operator's questions.
 ///
-/// Every command but `up` and `healthcheck` works on the database that DATABASE_URL names, else on the private
-/// one of this project, whether `eventboard up` is running or not.
+#[cfg_attr(
+    feature = "up",
+    doc = "Every command but `up` and `healthcheck` works on the database that DATABASE_URL names, else on the private
+one of this project, whether `eventboard up` is running or not."
+)]
+#[cfg_attr(
+    not(feature = "up"),
+    doc = "Every command but `healthcheck` works on the database that DATABASE_URL names."
+)]
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 #[derive(Debug, Parser)]
 #[command(name = "eventboard", version, verbatim_doc_comment)]
 pub(crate) struct Cli {
+    #[cfg(feature = "up")]
     #[command(subcommand)]
-    pub command: Option<Command>,
+    command: Option<Command>,
+    #[cfg(not(feature = "up"))]
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    /// What to do: by default `up`, where there is one.
+    pub(crate) fn command(self) -> Command {
+        #[cfg(feature = "up")]
+        return self.command.unwrap_or(Command::Up);
+        #[cfg(not(feature = "up"))]
+        self.command
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,6 +44,7 @@ pub(crate) enum Command {
     ///
     /// PostgreSQL is the one of DATABASE_URL, else a private one whose data stay in .eventboard/
     /// (EVENTBOARD_HOME names another folder). Nothing needs to be installed or configured.
+    #[cfg(feature = "up")]
     Up,
     /// Bring the database schema up to date
     Migrate,

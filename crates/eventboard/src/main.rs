@@ -4,11 +4,12 @@ mod cli;
 mod commands;
 mod database;
 mod dotenv;
-mod home;
 mod output;
 mod probe;
+#[cfg(feature = "up")]
 mod progress;
 mod seed;
+#[cfg(feature = "up")]
 mod up;
 
 use std::process::ExitCode;
@@ -22,8 +23,7 @@ use crate::cli::{Cli, Command};
 const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or(Command::Up);
-    match start(command) {
+    match start(Cli::parse().command()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("eventboard: {error:#}");
@@ -44,6 +44,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        #[cfg(feature = "up")]
         Command::Up => return Box::pin(up::up()).await,
         Command::Migrate => commands::migrate().await?,
         Command::Seed { force } => commands::seed(force).await?,

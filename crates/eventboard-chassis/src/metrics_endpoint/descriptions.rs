@@ -25,13 +25,6 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("eventboard_shed_requests_total", "Requests refused with 503 for want of room, by what was full."),
     ("http_server_active_requests", "HTTP requests in work."),
     ("http_server_request_duration_seconds", "Duration of HTTP requests, by route and status."),
-    ("process_cpu_seconds_total", "CPU time of the process, user and system."),
-    ("process_max_fds", "Files and connections that the process may open."),
-    ("process_open_fds", "Files and connections that the process has open."),
-    ("process_resident_memory_bytes", "Memory of the process (resident set)."),
-    ("process_start_time_seconds", "When the process started, since 1970."),
-    ("process_threads", "Threads of the process."),
-    ("process_virtual_memory_bytes", "Address space of the process."),
     ("rpc_client_call_duration_seconds", "Duration of gRPC calls made, with all their attempts."),
     ("rpc_server_call_duration_seconds", "Duration of gRPC calls served."),
 ];

@@ -1,8 +1,6 @@
 //! Prometheus metrics on a port of their own, never on the public one. docs/metrics.md lists all of them.
 
 mod descriptions;
-#[cfg(target_os = "linux")]
-mod process;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -10,6 +8,7 @@ use anyhow::Context;
 use axum::{Router, routing::get};
 use http::StatusCode;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 
 use crate::{
     config::{Env, ListenConfig},
@@ -61,22 +60,23 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
         .install_recorder()
         .context("metrics are collected already")?;
     descriptions::describe();
+    let process = Collector::default();
+    process.describe();
     let (version, revision) = (env!("CARGO_PKG_VERSION"), config.revision);
     metrics::gauge!("eventboard_build_info", "version" => version, "revision" => revision).set(1.0);
     let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
     let listener = server::bind("the metrics endpoint", &listen).await?;
-    #[cfg(target_os = "linux")]
-    process::observe();
     tokio::spawn(upkeep(handle.clone()));
-    let router = Router::new().route("/metrics", get(async move || rendered(handle).await));
+    let router = Router::new().route("/metrics", get(async move || rendered(handle, process).await));
     tokio::spawn(server::serve_http(listener, router, shutdown));
     Ok(())
 }
 
 /// On a thread of its own: it reads files, and there is much to be written.
-async fn rendered(handle: PrometheusHandle) -> Result<String, StatusCode> {
+async fn rendered(handle: PrometheusHandle, process: Collector) -> Result<String, StatusCode> {
     let render = tokio::task::spawn_blocking(move || {
         run_samplers();
+        process.collect();
         handle.render()
     });
     // An empty answer would look as if nothing happened here.

@@ -7,6 +7,10 @@ use uuid::Uuid;
 /// Of all demo users.
 pub(crate) const PASSWORD: &str = "Password123!";
 
+/// Of that password, which everybody knows: a salt of its own for each user would protect nothing.
+pub(super) const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$ZXZlbnRib2FyZC1kZW1vIQ$E46kK3AROaY/UqSPkyVJeTJQOK8wH4Ly/7ODK/HJ+BE";
+
 pub(super) struct Organization {
     pub id: Uuid,
     pub slug: &'static str,
@@ -129,11 +133,19 @@ pub(super) const EVENTS: [Event; 3] = [
 
 #[cfg(test)]
 mod tests {
+    use argon2::{Argon2, PasswordHash, PasswordVerifier};
+
     use super::*;
 
     #[test]
     fn the_events_bear_the_ids_that_are_documented() {
         assert_eq!(EVENTS[1].id.to_string(), "00000000-0000-0000-0000-000000000002");
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_password() {
+        let hash = PasswordHash::new(PASSWORD_HASH).expect("a hash");
+        Argon2::default().verify_password(PASSWORD.as_bytes(), &hash).expect("the password");
     }
 
     #[test]

@@ -4,16 +4,16 @@ mod data;
 
 use std::fmt;
 
-use auth_service::password::Argon2id;
 use eventboard_domain::EventStatus;
 use sqlx::{Connection, PgConnection};
 
-use self::data::{EVENTS, Event, ORGANIZATIONS, Organization, PASSWORD, USERS, User};
+use self::data::{EVENTS, Event, ORGANIZATIONS, Organization, PASSWORD, PASSWORD_HASH, USERS, User};
 
 /// What becomes of a demo event that existed before and was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deleted {
     /// For starts of the system, which keep what its users did.
+    #[cfg(feature = "up")]
     StaysDeleted,
     /// For an operator who asks for the demo data.
     ComesBack,
@@ -38,6 +38,7 @@ impl fmt::Display for Added {
 }
 
 /// E-mail address and password of a demo user, for an example.
+#[cfg(feature = "up")]
 pub(crate) const LOGIN: [&str; 2] = [USERS[0].email, PASSWORD];
 
 /// The demo users, for people.
@@ -78,17 +79,7 @@ async fn add_organization(connection: &mut PgConnection, organization: &Organiza
     Ok(added.execute(connection).await?.rows_affected())
 }
 
-/// Hashing takes its time on purpose, so only the password of a user who is missing is hashed.
-async fn add_user(connection: &mut PgConnection, user: &User) -> anyhow::Result<u64> {
-    let known = sqlx::query_scalar!(
-        r#"select exists (select from "User" where id = $1 or lower(email) = $2) as "known!""#,
-        user.id,
-        user.email,
-    );
-    if known.fetch_one(&mut *connection).await? {
-        return Ok(0);
-    }
-    let hash = tokio::task::spawn_blocking(|| Argon2id::default().hash(&PASSWORD.into())).await??;
+async fn add_user(connection: &mut PgConnection, user: &User) -> sqlx::Result<u64> {
     let added = sqlx::query!(
         r#"
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
@@ -101,7 +92,7 @@ async fn add_user(connection: &mut PgConnection, user: &User) -> anyhow::Result<
         user.first_name,
         user.last_name,
         user.role.as_str(),
-        hash,
+        PASSWORD_HASH,
     );
     Ok(added.execute(connection).await?.rows_affected())
 }

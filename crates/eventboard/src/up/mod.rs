@@ -24,7 +24,10 @@ use self::{
     signals::Signals,
     stack::Stack,
 };
-use crate::{database, home::Home, output, progress, seed};
+use crate::{
+    database::{self, Home},
+    output, progress, seed,
+};
 
 /// As shells count a process that SIGINT ended.
 const INTERRUPTED: u8 = 130;

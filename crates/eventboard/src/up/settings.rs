@@ -8,7 +8,7 @@ use eventboard_chassis::{
     telemetry::TelemetryConfig,
 };
 
-use crate::home::Home;
+use crate::database::Home;
 
 /// For one person on one machine; the environment goes first.
 const DEFAULTS: [(&str, &str); 6] = [

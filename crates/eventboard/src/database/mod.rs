@@ -1,14 +1,19 @@
 //! The database that a command works on.
 
+#[cfg(feature = "up")]
+mod home;
+#[cfg(feature = "up")]
+mod private;
+
 use std::time::Duration;
 
 use anyhow::Context;
 use eventboard_chassis::config::{self, Env};
 use eventboard_db::DatabaseConfig;
-use private_postgres::Cluster;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::home::Home;
+#[cfg(feature = "up")]
+pub(crate) use self::home::Home;
 
 /// What `pg_stat_activity` shows for an operator's command.
 const APPLICATION: &str = "eventboard";
@@ -18,44 +23,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const UNDEFINED_TABLE: &str = "42P01";
 
-/// Where the database is, and the cluster that runs only for this command.
-struct Place {
-    options: PgConnectOptions,
-    cluster: Option<Cluster>,
-}
-
-impl Place {
-    /// The one of `DATABASE_URL`; else of the running private cluster; else of that cluster, started now.
-    async fn find() -> anyhow::Result<Self> {
-        if let Some(options) = configured(Env::of_process())? {
-            return Ok(Self { options, cluster: None });
-        }
-        let home = Home::from_env(&Env::of_process());
-        if let Some(url) = home.running_database() {
-            return Ok(Self { options: options_of(url)?, cluster: None });
-        }
-        let (cluster, url) = home.start_cluster().await?;
-        let options = options_of(url)?;
-        eventboard_db::migrate(&options).await?;
-        Ok(Self { options, cluster: Some(cluster) })
-    }
-
-    async fn leave(self) -> anyhow::Result<()> {
-        match self.cluster {
-            Some(cluster) => cluster.stop().await,
-            None => Ok(()),
-        }
-    }
-}
-
-/// Works with the options for a direct connection. A cluster that was started for it has ended afterwards.
+/// Works with the options for a direct connection to the database of `DATABASE_URL`, else to the private one where this
+/// binary can have one.
 pub(crate) async fn with_options<T>(
     work: impl AsyncFnOnce(&PgConnectOptions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let place = Place::find().await?;
-    let outcome = work(&place.options).await;
-    let left = place.leave().await;
-    outcome.and_then(|value| left.map(|()| value))
+    match configured(Env::of_process())? {
+        Some(options) => work(&options).await,
+        #[cfg(feature = "up")]
+        None => private::with_options(work).await,
+        #[cfg(not(feature = "up"))]
+        None => Err(missing().into()),
+    }
 }
 
 /// Works with a connection.
@@ -87,9 +66,15 @@ fn configured(env: Env) -> Result<Option<PgConnectOptions>, config::ConfigError>
     })
 }
 
-fn options_of(url: String) -> Result<PgConnectOptions, config::ConfigError> {
-    let env = Env::from_iter([("DATABASE_URL".to_owned(), url)]);
-    config::read(env, |env| DatabaseConfig::from_env(env, APPLICATION).direct().clone())
+/// What a binary without a private cluster says.
+#[cfg(not(feature = "up"))]
+fn missing() -> config::ConfigError {
+    let mut env = Env::from_iter([]);
+    env.fault(
+        "DATABASE_URL",
+        "must be set: this binary was built without `eventboard up` and its private PostgreSQL",
+    );
+    env.finish().expect_err("there is a fault")
 }
 
 fn explain(error: anyhow::Error) -> anyhow::Error {
