@@ -6,6 +6,7 @@
 //! decision takes what was found in the database and says what is to be written there.
 
 mod event;
+mod event_action;
 mod faults;
 mod idempotency_key;
 mod identity;
@@ -18,6 +19,7 @@ mod vocabulary;
 mod workflow;
 
 pub use event::{Event, EventPatch, NewEvent};
+pub use event_action::EventAction;
 pub use faults::{Fault, Faults};
 pub use idempotency_key::check_idempotency_key;
 pub use identity::Identity;
@@ -26,4 +28,4 @@ pub use refusal::Refusal;
 pub use signup::{Membership, Obstacles};
 pub use slug::slug;
 pub use vocabulary::{EventStatus, HistoryAction, Role, SortBy, SortOrder, UnknownWord, Vocabulary};
-pub use workflow::{Effect, EventAction, EventChange, IfMatch, Visibility};
+pub use workflow::{Effect, EventChange, IfMatch, Visibility};

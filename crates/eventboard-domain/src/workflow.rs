@@ -7,26 +7,11 @@ use uuid::Uuid;
 
 pub use self::change::{Effect, EventChange};
 use crate::{
-    Event,
+    Event, EventAction,
     EventStatus::{self, Approved, Draft, Rejected, Submitted},
     HistoryAction, Identity, Refusal,
     Role::Admin,
 };
-
-/// What is done to an event that exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventAction {
-    /// Fields change, the status stays.
-    Update,
-    /// The event goes.
-    Delete,
-    /// Its owner hands it in.
-    Submit,
-    /// A moderator accepts it.
-    Approve,
-    /// A moderator sends it back.
-    Reject,
-}
 
 /// The condition of `If-Match`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 
 impl Cli {
     /// What to do: by default `up`, where there is one.
-    pub(crate) fn command(self) -> Command {
+    pub(crate) fn into_command(self) -> Command {
         #[cfg(feature = "up")]
         return self.command.unwrap_or(Command::Up);
         #[cfg(not(feature = "up"))]

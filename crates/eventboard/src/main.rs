@@ -23,7 +23,7 @@ use crate::cli::{Cli, Command};
 const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
-    match start(Cli::parse().command()) {
+    match start(Cli::parse().into_command()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("eventboard: {error:#}");

@@ -134,15 +134,6 @@ impl Input {
     }
 }
 
-/// Refuses a body that is too long by its own account, also where nobody would read it.
-pub(super) fn refuse_declared_excess(headers: &HeaderMap) -> Result<(), Problem> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    match declared.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > BODY_LIMIT as u64 => Err(Edge::PayloadTooLarge.into()),
-        _ => Ok(()),
-    }
-}
-
 async fn read_within_limit(body: Body) -> Result<Bytes, Problem> {
     match Limited::new(body, BODY_LIMIT).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),

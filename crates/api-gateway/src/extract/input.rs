@@ -6,7 +6,7 @@ use axum::{
 };
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::Faults;
-use http::{HeaderMap, HeaderName, request::Parts};
+use http::{HeaderMap, HeaderName, header, request::Parts};
 use serde_json::{Map, Value};
 use utoipa::openapi::{
     KnownFormat, Required,
@@ -14,7 +14,6 @@ use utoipa::openapi::{
 };
 use uuid::Uuid;
 
-use super::body;
 use crate::{
     gateway::Gateway,
     openapi::{
@@ -22,7 +21,7 @@ use crate::{
         problems::{InvalidInput, PayloadTooLarge},
         schemas::formatted,
     },
-    problem::Problem,
+    problem::{BODY_LIMIT, Edge, Problem},
 };
 
 /// Length of a UUID with hyphens, in bytes (RFC 9562, section 4). The other spellings that libraries
@@ -88,7 +87,7 @@ pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl Input {
     pub(super) async fn of(parts: &mut Parts) -> Result<Self, Problem> {
-        body::refuse_declared_excess(&parts.headers)?;
+        refuse_declared_excess(&parts.headers)?;
         let mut faults = Faults::default();
         Ok(Self {
             id: path_id(parts).await,
@@ -172,6 +171,15 @@ pub(crate) fn uuid(text: &str) -> Result<String, String> {
     parsed
         .map(|id| id.to_string())
         .ok_or_else(|| "must be a UUID, for example 00000000-0000-0000-0000-000000000001".to_owned())
+}
+
+/// Refuses a body that is too long by its own account, also where nobody would read it.
+fn refuse_declared_excess(headers: &HeaderMap) -> Result<(), Problem> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match declared.and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > BODY_LIMIT as u64 => Err(Edge::PayloadTooLarge.into()),
+        _ => Ok(()),
+    }
 }
 
 async fn path_id(parts: &mut Parts) -> Option<String> {

@@ -1,15 +1,8 @@
-//! Headers of answers, and the one that every request may carry.
+//! Headers of answers.
 
-use utoipa::openapi::{
-    Header, ObjectBuilder, Ref, RefOr, ResponseBuilder,
-    header::HeaderBuilder,
-    path::{Parameter, ParameterIn},
-};
+use utoipa::openapi::{Header, ObjectBuilder, Ref, RefOr, ResponseBuilder, header::HeaderBuilder};
 
-use super::{
-    operation::optional_parameter,
-    schemas::{integer, one_of, string},
-};
+use super::schemas::{integer, one_of, string};
 
 /// On every answer.
 pub(super) const EVERYWHERE: &[&str] = &["X-Correlation-ID"];
@@ -36,12 +29,6 @@ pub(super) fn all() -> Vec<(&'static str, Header)> {
             header("Only on the answer that an earlier request with the same key got.", one_of(["true"])),
         ),
     ]
-}
-
-/// What every request may carry.
-pub(super) fn correlation_id() -> Parameter {
-    let about = "Names the request in all logs; a malformed or missing one is replaced.";
-    optional_parameter(ParameterIn::Header, "X-Correlation-ID", about, string().into())
 }
 
 /// A reference to a header of the components.

@@ -2,6 +2,7 @@
 
 mod headers;
 mod operation;
+mod parameters;
 pub(crate) mod problems;
 pub(crate) mod schemas;
 #[cfg(test)]
@@ -15,7 +16,10 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
-pub(crate) use self::operation::{DescribedHandler, OperationDescription, OperationPart, optional_parameter};
+pub(crate) use self::{
+    operation::{DescribedHandler, OperationDescription, OperationPart},
+    parameters::optional_parameter,
+};
 use crate::problem::{FaultDocument, ProblemDocument};
 
 /// The name of the security scheme.

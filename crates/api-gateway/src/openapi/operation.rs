@@ -7,7 +7,7 @@
 use axum::extract::State;
 use utoipa::openapi::{
     Content, Ref, RefOr, Required, Schema,
-    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    path::{Operation, Parameter, ParameterIn},
     request_body::RequestBodyBuilder,
     schema::Object,
     security::SecurityRequirement,
@@ -16,6 +16,7 @@ use utoipa::openapi::{
 use super::{
     BEARER,
     headers::{self, EVERYWHERE, LIMITED},
+    parameters::{correlation_id, optional_parameter},
     problems::{Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable},
     schemas,
 };
@@ -64,7 +65,7 @@ impl OperationDescription {
     /// The operation as far as `#[utoipa::path]` on its handler states it.
     pub(crate) fn begin(operation: &Operation) -> Self {
         let mut description = Self { operation: operation.clone(), schemas: Vec::new() };
-        description.parameter(headers::correlation_id());
+        description.parameter(correlation_id());
         description
     }
 
@@ -146,20 +147,4 @@ impl OperationDescription {
             }
         }
     }
-}
-
-/// A parameter that need not be there.
-pub(crate) fn optional_parameter(
-    place: ParameterIn,
-    name: &str,
-    about: &str,
-    schema: RefOr<Schema>,
-) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(place)
-        .required(Required::False)
-        .description(Some(about.trim()))
-        .schema(Some(schema))
-        .build()
 }
