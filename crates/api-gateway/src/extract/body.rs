@@ -164,6 +164,7 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 
 #[cfg(test)]
 mod tests {
+    use eventboard_domain::rules;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -171,14 +172,24 @@ mod tests {
         super::{
             Clearable, Patched,
             declare::request_body,
+            fields,
             input::tests::{faults, input},
-            values::{Description, Location, Title},
         },
         *,
     };
+    use crate::openapi::schemas::{optional_text, text};
 
     fn body(value: Value) -> Input {
         input(&[], &[], Some(value))
+    }
+
+    fields! {
+        /// A title.
+        Title(String) = rules::title, text(rules::TITLE);
+        /// A description.
+        Description(String) = rules::description, text(rules::DESCRIPTION);
+        /// A location.
+        Location(Option<String>) = rules::location, optional_text(*rules::LOCATION.end());
     }
 
     request_body! {

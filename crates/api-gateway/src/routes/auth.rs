@@ -6,22 +6,25 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
-use eventboard_domain::Role;
+use eventboard_domain::{Role, rules};
 use eventboard_proto::auth::{self as proto, GetMeRequest, LoginRequest, SignupRequest, signup_request};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{KnownFormat, ObjectBuilder},
+};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{operation, time};
 use crate::{
     clients::Backend,
-    extract::{
-        Caller, Input, Parameters, Visitor, WithBody, Word, request_body,
-        values::{EmailAddress, Id, LoginEmail, LoginPassword, NewPassword, OrganizationName, PersonName},
-    },
+    extract::{Caller, Input, Parameters, Visitor, WithBody, Word, fields, request_body, values::Id},
     gateway::Gateway,
-    openapi::problems::{AlreadyExists, Forbidden, NotFound, Unauthenticated},
+    openapi::{
+        problems::{AlreadyExists, Forbidden, NotFound, Unauthenticated},
+        schemas::{formatted, text},
+    },
     policy::Policies,
     problem::Problem,
 };
@@ -38,6 +41,21 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
         .routes(operation!(policies.signup, signup))
         .routes(operation!(policies.login, login))
         .routes(operation!(policies.read, me))
+}
+
+fields! {
+    /// The e-mail address of a new user.
+    EmailAddress(String) = rules::email, formatted(KnownFormat::Email).max_length(Some(rules::EMAIL_MAX));
+    /// A password that is set.
+    NewPassword(String) = unchanged(rules::new_password), password();
+    /// A person's first or last name.
+    PersonName(String) = rules::person_name, text(rules::PERSON_NAME);
+    /// An organization's name.
+    OrganizationName(String) = rules::organization_name, text(rules::ORGANIZATION_NAME);
+    /// An e-mail address at login.
+    LoginEmail(String) = rules::login_email, text(1..=rules::EMAIL_MAX);
+    /// A password at login.
+    LoginPassword(String) = unchanged(rules::login_password), password();
 }
 
 request_body! {
@@ -186,6 +204,17 @@ struct Me {
     #[serde(flatten)]
     user: User,
     organization: Organization,
+}
+
+/// A rule for a text that is taken as it is.
+fn unchanged(rule: fn(&str) -> Result<(), String>) -> impl Fn(&str) -> Result<String, String> {
+    move |text| rule(text).map(|()| text.to_owned())
+}
+
+fn password() -> ObjectBuilder {
+    formatted(KnownFormat::Password)
+        .min_length(Some(*rules::PASSWORD.start()))
+        .max_length(Some(*rules::PASSWORD.end()))
 }
 
 fn exactly_one_organization(

@@ -1,16 +1,16 @@
 //! Changing: one transaction for the key, the effect and its history.
 
-use eventboard_chassis::{
-    error::{ErrorCode, ServiceError},
-    server::Deadline,
-};
+use eventboard_chassis::{error::ServiceError, server::Deadline};
 use eventboard_db::{Lease, Named, Word, db_error};
 use eventboard_domain::{Effect, Event, EventStatus, HistoryAction, Identity};
 use eventboard_idempotency::{Key, Stored, answer, claim};
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::find;
+use super::{
+    event::{one_row, update},
+    find,
+};
 
 /// A transaction that changes one event. Dropped without a commit, nothing of it has happened.
 pub(crate) struct EventTransaction<'l>(Transaction<'l, Postgres>);
@@ -57,46 +57,6 @@ impl<'l> EventTransaction<'l> {
     pub(crate) async fn commit(self) -> Result<(), ServiceError> {
         self.0.commit().named("COMMIT").await.map_err(db_error)
     }
-}
-
-async fn update(connection: &mut PgConnection, event: &Event) -> Result<(), ServiceError> {
-    let Event {
-        id,
-        organization_id,
-        title,
-        description,
-        location,
-        start_date,
-        end_date,
-        updated_at,
-        version,
-        // An update leaves these as they are.
-        created_by_id: _,
-        status: _,
-        rejection_reason: _,
-        created_at: _,
-    } = event;
-    let updated = sqlx::query!(
-        r#"
-        update "Event" set title = $3, description = $4, location = $5, "startDate" = $6, "endDate" = $7,
-            "updatedAt" = $8, version = $9
-        where id = $1 and "organizationId" = $2
-        "#,
-        id,
-        organization_id,
-        title,
-        description,
-        location.as_deref(),
-        start_date,
-        end_date,
-        updated_at,
-        version,
-    )
-    .execute(connection)
-    .named("UPDATE Event")
-    .await
-    .map_err(db_error)?;
-    one_row(updated.rows_affected())
 }
 
 async fn transition(
@@ -152,13 +112,4 @@ async fn delete(connection: &mut PgConnection, caller: &Identity, event: &Event)
     .await
     .map_err(db_error)?;
     one_row(recorded.rows_affected())
-}
-
-/// The row was locked before: anything else is a defect.
-fn one_row(affected: u64) -> Result<(), ServiceError> {
-    if affected == 1 {
-        Ok(())
-    } else {
-        Err(ServiceError::new(ErrorCode::Internal, "Something went wrong on our side."))
-    }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    row::{EventRow, with_event_columns},
+    event::{EventRow, with_event_columns},
 };
 
 /// One event that the caller may see: $1 its id, $2 the organization, $3 whether the caller sees all of it, $4 the

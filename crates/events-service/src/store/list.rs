@@ -13,8 +13,8 @@ use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
 use super::{
     Store,
+    event::{EventRow, with_event_columns},
     long_listings::COUNTED,
-    row::{EventRow, with_event_columns},
 };
 use crate::listing::{Filter, MAX_EXACT_TOTAL, Page, Position, Start};
 

@@ -2,10 +2,10 @@
 
 mod change;
 mod create;
+mod event;
 mod find;
 mod list;
 mod long_listings;
-mod row;
 
 use eventboard_chassis::error::ServiceError;
 use eventboard_db::{Database, Lease};

@@ -19,11 +19,13 @@ use crate::{
     clients::Backend,
     extract::{
         Caller, Clearable, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, Parameters, Patched,
-        WithBody, request_body,
-        values::{Description, Instant, Location, Title},
+        WithBody, fields, request_body, values::Instant,
     },
     gateway::Gateway,
-    openapi::problems::{Forbidden, NotFound},
+    openapi::{
+        problems::{Forbidden, NotFound},
+        schemas::{optional_text, text},
+    },
     policy::Policies,
     problem::Problem,
 };
@@ -39,6 +41,15 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
         .routes(operation!(policies.write, delete))
         .merge(list::routes(policies))
         .merge(transitions::routes(policies))
+}
+
+fields! {
+    /// An event's title.
+    Title(String) = rules::title, text(rules::TITLE);
+    /// An event's description.
+    Description(String) = rules::description, text(rules::DESCRIPTION);
+    /// Where an event takes place; `None` when blank.
+    Location(Option<String>) = rules::location, optional_text(*rules::LOCATION.end());
 }
 
 request_body! {

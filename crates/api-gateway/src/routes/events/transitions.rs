@@ -1,6 +1,7 @@
 //! The steps of an event's workflow.
 
 use axum::{extract::State, response::Response};
+use eventboard_domain::rules;
 use eventboard_proto::events::{ApproveRequest, RejectRequest, SubmitRequest};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -10,9 +11,12 @@ use super::{
 };
 use crate::{
     clients::Backend,
-    extract::{Caller, EventId, IdempotencyKey, IfMatch, Parameters, WithBody, request_body, values::Reason},
+    extract::{Caller, EventId, IdempotencyKey, IfMatch, Parameters, WithBody, fields, request_body},
     gateway::Gateway,
-    openapi::problems::{Forbidden, NotFound, WrongStatus},
+    openapi::{
+        problems::{Forbidden, NotFound, WrongStatus},
+        schemas::text,
+    },
     policy::Policies,
     problem::Problem,
     routes::operation,
@@ -73,6 +77,11 @@ async fn approve(
     let message = ApproveRequest { id: id.0, if_match: if_match.0, idempotency };
     let reply = gateway.clients().events().approve(call.request(message)).await;
     event::changed(Backend::Events.reply(reply)?)
+}
+
+fields! {
+    /// Why an event is rejected.
+    Reason(String) = rules::reason, text(rules::REASON);
 }
 
 request_body! {
