@@ -249,6 +249,40 @@ where
     }
 }
 
+/// The words of a vocabulary, in order.
+fn words<T: Vocabulary>() -> Vec<String> {
+    T::ALL.iter().map(|word| word.as_str().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_schema_has_the_words_of_the_domain_and_their_order() {
+    let test = TestDatabase::create().await;
+    let database = open(test.url(), &[]).await;
+    let mut lease = database.acquire().await.unwrap();
+    for (name, words) in [(Role::NAME, words::<Role>()), (EventStatus::NAME, words::<EventStatus>())] {
+        let labels: Vec<String> = sqlx::query_scalar(
+            "select enumlabel::text from pg_enum join pg_type on pg_type.oid = enumtypid where typname = $1
+            order by enumsortorder",
+        )
+        .bind(name)
+        .fetch_all(&mut *lease)
+        .await
+        .unwrap();
+        assert_eq!(labels, words, "{name}");
+    }
+    let mut allowed: Vec<String> = sqlx::query_scalar(
+        r"select word[1] from pg_constraint, regexp_matches(pg_get_constraintdef(oid), '''(\w+)''', 'g') word
+        where conname = 'event_history_action'",
+    )
+    .fetch_all(&mut *lease)
+    .await
+    .unwrap();
+    let mut actions = words::<HistoryAction>();
+    allowed.sort_unstable();
+    actions.sort_unstable();
+    assert_eq!(allowed, actions, "{}", HistoryAction::NAME);
+}
+
 #[tokio::test]
 async fn a_restart_of_the_database_is_survived() {
     let (mut cluster, test) = own_cluster().await;
