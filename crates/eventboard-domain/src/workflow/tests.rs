@@ -50,6 +50,14 @@ fn answer(role: Role, action: EventAction, status: EventStatus, owner: Uuid) -> 
     }
 }
 
+/// A new action does not compile until it is here.
+fn every_action() -> [EventAction; 5] {
+    use EventAction::{Approve, Delete, Reject, Submit, Update};
+    match Update {
+        Update | Delete | Submit | Approve | Reject => [Update, Delete, Submit, Approve, Reject],
+    }
+}
+
 /// One row for each role, ownership and action; one column for each status.
 #[test]
 fn the_table_of_role_ownership_action_and_status() {
@@ -89,6 +97,10 @@ fn the_table_of_role_ownership_action_and_status() {
         (Admin,     OTHER, Approve, [409, 200, 409, 409]),
         (Admin,     OTHER, Reject,  [409, 200, 409, 409]),
     ];
+    for action in every_action() {
+        let rows = table.iter().filter(|(_, _, described, _)| *described == action).count();
+        assert_eq!(rows, Role::ALL.len() * 2, "{action:?} has no row for some role and ownership");
+    }
     for (role, owner, action, expected) in table {
         let found = statuses.map(|status| answer(role, action, status, owner));
         assert_eq!(found, expected, "{role} {action:?}, own: {}", owner == OWN);
