@@ -2,7 +2,7 @@
 -- `on conflict on constraint idempotency_key_pkey`, and find the keys of the new version as those find theirs.
 
 -- Gives way to a long write, and is tried again: what waits for the table's lock holds up every write behind it.
-set local lock_timeout = '2s';
+set local lock_timeout = '500ms';
 
 -- The build without locks was interrupted: the index is built again, while writes wait.
 do $$

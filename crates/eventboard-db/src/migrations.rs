@@ -27,6 +27,10 @@ const MIGRATION_LOCK: i64 = 0x6576_656e_7462_6f61;
 /// How often the lock is asked for while another process migrates.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long others go on before a migration that gave way to them is tried again: much longer than its `lock_timeout`, for
+/// while it waits for a lock, whoever comes later waits behind it.
+const GIVE_WAY_INTERVAL: Duration = Duration::from_secs(5);
+
 /// How often a database that is away is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -42,10 +46,31 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
     // A migration takes as long as it takes; behind a pooler the role has a timeout.
     sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
     lock(&mut connection).await?;
-    // `run` is the same behind a bound that keeps this future from being `Send`.
-    MIGRATIONS.run_direct(None, &mut connection, false).await.context("a migration failed")?;
+    run(&mut connection).await.context("a migration failed")?;
     connection.close().await?;
     Ok(())
+}
+
+/// Runs what is pending, and again while a migration gives way to what holds a lock on its table.
+async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    loop {
+        // `Migrator::run` is the same behind a bound that keeps this future from being `Send`.
+        match MIGRATIONS.run_direct(None, &mut *connection, false).await {
+            Err(error) if gave_way(&error) => {
+                tracing::warn!(%error, "A migration gives way to a statement that holds its table, and is tried again");
+                tokio::time::sleep(GIVE_WAY_INTERVAL).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn gave_way(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = error else {
+        return false;
+    };
+    // lock_not_available
+    cause.as_database_error().is_some_and(|cause| cause.code().as_deref() == Some("55P03"))
 }
 
 /// Waits until nobody else migrates. The lock ends with the connection.

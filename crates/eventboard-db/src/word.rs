@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef},
 };
 
-/// A word of a vocabulary, on its way to or from the database: `status::text as "status!: Word<EventStatus>"` reads
+/// A word of a vocabulary, on its way to or from the database (the gateway has a type of this name for JSON): `status::text as "status!: Word<EventStatus>"` reads
 /// one, and `$1::text::"EventStatus"` takes one.
 ///
 /// It travels as text also where the column is an enumeration of the schema: the type of an enumeration would have to

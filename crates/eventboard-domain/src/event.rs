@@ -98,7 +98,7 @@ impl EventPatch {
     ///
     /// # Errors
     /// When it would end before it starts, which only the merged event shows.
-    pub fn apply(&self, event: &Event) -> Result<Event, Faults> {
+    pub(crate) fn apply(&self, event: &Event) -> Result<Event, Faults> {
         let Self { title, description, location, start_date, end_date } = self;
         let merged = Event {
             title: title.as_ref().unwrap_or(&event.title).clone(),

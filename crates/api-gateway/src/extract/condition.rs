@@ -39,9 +39,9 @@ pub(crate) struct IdempotencyKey {
 
 impl IdempotencyKey {
     /// The key for a service. `request_id` is the same for every attempt of this request and for no other request.
-    pub(crate) fn into_message(self, request_id: Uuid) -> Option<proto::Idempotency> {
+    pub(crate) fn into_message(self, request_id: Uuid) -> proto::Idempotency {
         let Self { key, generated } = self;
-        Some(proto::Idempotency { key, request_id: request_id.to_string(), generated })
+        proto::Idempotency { key, request_id: request_id.to_string(), generated }
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
         let id = Uuid::now_v7();
         let read = || {
             let key: IdempotencyKey = with(&[]).read().expect("no fault");
-            key.into_message(id).expect("a key")
+            key.into_message(id)
         };
         let (one, other) = (read(), read());
         assert!(one.generated && one.key != other.key);
@@ -170,7 +170,7 @@ mod tests {
     fn a_key_of_the_client_is_kept_as_it_is() {
         let input = with(&[("idempotency-key", "order 66")]);
         let key: IdempotencyKey = input.read().expect("no fault");
-        let idempotency = key.into_message(Uuid::now_v7()).expect("a key");
+        let idempotency = key.into_message(Uuid::now_v7());
         assert_eq!((idempotency.key.as_str(), idempotency.generated), ("order 66", false));
     }
 

@@ -4,7 +4,8 @@
 /// Declares a JSON body: the struct, how it is read and how the API's document describes it.
 ///
 /// Members are named in camel case. A member's type says whether it must be there ([`BodyField`](super::BodyField)). All
-/// members are read whatever is wrong with some, and `check` sees those that were read (`None`: faulty).
+/// members are read whatever is wrong with some; then `check` sees those that were read (`None`: faulty). So what no single
+/// member shows is told after the faults of the members.
 macro_rules! request_body {
     (
         $(#[doc = $doc:literal])+

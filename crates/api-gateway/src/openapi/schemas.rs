@@ -15,7 +15,7 @@ pub(crate) fn vocabulary<T: Vocabulary>() -> Object {
 }
 
 /// One of the words of a vocabulary, where it stands.
-pub(crate) fn one_of_words<T: Vocabulary>() -> ObjectBuilder {
+fn one_of_words<T: Vocabulary>() -> ObjectBuilder {
     one_of(T::ALL.iter().map(|word| word.as_str()))
 }
 

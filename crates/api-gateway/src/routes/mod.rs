@@ -1,9 +1,9 @@
 //! The routes, a file or folder a resource. Each operation is whole where it stands: what it reads, what it answers, its
 //! words in the API's document, its handler; `routes` of the file gives it its row of the policy table.
 
-pub(crate) mod auth;
+mod auth;
 mod docs;
-pub(crate) mod events;
+mod events;
 mod health;
 mod time;
 

@@ -45,7 +45,7 @@ pub enum Effect {
 
 impl EventChange {
     /// What the rules are asked about.
-    pub fn action(&self) -> EventAction {
+    fn action(&self) -> EventAction {
         match self {
             Self::Update(_) => EventAction::Update,
             Self::Delete => EventAction::Delete,

@@ -21,10 +21,17 @@ macro_rules! visible_event {
             where id = $1 and "organizationId" = $2 and ($3 or "createdById" = $4 or status = 'APPROVED') "# + $lock,
             $id,
             $caller.organization_id,
-            matches!(Visibility::of($caller), Visibility::Everything),
+            sees_everything($caller),
             $caller.user_id,
         )
     };
+}
+
+fn sees_everything(caller: &Identity) -> bool {
+    match Visibility::of(caller) {
+        Visibility::Everything => true,
+        Visibility::OwnAndApproved(_) => false,
+    }
 }
 
 impl Store {

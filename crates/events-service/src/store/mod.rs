@@ -10,8 +10,8 @@ mod long_listings;
 use eventboard_chassis::error::ServiceError;
 use eventboard_db::{Database, Lease};
 
-pub(crate) use self::change::EventTransaction;
 use self::long_listings::LongListings;
+pub(crate) use self::{change::EventTransaction, create::create};
 
 /// The service's tables.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl Store {
         Self { database, long_listings: LongListings::new() }
     }
 
-    /// A connection for a transaction.
+    /// A connection for a write.
     pub(crate) async fn acquire(&self) -> Result<Lease, ServiceError> {
         self.database.acquire().await
     }

@@ -6,7 +6,7 @@ use eventboard_idempotency::{Answer, GivenKey, Key, Source, Stored};
 use uuid::Uuid;
 
 use super::{Events, now};
-use crate::{fingerprint, message};
+use crate::{fingerprint, message, store};
 
 /// The gRPC method, part of the scope of the key.
 const METHOD: &str = "Create";
@@ -40,8 +40,10 @@ impl Events {
         key: &Key,
         deadline: Deadline,
     ) -> Result<(Stored, Source), ServiceError> {
+        let lease = self.store.acquire().await?;
+        // Made after the wait for a connection, so that its time of creation is hardly older than its row.
         let event = Event::draft(Uuid::now_v7(), caller, content, now());
         let response = message::encode(Some(event.clone()));
-        self.store.create(&event, &response, key, deadline).await
+        store::create(lease, &event, &response, key, deadline).await
     }
 }

@@ -314,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn what_no_single_parameter_shows_is_told_last() {
+        let bad = [("page", "1"), ("cursor", "c"), ("sortBy", "id")];
+        assert_eq!(
+            faults::<EventQuery>(query(&bad)),
+            [
+                "sortBy must be one of startDate, createdAt, title, status",
+                "cursor must not be given together with page",
+            ]
+        );
+    }
+
+    #[test]
     fn pages_are_counted_up() {
         assert_eq!(meta(Some(1), 0).total_pages, 0);
         assert_eq!(meta(Some(1), 10).total_pages, 1);

@@ -34,12 +34,11 @@ use crate::{
 const TAG: &str = "events";
 
 pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
-    OpenApiRouter::default()
+    list::routes(policies)
         .routes(operation!(policies.write, create))
         .routes(operation!(policies.read, find))
         .routes(operation!(policies.write, update))
         .routes(operation!(policies.write, delete))
-        .merge(list::routes(policies))
         .merge(transitions::routes(policies))
 }
 
@@ -165,14 +164,14 @@ async fn delete(
     Caller(call): Caller,
     Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
-    let idempotency = key.into_message(call.request_id());
+    let idempotency = Some(key.into_message(call.request_id()));
     let message = DeleteRequest { id: id.0, if_match: if_match.0, idempotency };
     let reply = gateway.clients().events().delete(call.request(message)).await;
     Ok(event::deleted(Backend::Events.reply(reply)?))
 }
 
 impl NewEvent {
-    fn into_message(self, idempotency: Option<Idempotency>) -> CreateRequest {
+    fn into_message(self, idempotency: Idempotency) -> CreateRequest {
         let Self { title, description, location, start_date, end_date } = self;
         CreateRequest {
             title: title.0,
@@ -180,13 +179,13 @@ impl NewEvent {
             location: location.and_then(|location| location.0),
             start_date: Some(convert::timestamp(start_date.0)),
             end_date: Some(convert::timestamp(end_date.0)),
-            idempotency,
+            idempotency: Some(idempotency),
         }
     }
 }
 
 impl EventPatch {
-    fn into_message(self, id: EventId, if_match: IfMatch, idempotency: Option<Idempotency>) -> UpdateRequest {
+    fn into_message(self, id: EventId, if_match: IfMatch, idempotency: Idempotency) -> UpdateRequest {
         let Self { title, description, location, start_date, end_date } = self;
         UpdateRequest {
             id: id.0,
@@ -196,7 +195,7 @@ impl EventPatch {
             start_date: start_date.0.map(|start| convert::timestamp(start.0)),
             end_date: end_date.0.map(|end| convert::timestamp(end.0)),
             if_match: if_match.0,
-            idempotency,
+            idempotency: Some(idempotency),
         }
     }
 }

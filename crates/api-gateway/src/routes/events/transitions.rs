@@ -48,7 +48,7 @@ async fn submit(
     Caller(call): Caller,
     Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
-    let idempotency = key.into_message(call.request_id());
+    let idempotency = Some(key.into_message(call.request_id()));
     let message = SubmitRequest { id: id.0, if_match: if_match.0, idempotency };
     let reply = gateway.clients().events().submit(call.request(message)).await;
     event::changed(Backend::Events.reply(reply)?)
@@ -73,7 +73,7 @@ async fn approve(
     Caller(call): Caller,
     Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
-    let idempotency = key.into_message(call.request_id());
+    let idempotency = Some(key.into_message(call.request_id()));
     let message = ApproveRequest { id: id.0, if_match: if_match.0, idempotency };
     let reply = gateway.clients().events().approve(call.request(message)).await;
     event::changed(Backend::Events.reply(reply)?)
@@ -112,7 +112,7 @@ async fn reject(
     WithBody((id, rejection, if_match, key)): WithBody<(EventId, Rejection, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let Rejection { reason } = rejection;
-    let idempotency = key.into_message(call.request_id());
+    let idempotency = Some(key.into_message(call.request_id()));
     let message = RejectRequest { id: id.0, reason: reason.0, if_match: if_match.0, idempotency };
     let reply = gateway.clients().events().reject(call.request(message)).await;
     event::changed(Backend::Events.reply(reply)?)
