@@ -44,8 +44,6 @@ fn by_sqlstate(state: &str) -> ErrorCode {
         "53300" | "53200" | "53100" => ErrorCode::Overloaded,
         // Rolled back through no fault of its own: serialization failure, deadlock.
         "40001" | "40P01" => ErrorCode::Unavailable,
-        // lock_not_available: a migration gave way to writes.
-        "55P03" => ErrorCode::Unavailable,
         // The session was ended: idle_in_transaction_session_timeout, or the server is leaving,
         // has crashed, is starting, or became read-only in a failover.
         "25P03" | "57P01" | "57P02" | "57P03" | "57P05" | "25006" => ErrorCode::Unavailable,
