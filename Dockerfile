@@ -1,14 +1,15 @@
-# One image for each process, and the operator's `eventboard` in all of them:
+# Builds one image for each service. Every image also contains the operator command `eventboard`:
 #
 #   docker build --target api-gateway -t eventboard/api-gateway:0.1.0 .
 #
-# Builds with BuildKit and with the classic builder. Dependencies are compiled in a layer of their own, which is made anew
-# only when Cargo.lock or a manifest changes. The toolchain is the base image's; keep its version that of rust-toolchain.toml.
+# It works with BuildKit and with the classic builder. The dependencies are compiled in a separate layer, which is rebuilt
+# only when Cargo.lock or a manifest changes. The toolchain comes from the base image; its version must match
+# rust-toolchain.toml.
 #
-# `eventboard` is built without its default feature, `up`: no image runs the whole system in one process, and its operator's
-# binary needs neither the services nor a PostgreSQL of its own. The services have no features.
+# `eventboard` is built without its default feature, `up`. No image runs the whole system in one process, so the binary
+# needs neither the services nor a private PostgreSQL. The services have no features.
 
-# Not a service: a port of the machine that leads to the replicas of one (docker-compose.microservices.yml).
+# Not a service: forwards a port of the host to the replicas of a service (docker-compose.microservices.yml).
 FROM debian:bookworm-slim AS port
 RUN apt-get update \
     && apt-get install -y --no-install-recommends socat \
@@ -32,9 +33,9 @@ COPY . .
 RUN cargo build --release --locked --no-default-features \
         -p api-gateway -p auth-service -p events-service -p eventboard
 
-# What all images have. The file system may be read-only but for /app/logs; `sh` and `ping` are there for an operator.
-# A copy of ping has no file capabilities: with them it could not be started in a container that dropped its own, and
-# container engines let everybody send pings (net.ipv4.ping_group_range).
+# The base of all service images. The file system can be read-only, except for /app/logs. `sh` and `ping` are for operators.
+# ping is copied to remove its file capabilities: with them, it does not start in a container that has dropped all
+# capabilities. It needs none, because container engines allow every user to send pings (net.ipv4.ping_group_range).
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates iputils-ping \

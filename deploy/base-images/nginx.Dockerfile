@@ -1,4 +1,4 @@
-# Stands for the public image nginx:1.28-bookworm: Debian's nginx, with the user that the public image has.
+# Replaces the public image nginx:1.28-bookworm: Debian's nginx, with the user of the public image.
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx-light \

@@ -1,5 +1,5 @@
-# Stands for the public image prom/prometheus:v2.42.0: Debian's Prometheus, with the paths and the user of the public image. It
-# lacks the discovery of Kubernetes, which Debian leaves out.
+# Replaces the public image prom/prometheus:v2.42.0: Debian's Prometheus, with the paths and the user of the public image.
+# Debian's build has no Kubernetes service discovery.
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends prometheus \

@@ -1,4 +1,4 @@
-//! The routes with everything around them.
+//! The router: all routes and the layers around them.
 
 use axum::Router;
 use eventboard_chassis::{
@@ -13,65 +13,68 @@ use utoipa::openapi::OpenApi;
 use crate::{
     clients::Clients,
     config::Config,
-    gateway::Gateway,
     middleware::{
         access_log, admission, correlation, cors::CorsPolicy, problem, rate_limit, route, unread_body,
     },
     openapi,
     policy::Policies,
-    problem::{Edge, Problem},
+    problem::{HttpError, Problem},
     routes,
+    state::AppState,
 };
 
-/// The whole gateway as one service.
+/// The whole gateway as one router.
 pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Router {
-    let gateway = Gateway::new(config, clients);
+    let state = AppState::new(config, clients);
     let Routes { api, health, document } = routes(&config.policies, health);
-    // The layers stand around routers and not on their routes: axum clones a route with everything on it for every
-    // request, once for each of its layers, while a router is one shared pointer.
+    // The layers wrap routers, not single routes. For every request, axum clones the route once for each layer on
+    // that route, with everything inside. Cloning a router only copies one shared pointer.
     //
-    // A token is verified before requests are counted, because it says whose they are; a request is counted before there
-    // is room for it, because a client beyond its limit must not take room from others; the deadline, which each route
-    // has for itself, covers only what was let in. The limit of the body is enforced where it is read: before that, other
-    // answers come first.
+    // The order of the layers:
+    // - The token is verified before the request is counted, because the token identifies the user whose limit
+    // applies.
+    // - The request is counted before it is admitted, so that a client over its limit takes no capacity from others.
+    // - The deadline belongs to each route and starts only after admission.
+    //
+    // The body limit is enforced where the body is read, because other errors (such as 401) take precedence.
     let limited = ServiceBuilder::new()
         .layer(layer_fn(TokenVerifier::new(&config.token), verify_token))
-        .layer(layer_fn(rate_limit::RateLimiter::new(config), rate_limit::limit))
+        .layer(layer_fn(rate_limit::RateLimiter::new(config), rate_limit::enforce_rate_limit))
         .layer(layer_fn(Admission::new(config.load.max_concurrent_requests), admission::admit))
         .service(
-            api.with_state(gateway)
+            api.with_state(state)
                 .merge(routes::docs(document))
-                .layer(layer_fn((), route::tell))
-                .fallback(async || Problem::from(Edge::UnknownPath)),
+                .layer(layer_fn((), route::record_matched_path))
+                .fallback(async || Problem::from(HttpError::UnknownPath)),
         );
-    // Health is neither limited nor shed: it must tell of an overload and not be part of it.
-    let routes = health.layer(layer_fn((), route::tell)).fallback_service(limited);
-    // A request has its name before anything is logged, the log has the status that the client gets, and a panic is a
-    // problem like any other.
-    let edge = ServiceBuilder::new()
+    // Health checks are neither rate-limited nor shed, so that it can report an overload.
+    let routes = health.layer(layer_fn((), route::record_matched_path)).fallback_service(limited);
+    // The correlation ID is assigned before anything is logged. The access log sees the final status. A panic becomes
+    // a problem details response like any other error.
+    let service = ServiceBuilder::new()
         .layer(layer_fn((), correlation::correlate))
-        .layer(layer_fn(access_log::Requests::new(), access_log::record))
-        .layer(layer_fn((), unread_body::announce_close))
+        .layer(layer_fn(access_log::RequestMetrics::new(), access_log::log_request))
+        .layer(layer_fn((), unread_body::close_connection))
         .layer(layer_fn((), problem::render))
         .layer(layer_fn((), problem::catch_panic))
         .layer(CorsPolicy::new(&config.allowed_origins))
         .service(routes);
-    Router::new().fallback_service(edge)
+    Router::new().fallback_service(service)
 }
 
-/// All routes, and the document that describes them.
+/// All routes and the OpenAPI document that describes them.
 struct Routes {
-    api: Router<Gateway>,
+    api: Router<AppState>,
     health: Router,
     document: OpenApi,
 }
 
 fn routes(policies: &Policies, health: &Health) -> Routes {
-    let (api, mut described) = routes::api(policies).split_for_parts();
-    let (health, of_health) = routes::health(health).split_for_parts();
-    described.merge(of_health);
-    described.merge(routes::described_docs());
-    Routes { api, health, document: openapi::document(described) }
+    let (api, mut operations) = routes::api(policies).split_for_parts();
+    let (health, health_operations) = routes::health(health).split_for_parts();
+    operations.merge(health_operations);
+    operations.merge(routes::docs_operations());
+    Routes { api, health, document: openapi::document(operations) }
 }
 
 #[cfg(test)]

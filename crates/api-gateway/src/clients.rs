@@ -1,11 +1,8 @@
-//! The two services as the gateway calls them, and as its health sees them.
+//! The gRPC clients of the two services, and their health checks.
 
 use std::{error::Error as _, sync::Arc};
 
-use eventboard_chassis::{
-    error::{ErrorCode, ServiceError},
-    health::Check,
-};
+use eventboard_chassis::{error::ServiceError, health::Check};
 use eventboard_client::{Replicas, ServiceChannel, chain_text};
 use eventboard_proto::{
     auth::auth_service_client::AuthServiceClient, events::events_service_client::EventsServiceClient,
@@ -14,16 +11,16 @@ use tonic::Status;
 
 use crate::config::Config;
 
-/// A service behind the gateway.
+/// A service that the gateway calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
-    /// Users and their tokens.
+    /// auth-service: users and tokens.
     Auth,
-    /// Events.
+    /// events-service: events.
     Events,
 }
 
-/// The generated clients, each above the stack of its service.
+/// The generated gRPC clients, each with the channel to its service.
 #[derive(Clone)]
 pub(crate) struct Clients {
     auth: AuthServiceClient<ServiceChannel>,
@@ -32,9 +29,10 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Begins to look for the replicas of both services.
+    /// Creates the clients and starts replica discovery for both services.
     pub(crate) fn new(config: &Config) -> Self {
-        let find = |backend: Backend, target| Replicas::find(backend.name(), backend.health_name(), target);
+        let find =
+            |backend: Backend, target| Replicas::discover(backend.name(), backend.health_name(), target);
         let auth = find(Backend::Auth, &config.auth);
         let events = find(Backend::Events, &config.events);
         Self {
@@ -44,24 +42,24 @@ impl Clients {
         }
     }
 
-    /// Whether each service has a replica that is ready.
+    /// One health check per service: whether it has a ready replica.
     pub(crate) fn checks(&self) -> Vec<Check> {
         self.replicas.iter().map(|replicas| replicas.check()).collect()
     }
 
-    /// A client of auth-service, for one call.
+    /// A client for one call to auth-service.
     pub(crate) fn auth(&self) -> AuthServiceClient<ServiceChannel> {
         self.auth.clone()
     }
 
-    /// A client of events-service, for one call.
+    /// A client for one call to events-service.
     pub(crate) fn events(&self) -> EventsServiceClient<ServiceChannel> {
         self.events.clone()
     }
 }
 
 impl Backend {
-    /// As operators and logs know it.
+    /// The name of the service in logs, metrics and health documents.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth-service",
@@ -69,7 +67,7 @@ impl Backend {
         }
     }
 
-    /// The gRPC service whose health counts its database as well.
+    /// The gRPC service name whose health status includes the database.
     const fn health_name(self) -> &'static str {
         match self {
             Self::Auth => "eventboard.auth.v1.AuthService",
@@ -77,51 +75,46 @@ impl Backend {
         }
     }
 
-    /// The message that the service answered with.
+    /// Returns the reply to a call to this service.
     ///
     /// # Errors
-    /// What a failed call means to the caller, with the service's name for the log.
-    pub(crate) fn reply<M>(self, answer: Result<tonic::Response<M>, Status>) -> Result<M, ServiceError> {
-        answer.map(tonic::Response::into_inner).map_err(|status| self.failure(status))
+    /// Returns the failed call as a [`ServiceError`]. The cause, which is only logged, contains the name of the
+    /// service.
+    pub(crate) fn reply<M>(self, result: Result<tonic::Response<M>, Status>) -> Result<M, ServiceError> {
+        result.map(tonic::Response::into_inner).map_err(|status| self.service_error(status))
     }
 
-    fn failure(self, status: Status) -> ServiceError {
-        let cause = format!("{}: {}", self.name(), described(&status));
+    fn service_error(self, status: Status) -> ServiceError {
+        let cause = format!("{}: {}", self.name(), describe(&status));
         ServiceError::from(status).caused_by(cause)
     }
 
-    /// A reply that lacks what the protocol promises: a defect of the service.
-    pub(crate) fn broken_reply(self, missing: &str) -> ServiceError {
-        ServiceError::internal(format!("{}: the reply has no {missing}", self.name()))
+    /// The error for a reply in which a required field is missing or invalid: a bug in the service.
+    pub(crate) fn invalid_reply(self, field: &str) -> ServiceError {
+        ServiceError::internal(format!("{}: the reply has no valid {field}", self.name()))
     }
 }
 
-/// For the log only.
-fn described(status: &Status) -> String {
+/// Describes the status, for the log only.
+fn describe(status: &Status) -> String {
     match status.source() {
         Some(source) => format!("{:?} {} ({})", status.code(), status.message(), chain_text(source)),
         None => format!("{:?} {}", status.code(), status.message()),
     }
 }
 
-/// The failure of a request whose time is up.
-pub(crate) fn deadline_passed() -> ServiceError {
-    ServiceError::new(
-        ErrorCode::DeadlineExceeded,
-        "The request took too long; the outcome of a write is open. Repeat it with the same Idempotency-Key.",
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use eventboard_chassis::error::ErrorCode;
+
     use super::*;
 
     #[test]
-    fn a_failure_names_its_service_in_the_log_only() {
-        let failure = Backend::Events.failure(Status::unavailable("connection reset by peer"));
-        assert_eq!(failure.code(), ErrorCode::Unavailable);
-        assert!(!failure.message().contains("reset"), "the cause is for the log only");
-        let cause = failure.source().expect("a cause for the log").to_string();
+    fn an_error_names_the_service_in_its_cause_only() {
+        let error = Backend::Events.service_error(Status::unavailable("connection reset by peer"));
+        assert_eq!(error.code(), ErrorCode::Unavailable);
+        assert!(!error.message().contains("reset"), "the cause is for the log only");
+        let cause = error.source().expect("a cause for the log").to_string();
         assert!(cause.contains("events-service") && cause.contains("reset"), "{cause}");
     }
 }

@@ -1,4 +1,4 @@
-//! The gateway's settings, read once at start.
+//! The gateway's configuration, read once at startup.
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
@@ -13,13 +13,13 @@ use ipnet::IpNet;
 
 use crate::policy::Policies;
 
-/// The longest window of the rate limit: a restart forgets it anyhow.
+/// The longest rate-limit window. A longer window would be pointless, because a restart resets the counters.
 const MAX_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Everything that the gateway is told by its environment.
+/// The gateway's configuration from environment variables.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `HOST`, `GATEWAY_PORT` (3000; `PORT` in a process of its own), `DRAIN_GRACE`.
+    /// `HOST`, `GATEWAY_PORT` (3000; `PORT` overrides it in a process that runs only the gateway), `DRAIN_GRACE`.
     pub listen: ListenConfig,
     /// `AUTH_SERVICE_HOST` (localhost), `AUTH_SERVICE_PORT` (3001).
     pub auth: Target,
@@ -35,14 +35,15 @@ pub struct Config {
     pub load: LoadConfig,
     /// The `RATE_LIMIT_*` variables.
     pub rate_limit: RateLimitConfig,
-    /// `CORS_ALLOWED_ORIGINS`: origins whose scripts may use the API (default `http://localhost:*`).
+    /// `CORS_ALLOWED_ORIGINS`: the origins from which scripts may use the API (default in development:
+    /// `http://localhost:*`).
     pub allowed_origins: Vec<AllowedOrigin>,
-    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed (default none).
+    /// `TRUSTED_PROXIES`: the networks of proxies whose `X-Forwarded-For` is trusted (default: none).
     pub trusted_proxies: Vec<TrustedProxy>,
 }
 
 impl Config {
-    /// Reads all of it.
+    /// Reads all variables.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             listen: ListenConfig::from_env(env, "GATEWAY_PORT", 3000),
@@ -59,7 +60,7 @@ impl Config {
     }
 }
 
-/// In production only origins that somebody named.
+/// Reads the allowed origins. In production there is no default, so every origin must be listed.
 fn allowed_origins(env: &mut Env) -> Vec<AllowedOrigin> {
     let default = match AppEnv::from_env(env) {
         AppEnv::Development => "http://localhost:*",
@@ -68,24 +69,25 @@ fn allowed_origins(env: &mut Env) -> Vec<AllowedOrigin> {
     env.list("CORS_ALLOWED_ORIGINS", default, "origins such as https://app.example.org or http://localhost:*")
 }
 
-/// How many requests a client may make.
+/// The rate limits per client.
 #[derive(Debug, Clone)]
 pub struct RateLimitConfig {
     /// `RATE_LIMIT_ENABLED` (default true).
     pub enabled: bool,
-    /// `RATE_LIMIT_IP_MAX` (100) per `RATE_LIMIT_IP_WINDOW` (15m), for requests without a verified
-    /// token.
+    /// `RATE_LIMIT_IP_MAX` (100) per `RATE_LIMIT_IP_WINDOW` (15m): requests that one client address may send without
+    /// a verified token.
     pub per_ip: RateLimit,
-    /// `RATE_LIMIT_USER_MAX` (1000) per `RATE_LIMIT_USER_WINDOW` (1m), for the others.
+    /// `RATE_LIMIT_USER_MAX` (1000) per `RATE_LIMIT_USER_WINDOW` (1m): requests that one user may send with a
+    /// verified token.
     pub per_user: RateLimit,
 }
 
-/// So many requests in so long a time.
+/// A maximum number of requests per window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Requests at most.
+    /// The maximum number of requests.
     pub max: u32,
-    /// From the first request on.
+    /// The length of the window. The window starts with the client's first request.
     pub window: Duration,
 }
 
@@ -107,20 +109,20 @@ impl RateLimitConfig {
     }
 }
 
-/// An origin (RFC 6454) whose scripts may use the API, with one port, the default one, or any.
+/// An origin (RFC 6454) from which scripts may use the API: with a given port, the default port, or any port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedOrigin {
-    /// Scheme and host, with the port unless any will do.
+    /// Scheme and host, and the port unless any port is allowed.
     origin: String,
-    any_port: bool,
+    allows_any_port: bool,
 }
 
 impl AllowedOrigin {
-    /// Whether a browser's `Origin` header names this origin.
+    /// Whether the value of an `Origin` header matches this origin.
     pub fn allows(&self, origin: &str) -> bool {
         let Some(rest) = origin.strip_prefix(&self.origin) else { return false };
         let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        rest.is_empty() || (self.any_port && rest.strip_prefix(':').is_some_and(is_port))
+        rest.is_empty() || (self.allows_any_port && rest.strip_prefix(':').is_some_and(is_port))
     }
 }
 
@@ -128,21 +130,22 @@ impl FromStr for AllowedOrigin {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (origin, any_port) = text.strip_suffix(":*").map_or((text, false), |origin| (origin, true));
+        let (origin, allows_any_port) =
+            text.strip_suffix(":*").map_or((text, false), |origin| (origin, true));
         let uri = Uri::from_str(origin).map_err(|_| ())?;
         let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
         let is_bare = uri.path_and_query().is_none_or(|rest| rest == "/") && !origin.ends_with('/');
         let origin = origin.to_ascii_lowercase();
-        if is_web && is_bare { Ok(Self { origin, any_port }) } else { Err(()) }
+        if is_web && is_bare { Ok(Self { origin, allows_any_port }) } else { Err(()) }
     }
 }
 
-/// A network of proxies, or a single one.
+/// A network of trusted proxies, or the address of a single proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustedProxy(IpNet);
 
 impl TrustedProxy {
-    /// Whether the address belongs to it.
+    /// Whether the network contains the address.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
@@ -163,7 +166,7 @@ mod tests {
     use crate::testing::env;
 
     #[test]
-    fn the_defaults_are_those_of_the_documentation() {
+    fn the_defaults_match_the_documentation() {
         let mut env = env([]);
         let config = Config::from_env(&mut env);
         env.finish().expect("defaults are good");
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_variable_is_named_at_once() {
+    fn all_invalid_variables_are_reported_at_once() {
         let bad = [
             ("GATEWAY_PORT", "x"),
             ("CORS_ALLOWED_ORIGINS", "localhost"),
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_allowed_exactly_or_with_any_port() {
+    fn an_origin_matches_its_exact_port_or_any_port() {
         let allows =
             |allowed: &str, origin| allowed.parse::<AllowedOrigin>().expect("an origin").allows(origin);
         assert!(allows("http://localhost:*", "http://localhost:5173"));
@@ -206,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn an_invalid_origin_is_rejected() {
         for bad in ["*", "localhost", "ftp://x", "http://x/path", "http://x/", "http://"] {
             assert!(bad.parse::<AllowedOrigin>().is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn a_proxy_is_a_network_or_an_address() {
+    fn a_trusted_proxy_is_a_network_or_an_address() {
         let trusts = |proxy: &str, address: &str| {
             let proxy: TrustedProxy = proxy.parse().expect("a proxy");
             proxy.contains(address.parse().expect("an address"))

@@ -1,21 +1,21 @@
-//! The HTTP edge of EventBoard: JSON in and out, gRPC to the services.
+//! EventBoard's HTTP API: it speaks JSON with clients and gRPC with the services.
 //!
-//! [`run`] is the whole gateway on a listener that somebody else bound, so that the process, the
-//! tests and `eventboard up` boot the very same code.
+//! [`run`] serves the whole gateway on a listener that the caller has bound. The binary, the tests and `eventboard up`
+//! all call it, so they run the same code.
 
 mod app;
 mod clients;
 mod config;
 mod extract;
-mod gateway;
 mod middleware;
 mod openapi;
 mod policy;
 mod problem;
 mod routes;
-mod sessions;
+mod state;
 #[cfg(test)]
 mod testing;
+mod user_validator;
 
 use eventboard_chassis::{health::Health, server, shutdown::Shutdown};
 use tokio::net::TcpListener;
@@ -26,16 +26,16 @@ pub use self::{
     policy::{Policies, Policy},
 };
 
-/// The gateway as operators and logs know it.
+/// The name of the gateway in logs, metrics and health documents.
 pub const NAME: &str = "api-gateway";
 
-/// Serves the API until the shutdown, and for as long as in-flight requests may take after it.
+/// Serves the API until the shutdown begins and requests in flight have finished.
 ///
 /// # Errors
-/// When the listener fails.
+/// Returns an error if the listener fails.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
     if config.token.is_publicly_known() {
-        tracing::warn!("JWT_SECRET is a secret of the documentation: fit for development only");
+        tracing::warn!("JWT_SECRET is a secret of the documentation; use it for development only");
     }
     let clients = Clients::new(&config);
     let health = Health::of_gateway(NAME, shutdown.clone(), clients.checks());

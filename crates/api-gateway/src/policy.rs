@@ -1,4 +1,4 @@
-//! The policy table: how long each kind of operation may take and how often it is tried.
+//! The policy table: the deadline and the number of attempts for each kind of operation.
 
 use std::time::Duration;
 
@@ -6,42 +6,42 @@ use eventboard_chassis::{config::Env, server::MAX_DEADLINE};
 use eventboard_client::{CallPolicy, RetryOn};
 use tokio::time::Instant;
 
-/// Attempts that can be asked for at most.
+/// The largest configurable number of attempts.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// What one kind of operation is given.
+/// The deadline and the retry rules for one kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// For the whole request, waits between attempts included.
+    /// The time for the whole request, including waits between attempts.
     pub deadline: Duration,
-    /// Attempts at most, the first included.
+    /// The maximum number of attempts, including the first one.
     pub attempts: u32,
-    /// Which failures are tried again.
+    /// Which failures are retried.
     pub retry_on: RetryOn,
-    /// The beginning of the row's variables, for those who read about an operation.
-    pub variables: &'static str,
+    /// The prefix of the row's environment variables. The API documentation lists these variables.
+    pub env_prefix: &'static str,
 }
 
-/// The table, one row a kind of operation.
+/// The policy table: one row per kind of operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policies {
     /// `SIGNUP_DEADLINE` (5s), `SIGNUP_ATTEMPTS` (2).
     pub signup: Policy,
     /// Login and `ValidateUser`: `LOGIN_DEADLINE` (5s), `LOGIN_ATTEMPTS` (2).
     pub login: Policy,
-    /// The caller, one event: `READ_DEADLINE` (5s), `READ_ATTEMPTS` (3).
+    /// `GET /auth/me` and `GET /events/{id}`: `READ_DEADLINE` (5s), `READ_ATTEMPTS` (3).
     pub read: Policy,
-    /// `LIST_DEADLINE` (10s), `LIST_ATTEMPTS` (3).
+    /// `GET /events`: `LIST_DEADLINE` (10s), `LIST_ATTEMPTS` (3).
     pub list: Policy,
-    /// Every change of an event: `WRITE_DEADLINE` (10s), `WRITE_ATTEMPTS` (3).
+    /// Every write to events: `WRITE_DEADLINE` (10s), `WRITE_ATTEMPTS` (3).
     pub write: Policy,
 }
 
 impl Policies {
     /// Reads the two variables of each row.
     pub fn from_env(env: &mut Env) -> Self {
-        // Only signup is unprotected against happening twice: an event write carries a key, the
-        // others change nothing that a repetition would change again.
+        // Only signup is not idempotent, so it is retried only when no connection was made. Event writes have an
+        // idempotency key, and the other operations only read, so they are safe to repeat.
         Self {
             signup: Policy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotConnected),
             login: Policy::from_env(env, "LOGIN", 5, 2, RetryOn::Unavailable),
@@ -55,21 +55,21 @@ impl Policies {
 impl Policy {
     fn from_env(
         env: &mut Env,
-        variables: &'static str,
+        env_prefix: &'static str,
         seconds: u64,
         attempts: u32,
         retry_on: RetryOn,
     ) -> Self {
         let deadline = Duration::from_secs(seconds);
         Self {
-            deadline: env.duration_within(&format!("{variables}_DEADLINE"), deadline, MAX_DEADLINE),
-            attempts: env.number(&format!("{variables}_ATTEMPTS"), attempts, 1..=MAX_ATTEMPTS),
+            deadline: env.duration_within(&format!("{env_prefix}_DEADLINE"), deadline, MAX_DEADLINE),
+            attempts: env.number(&format!("{env_prefix}_ATTEMPTS"), attempts, 1..=MAX_ATTEMPTS),
             retry_on,
-            variables,
+            env_prefix,
         }
     }
 
-    /// The policy of a request that arrives now.
+    /// The call policy for a request that starts now.
     pub(crate) fn start(self) -> CallPolicy {
         CallPolicy {
             deadline: Instant::now() + self.deadline,
@@ -78,10 +78,10 @@ impl Policy {
         }
     }
 
-    /// The policy of a step within a request: never longer than what is left of it.
-    pub(crate) fn within(self, outer: CallPolicy) -> CallPolicy {
-        let own = self.start();
-        CallPolicy { deadline: own.deadline.min(outer.deadline), ..own }
+    /// The call policy for one step of a request. The deadline of the step is never later than that of the request.
+    pub(crate) fn within(self, request: CallPolicy) -> CallPolicy {
+        let step = self.start();
+        CallPolicy { deadline: step.deadline.min(request.deadline), ..step }
     }
 }
 
@@ -91,13 +91,13 @@ mod tests {
     use crate::testing::env;
 
     #[test]
-    fn the_table_is_the_one_of_the_documentation() {
+    fn the_default_table_matches_the_documentation() {
         let policies = Policies::from_env(&mut env([]));
-        let row = |variables, seconds, attempts, retry_on| Policy {
+        let row = |env_prefix, seconds, attempts, retry_on| Policy {
             deadline: Duration::from_secs(seconds),
             attempts,
             retry_on,
-            variables,
+            env_prefix,
         };
         assert_eq!(
             policies,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_figure_is_a_variable() {
+    fn every_deadline_and_attempt_count_is_configurable() {
         for row in ["SIGNUP", "LOGIN", "READ", "LIST", "WRITE"] {
             let mut env = env([(&format!("{row}_DEADLINE"), "250ms"), (&format!("{row}_ATTEMPTS"), "7")]);
             let policies = Policies::from_env(&mut env);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_out_of_range_are_refused() {
+    fn values_out_of_range_are_rejected() {
         let mut env = env([("READ_DEADLINE", "0s"), ("LIST_ATTEMPTS", "0"), ("WRITE_DEADLINE", "1h")]);
         Policies::from_env(&mut env);
         let error = env.finish().expect_err("all are bad").to_string();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_step_never_outlives_its_request() {
+    async fn the_deadline_of_a_step_is_never_later_than_that_of_the_request() {
         let policies = Policies::from_env(&mut env([("READ_DEADLINE", "1s")]));
         let request = policies.read.start();
         assert_eq!(policies.login.within(request).deadline, request.deadline);

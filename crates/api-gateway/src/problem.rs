@@ -1,15 +1,13 @@
-//! Everything that can go wrong, as `application/problem+json` (RFC 9457).
+//! Errors as problem details, `application/problem+json` (RFC 9457).
 //!
-//! A handler or layer answers with a [`Problem`]; its response has the status, the headers and the
-//! problem itself as an extension, but no body yet. One outer layer, `middleware::problem`, writes
-//! the body, because only there the path, the correlation ID and the problems of the libraries are
-//! known.
+//! A handler or layer returns a [`Problem`]. The response made from it has the status, the headers and, as an
+//! extension, the problem itself, but no body. The outer layer `middleware::problem` writes the body, because only
+//! that layer knows the path, the correlation ID and errors from libraries.
 //!
-//! `type` is `urn:eventboard:problem:NAME`: stable, absolute as RFC 9457 (section 3.1.1) recommends,
-//! and not a link. The names are those of [`ErrorCode`] in lower case with hyphens, and the few of
-//! the HTTP edge.
+//! `type` is `urn:eventboard:problem:NAME`. It is stable, absolute (RFC 9457, section 3.1.1, recommends that) and not
+//! a link. NAME is the name of an [`ErrorCode`], in lower case and with hyphens, or the name of an [`HttpError`].
 
-mod edge;
+mod http_error;
 
 use std::sync::Arc;
 
@@ -18,95 +16,95 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::{Faults, Refusal};
+use eventboard_domain::{Refusal, Violations};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::edge::{BODY_LIMIT, Edge};
+pub(crate) use self::http_error::{BODY_LIMIT, HttpError};
 
-/// The media type of every error.
+/// The media type of every error response.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Seconds after which a client may try again what was refused for want of a service or of room.
+/// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER_UNAVAILABLE: u64 = 1;
 
-/// What went wrong with a request.
+/// The error of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
-    /// What a service or a rule said.
+    /// An error from a service, or invalid input.
     Service(Arc<ServiceError>),
-    /// What only HTTP knows.
-    Edge(Edge),
+    /// An error on the HTTP level.
+    Http(HttpError),
 }
 
-/// The body of every error.
+/// The body of every error response (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDocument {
-    /// What kind of problem it is; the same for every occurrence.
+    /// Identifies the kind of error. Clients can match on it.
     #[serde(rename = "type")]
     #[schema(format = "uri-reference", example = "urn:eventboard:problem:invalid-input")]
     kind: String,
-    /// The kind in words.
+    /// A short description of the kind of error.
     #[schema(example = "Invalid input")]
     title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 400)]
     status: u16,
-    /// This occurrence in words.
+    /// What went wrong in this request.
     #[schema(example = "The request is not valid.")]
     detail: String,
     /// The path of the request.
     #[schema(format = "uri-reference", example = "/events")]
     instance: String,
-    /// The name of the request in the logs.
+    /// The correlation ID of the request. Quote it when you report the error.
     #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
     correlation_id: String,
-    /// Every fault of the input, when the input is what is wrong.
+    /// All violations of the input. Only in a 400 response for invalid input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    errors: Vec<FaultDocument>,
+    errors: Vec<ViolationDocument>,
 }
 
-/// One thing that is wrong with one field of the input.
+/// One rule that a field of the input violates.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Fault)]
-pub(crate) struct FaultDocument {
-    /// The field, parameter or header.
+#[schema(as = Violation)]
+pub(crate) struct ViolationDocument {
+    /// The name of the field, parameter or header.
     #[schema(example = "title")]
     field: String,
-    /// What is wrong with it.
+    /// What is wrong. It reads as a sentence after the name of the field.
     #[schema(example = "must be 3 to 200 characters long")]
     message: String,
 }
 
 impl Problem {
-    /// What a response that a library made stands for.
-    pub(crate) fn of_status(status: StatusCode) -> Self {
-        Self::Edge(match status {
-            StatusCode::METHOD_NOT_ALLOWED => Edge::MethodNotAllowed,
-            StatusCode::PAYLOAD_TOO_LARGE => Edge::PayloadTooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Edge::UnsupportedMediaType,
-            StatusCode::NOT_FOUND => Edge::UnknownPath,
-            other => Edge::Other(other),
+    /// The problem for an error response that a library created.
+    pub(crate) fn from_status(status: StatusCode) -> Self {
+        Self::Http(match status {
+            StatusCode::METHOD_NOT_ALLOWED => HttpError::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => HttpError::PayloadTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => HttpError::UnsupportedMediaType,
+            StatusCode::NOT_FOUND => HttpError::UnknownPath,
+            other => HttpError::Other(other),
         })
     }
 
-    /// Its HTTP status.
+    /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Service(error) => error.code().http(),
-            Self::Edge(edge) => edge.status(),
+            Self::Http(error) => error.status(),
         }
     }
 
-    /// Writes the cause to the log, for which this is the place where a failure leaves the system.
+    /// Logs the cause. Call this once, where the error leaves the gateway.
     pub(crate) fn log(&self) {
         match self {
             Self::Service(error) => error.log(),
-            Self::Edge(edge) => tracing::debug!(?edge, "Refused"),
+            Self::Http(error) => tracing::debug!(?error, "Request rejected"),
         }
     }
 
@@ -116,7 +114,7 @@ impl Problem {
             Self::Service(error) => {
                 (slug(error.code().as_str()), title(error.code()), error.message().to_owned())
             }
-            Self::Edge(edge) => (edge.name().to_owned(), edge.title(), edge.detail()),
+            Self::Http(error) => (error.name().to_owned(), error.title(), error.detail()),
         };
         ProblemDocument {
             kind: format!("urn:eventboard:problem:{name}"),
@@ -125,21 +123,24 @@ impl Problem {
             detail,
             instance: instance.to_owned(),
             correlation_id: correlation_id.to_owned(),
-            errors: self.faults(),
+            errors: self.violations(),
         }
     }
 
-    fn faults(&self) -> Vec<FaultDocument> {
+    fn violations(&self) -> Vec<ViolationDocument> {
         let Self::Service(error) = self else { return Vec::new() };
-        let faults = error.faults().iter();
-        faults
-            .map(|fault| FaultDocument { field: fault.field.clone(), message: fault.message.clone() })
+        let violations = error.violations().iter();
+        violations
+            .map(|violation| ViolationDocument {
+                field: violation.field.clone(),
+                message: violation.message.clone(),
+            })
             .collect()
     }
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Edge(Edge::RateLimited { retry_after }) => Some(*retry_after),
+            Self::Http(HttpError::RateLimited { retry_after }) => Some(*retry_after),
             _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_UNAVAILABLE),
         }
     }
@@ -157,15 +158,15 @@ impl From<Refusal> for Problem {
     }
 }
 
-impl From<Faults> for Problem {
-    fn from(faults: Faults) -> Self {
-        ServiceError::invalid(faults).into()
+impl From<Violations> for Problem {
+    fn from(violations: Violations) -> Self {
+        ServiceError::invalid(violations).into()
     }
 }
 
-impl From<Edge> for Problem {
-    fn from(edge: Edge) -> Self {
-        Self::Edge(edge)
+impl From<HttpError> for Problem {
+    fn from(error: HttpError) -> Self {
+        Self::Http(error)
     }
 }
 
@@ -178,7 +179,7 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status() == StatusCode::UNAUTHORIZED {
-            // RFC 6750, section 3.
+            // Required by RFC 6750, section 3.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);
@@ -186,7 +187,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The name of a code within `type`.
+/// The name of an error code in the problem type.
 fn slug(code: &str) -> String {
     code.to_ascii_lowercase().replace('_', "-")
 }
@@ -219,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_lists_all_faults() {
-        let mut faults = Faults::one("title", "is required");
-        faults.add("endDate", "must be after startDate");
+    fn a_problem_lists_all_violations() {
+        let mut violations = Violations::one("title", "is required");
+        violations.add("endDate", "must be after startDate");
         assert_eq!(
-            rendered(&faults.into()),
+            rendered(&violations.into()),
             json!({
                 "type": "urn:eventboard:problem:invalid-input",
                 "title": "Invalid input",
@@ -240,35 +241,35 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_never_tells_its_cause() {
+    fn a_problem_does_not_contain_its_cause() {
         let problem = Problem::from(ServiceError::internal("password authentication failed"));
         assert!(!rendered(&problem).to_string().contains("password"));
         assert_eq!(rendered(&problem)["status"], 500);
     }
 
     #[test]
-    fn statuses_carry_the_headers_that_they_owe() {
+    fn a_status_sets_the_headers_that_it_requires() {
         let headers = |problem: Problem| problem.into_response().headers().clone();
         let of = |code| Problem::from(ServiceError::new(code, ""));
         assert_eq!(headers(of(ErrorCode::Unauthenticated))["www-authenticate"], "Bearer");
         assert_eq!(headers(of(ErrorCode::Unavailable))["retry-after"], "1");
         assert_eq!(headers(of(ErrorCode::Overloaded))["retry-after"], "1");
-        assert_eq!(headers(Edge::RateLimited { retry_after: 42 }.into())["retry-after"], "42");
+        assert_eq!(headers(HttpError::RateLimited { retry_after: 42 }.into())["retry-after"], "42");
         assert!(headers(of(ErrorCode::NotFound)).is_empty());
     }
 
     #[test]
-    fn every_kind_has_a_type_of_its_own() {
+    fn every_kind_of_problem_has_a_unique_type() {
         let codes = ErrorCode::ALL.iter().map(|code| Problem::from(ServiceError::new(*code, "")));
-        let edges = [
-            Edge::UnknownPath,
-            Edge::MethodNotAllowed,
-            Edge::PayloadTooLarge,
-            Edge::UnsupportedMediaType,
-            Edge::RateLimited { retry_after: 1 },
-            Edge::Other(StatusCode::IM_A_TEAPOT),
+        let http_errors = [
+            HttpError::UnknownPath,
+            HttpError::MethodNotAllowed,
+            HttpError::PayloadTooLarge,
+            HttpError::UnsupportedMediaType,
+            HttpError::RateLimited { retry_after: 1 },
+            HttpError::Other(StatusCode::IM_A_TEAPOT),
         ];
-        let problems: Vec<_> = codes.chain(edges.map(Problem::from)).collect();
+        let problems: Vec<_> = codes.chain(http_errors.map(Problem::from)).collect();
         let types: std::collections::HashSet<_> =
             problems.iter().map(|problem| rendered(problem)["type"].to_string()).collect();
         assert_eq!(types.len(), problems.len());

@@ -1,4 +1,4 @@
-//! What the unit tests of several modules share.
+//! Helpers for unit tests in several modules.
 
 use axum::{Router, body::Body};
 use eventboard_chassis::{
@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use crate::{app, clients::Clients, config::Config};
 
-/// An environment of these variables only.
+/// An environment with only these variables.
 pub(crate) fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The whole gateway, with nothing behind it: both services are at a port where nobody listens.
+/// The whole gateway without its services: both are configured with a port on which nothing listens.
 pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
     let mut env = env(variables)
         .with_default("AUTH_SERVICE_PORT", "1")
@@ -33,7 +33,7 @@ pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
     app::router(&config, Clients::new(&config), &health)
 }
 
-/// A bearer token that the gateway of [`gateway`] accepts.
+/// The value of an `Authorization` header that [`gateway`] accepts.
 pub(crate) fn bearer(user_id: Uuid) -> String {
     let config = TokenConfig::from_env(&mut env([]));
     let identity = Identity { user_id, organization_id: Uuid::now_v7(), role: Role::User };
@@ -41,19 +41,19 @@ pub(crate) fn bearer(user_id: Uuid) -> String {
     format!("Bearer {}", issuer.issue(&identity, "a@b.cd").expect("a token"))
 }
 
-/// One request to a router.
+/// Sends one request to a router.
 pub(crate) async fn send(router: &Router, request: http::request::Builder, body: &str) -> Response<Body> {
     let request: Request<Body> = request.body(Body::from(body.to_owned())).expect("a request");
     router.clone().oneshot(request).await.expect("a router does not fail")
 }
 
-/// The body as JSON; null when it is none.
+/// The body as JSON, or null if it is not JSON.
 pub(crate) async fn json(response: Response<Body>) -> Value {
     let bytes = response.into_body().collect().await.expect("a body").to_bytes();
     serde_json::from_slice(&bytes).unwrap_or(Value::Null)
 }
 
-/// The API's document, as the gateway serves it.
+/// The OpenAPI document as the gateway serves it.
 pub(crate) async fn api_document() -> Value {
     json(send(&gateway([]), Request::get("/api/openapi.json"), "").await).await
 }

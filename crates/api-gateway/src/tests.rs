@@ -1,4 +1,4 @@
-//! The gateway as a process would run it.
+//! Tests of `run`, over real connections.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,13 +13,13 @@ async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.expect("a response");
+    response
 }
 
 #[tokio::test]
-async fn the_gateway_serves_without_its_services_and_ends_with_the_shutdown() {
+async fn the_gateway_serves_without_its_services_and_stops_on_shutdown() {
     let variables = [("AUTH_SERVICE_PORT", "1"), ("EVENTS_SERVICE_PORT", "1")];
     let config = Config::from_env(&mut testing::env(variables));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -35,5 +35,5 @@ async fn the_gateway_serves_without_its_services_and_ends_with_the_shutdown() {
 
     shutdown.begin(Duration::ZERO).await;
     let ended = tokio::time::timeout(Duration::from_secs(5), gateway).await;
-    ended.expect("it ends in time").expect("no panic").expect("no failure");
+    ended.expect("it stops in time").expect("no panic").expect("no failure");
 }

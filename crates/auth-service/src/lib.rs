@@ -1,14 +1,13 @@
-//! Who is calling: signup, login, and whether a token's user still is who the token says.
+//! Authentication: signup, login, and the check whether a token still matches its user.
 //!
-//! A call comes in at `grpc`, is read by `wire`, worked on by `accounts` (what the domain decides) and kept by `store`;
-//! `password` does the one thing here that is expensive.
+//! `grpc` converts messages, `use_cases` implements the operations and applies the domain's decisions, and `store`
+//! contains the SQL. `password` hashes passwords, which is the service's only expensive work.
 
-mod accounts;
 mod grpc;
 pub mod password;
 mod store;
+mod use_cases;
 mod user;
-mod wire;
 
 use std::{future, time::Duration};
 
@@ -24,37 +23,37 @@ use eventboard_proto::auth::auth_service_server::AuthServiceServer;
 use tokio::net::TcpListener;
 
 use crate::{
-    accounts::Accounts,
     grpc::AuthGrpc,
     password::{Argon2id, PasswordConfig, Passwords},
     store::Store,
+    use_cases::AuthUseCases,
 };
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
 pub const NAME: &str = "auth-service";
 
-/// Tokens tell time in whole seconds (RFC 7519, section 2), so none can live for less than one.
+/// Tokens store times in whole seconds (RFC 7519, section 2), so the shortest lifetime is one second.
 const MIN_JWT_EXPIRY: Duration = Duration::from_secs(1);
 
-/// Everything that the service can be told.
+/// The configuration of the service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens: `AUTH_SERVICE_PORT` (default 3001).
+    /// The address to listen on; the port is `AUTH_SERVICE_PORT` (default 3001).
     pub listen: ListenConfig,
-    /// How much it does at once.
+    /// The limit for concurrent requests.
     pub load: LoadConfig,
-    /// How it signs and verifies tokens.
+    /// The settings for signing and verifying tokens.
     pub token: TokenConfig,
-    /// `JWT_EXPIRY` (default 1h): how long a token lives, in whole seconds.
+    /// `JWT_EXPIRY` (default 1h): the lifetime of a token, in whole seconds.
     pub jwt_expiry: Duration,
-    /// How many passwords it hashes at once.
+    /// The limits for password hashing.
     pub password: PasswordConfig,
-    /// Where its data are.
+    /// The database connection.
     pub database: DatabaseConfig,
 }
 
 impl Config {
-    /// Reads the service's variables.
+    /// Reads the configuration from environment variables.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             listen: ListenConfig::from_env(env, "AUTH_SERVICE_PORT", 3001),
@@ -70,21 +69,21 @@ impl Config {
 fn jwt_expiry(env: &mut Env) -> Duration {
     let expiry = env.duration("JWT_EXPIRY", Duration::from_secs(60 * 60));
     if expiry < MIN_JWT_EXPIRY {
-        env.fault("JWT_EXPIRY", "must be at least 1s");
+        env.report_invalid("JWT_EXPIRY", "must be at least 1s");
     }
     expiry
 }
 
-/// Serves on `listener` until the shutdown.
+/// Runs the service on `listener` until shutdown.
 ///
 /// # Errors
-/// When the listener fails, or the database is there but cannot be used.
+/// When the listener fails, or the database is reachable but unusable.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
     if config.token.is_publicly_known() {
-        tracing::warn!("JWT_SECRET is a secret that everybody knows; set one of your own");
+        tracing::warn!("JWT_SECRET is publicly known; set a custom secret");
     }
     let database = Database::open(config.database);
-    let accounts = Accounts {
+    let use_cases = AuthUseCases {
         store: Store::new(database.clone()),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
@@ -93,16 +92,16 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         service: NAME,
         verifier: TokenVerifier::new(&config.token),
         admission: Admission::new(config.load.max_concurrent_requests),
-        health: Health::of_backend(NAME, shutdown.clone(), vec![database.check()]),
+        health: Health::of_backend(NAME, shutdown.clone(), vec![database.health_check()]),
         descriptors: eventboard_proto::FILE_DESCRIPTOR_SET,
     };
     tokio::select! {
-        served = server.serve(listener, AuthServiceServer::new(AuthGrpc::new(accounts)), shutdown) => served,
+        served = server.serve(listener, AuthServiceServer::new(AuthGrpc::new(use_cases)), shutdown) => served,
         unusable = prepare(database) => unusable,
     }
 }
 
-/// Completes only when the database cannot be used, however long one waits.
+/// Prepares the database. Returns only with an error, when the database is unusable.
 async fn prepare(database: Database) -> anyhow::Result<()> {
     database.prepare().await?;
     future::pending().await
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_need_no_variable_at_all() {
+    fn every_variable_has_a_default() {
         let config = read(&[]).expect("defaults");
         assert_eq!((config.listen.port, config.jwt_expiry), (3001, Duration::from_secs(3600)));
         assert_eq!(config.password.queue, 64);
@@ -128,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_variable_is_named_at_once() {
+    fn all_invalid_variables_are_reported_together() {
         let error = read(&[
             ("AUTH_SERVICE_PORT", "seventy"),
             ("JWT_EXPIRY", "10ms"),
             ("PASSWORD_HASH_CONCURRENCY", "0"),
             ("PASSWORD_HASH_QUEUE", "-1"),
         ]);
-        let text = error.expect_err("four are bad").to_string();
+        let text = error.expect_err("four are invalid").to_string();
         for variable in
             ["AUTH_SERVICE_PORT", "JWT_EXPIRY", "PASSWORD_HASH_CONCURRENCY", "PASSWORD_HASH_QUEUE"]
         {

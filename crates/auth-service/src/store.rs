@@ -1,20 +1,20 @@
 //! All SQL of the service.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_db::{Database, Named, OnConstraint, Word, db_error};
-use eventboard_domain::{AccountState, Identity, Membership, Obstacles, Refusal, Role};
+use eventboard_db::{AsText, Database, Instrumented, OnConstraint, db_error};
+use eventboard_domain::{AccountState, Identity, Membership, Refusal, Role, SignupPreconditions};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::user::{Newcomer, Organization, User};
+use crate::user::{NewUser, Organization, User};
 
-/// Users and organizations in PostgreSQL.
+/// Reads and writes users and organizations in PostgreSQL.
 pub(crate) struct Store {
     database: Database,
 }
 
-/// A user with what a login is decided on.
-pub(crate) struct Credentials {
+/// A user together with the data that is checked at login.
+pub(crate) struct Account {
     pub user: User,
     pub password_hash: String,
     pub state: AccountState,
@@ -25,15 +25,18 @@ impl Store {
         Self { database }
     }
 
-    /// What stands in the way of the newcomer at this moment.
-    pub(crate) async fn obstacles(&self, newcomer: &Newcomer) -> Result<Obstacles, ServiceError> {
-        let (organization_id, slug) = match &newcomer.membership {
-            Membership::Found { slug, .. } => (None, Some(slug)),
-            Membership::Join(id) => (Some(id), None),
+    /// Reads the facts that decide whether a signup is allowed.
+    pub(crate) async fn signup_preconditions(
+        &self,
+        new_user: &NewUser,
+    ) -> Result<SignupPreconditions, ServiceError> {
+        let (organization_id, slug) = match &new_user.membership {
+            Membership::NewOrganization { slug, .. } => (None, Some(slug)),
+            Membership::ExistingOrganization(id) => (Some(id), None),
         };
         let mut lease = self.database.acquire().await?;
-        let obstacles = sqlx::query_as!(
-            Obstacles,
+        let preconditions = sqlx::query_as!(
+            SignupPreconditions,
             r#"
             select
                 (select "openSignup" from "Organization" where id = $1) as open_signup,
@@ -42,45 +45,46 @@ impl Store {
             "#,
             organization_id as Option<&Uuid>,
             slug as Option<&String>,
-            newcomer.email
+            new_user.email
         )
         .fetch_one(&mut *lease)
-        .named("SELECT obstacles")
+        .instrumented("SELECT obstacles")
         .await
         .map_err(db_error)?;
         lease.release();
-        Ok(obstacles)
+        Ok(preconditions)
     }
 
-    /// Makes the newcomer a user, with the organization where one is founded: both or neither.
+    /// Creates the user and, if requested, the organization, in one transaction.
     ///
     /// # Errors
-    /// When the e-mail address or the organization was taken, or the organization closed, since it
-    /// was looked at.
+    /// When a concurrent change took the e-mail address or the organization's name, or closed the organization.
     pub(crate) async fn create_user(
         &self,
-        newcomer: Newcomer,
+        new_user: NewUser,
         password_hash: &str,
         deadline: Deadline,
     ) -> Result<User, ServiceError> {
         let mut lease = self.database.acquire().await?;
         let mut transaction = lease.begin(deadline).await?;
-        let organization_id = match &newcomer.membership {
-            Membership::Found { name, slug } => insert_organization(&mut transaction, name, slug).await?,
-            Membership::Join(id) => *id,
+        let organization_id = match &new_user.membership {
+            Membership::NewOrganization { name, slug } => {
+                insert_organization(&mut transaction, name, slug).await?
+            }
+            Membership::ExistingOrganization(id) => *id,
         };
-        let user = insert_user(&mut transaction, newcomer, organization_id, password_hash).await?;
-        transaction.commit().named("COMMIT").await.map_err(db_error)?;
+        let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(user)
     }
 
-    /// The user with the e-mail address, in whatever case it is written.
-    pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, ServiceError> {
+    /// Finds the account with the e-mail address, ignoring case.
+    pub(crate) async fn find_account(&self, email: &str) -> Result<Option<Account>, ServiceError> {
         let mut lease = self.database.acquire().await?;
         let row = sqlx::query!(
             r#"
-            select id, email, "firstName", "lastName", role::text as "role!: Word<Role>", "organizationId", "createdAt",
+            select id, email, "firstName", "lastName", role::text as "role!: AsText<Role>", "organizationId", "createdAt",
                 "passwordHash", disabled
             from "User"
             where lower(email) = lower($1)
@@ -88,7 +92,7 @@ impl Store {
             email
         )
         .fetch_optional(&mut *lease)
-        .named("SELECT credentials")
+        .instrumented("SELECT credentials")
         .await
         .map_err(db_error)?;
         lease.release();
@@ -103,34 +107,34 @@ impl Store {
             created_at: row.createdAt,
         };
         let state = if row.disabled { AccountState::Disabled } else { AccountState::Enabled };
-        Ok(Some(Credentials { user, password_hash: row.passwordHash, state }))
+        Ok(Some(Account { user, password_hash: row.passwordHash, state }))
     }
 
-    /// Replaces a password's hash, unless another one has taken its place since it was read.
-    pub(crate) async fn replace_hash(
+    /// Replaces the password hash, unless it was changed after it was read.
+    pub(crate) async fn replace_password_hash(
         &self,
         user_id: Uuid,
-        verified: &str,
-        stronger: &str,
+        old_hash: &str,
+        new_hash: &str,
     ) -> Result<(), ServiceError> {
         let mut lease = self.database.acquire().await?;
         sqlx::query!(
             r#"update "User" set "passwordHash" = $3 where id = $1 and "passwordHash" = $2"#,
             user_id,
-            verified,
-            stronger
+            old_hash,
+            new_hash
         )
         .execute(&mut *lease)
-        .named("UPDATE password")
+        .instrumented("UPDATE password")
         .await
         .map_err(db_error)?;
         lease.release();
         Ok(())
     }
 
-    /// The user of a token with the organization, or `None` when the user is gone or disabled, or has
-    /// another role or organization than the token says.
-    pub(crate) async fn member(
+    /// Finds the user of a token and the user's organization. Returns `None` when the user was deleted or disabled,
+    /// or has a role or organization that differs from the token.
+    pub(crate) async fn find_member(
         &self,
         identity: &Identity,
     ) -> Result<Option<(User, Organization)>, ServiceError> {
@@ -144,10 +148,10 @@ impl Store {
             "#,
             identity.user_id,
             identity.organization_id,
-            Word(identity.role) as _
+            AsText(identity.role) as _
         )
         .fetch_optional(&mut *lease)
-        .named("SELECT member")
+        .instrumented("SELECT member")
         .await
         .map_err(db_error)?;
         lease.release();
@@ -174,24 +178,25 @@ async fn insert_organization(
     let id = Uuid::now_v7();
     sqlx::query!(r#"insert into "Organization" (id, name, slug) values ($1, $2, $3)"#, id, name, slug)
         .execute(connection)
-        .named("INSERT Organization")
+        .instrumented("INSERT Organization")
         .await
         .on_constraint("organization_slug_key", || {
-            Refusal::OrganizationTaken { name: name.to_owned() }.into()
+            Refusal::OrganizationNameTaken { name: name.to_owned() }.into()
         })?;
     Ok(id)
 }
 
-/// Inserts the user where the rule of membership holds in this very statement: the organization is
-/// open, or the user founds it in the same transaction.
+/// Inserts the user if the organization allows open signup or was created in the same transaction. The statement
+/// itself checks this, so that it does not miss a concurrent change to the organization.
 async fn insert_user(
     connection: &mut PgConnection,
-    newcomer: Newcomer,
+    new_user: NewUser,
     organization_id: Uuid,
     password_hash: &str,
 ) -> Result<User, ServiceError> {
     let id = Uuid::now_v7();
-    let (role, founds) = (newcomer.membership.role(), newcomer.membership.founds());
+    let (role, creates_organization) =
+        (new_user.membership.role(), new_user.membership.creates_organization());
     let created_at = sqlx::query_scalar!(
         r#"
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
@@ -202,23 +207,23 @@ async fn insert_user(
         "#,
         id,
         organization_id,
-        newcomer.email,
-        newcomer.first_name,
-        newcomer.last_name,
-        Word(role) as _,
+        new_user.email,
+        new_user.first_name,
+        new_user.last_name,
+        AsText(role) as _,
         password_hash,
-        founds
+        creates_organization
     )
     .fetch_optional(connection)
-    .named("INSERT User")
+    .instrumented("INSERT User")
     .await
     .on_constraint("user_email_key", || Refusal::EmailTaken.into())?
     .ok_or(Refusal::OrganizationClosed)?;
     Ok(User {
         id,
-        email: newcomer.email,
-        first_name: newcomer.first_name,
-        last_name: newcomer.last_name,
+        email: new_user.email,
+        first_name: new_user.first_name,
+        last_name: new_user.last_name,
         role,
         organization_id,
         created_at,

@@ -1,11 +1,11 @@
-//! Users, their organizations, and what a newcomer asks for.
+//! Users, organizations, and the input for signup and login.
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::{Identity, Membership, Role};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-/// A user as others may see it. It holds personal data: log its id alone.
+/// A user as returned to clients. It contains personal data, so log only the id.
 #[derive(Clone)]
 pub(crate) struct User {
     pub id: Uuid,
@@ -18,7 +18,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Who a token of this user speaks for.
+    /// Returns the identity for a token of this user.
     pub(crate) fn identity(&self) -> Identity {
         Identity { user_id: self.id, organization_id: self.organization_id, role: self.role }
     }
@@ -31,8 +31,8 @@ pub(crate) struct Organization {
     pub slug: String,
 }
 
-/// Someone who wants to become a user. Every text obeys the rules of the domain.
-pub(crate) struct Newcomer {
+/// A user to create. All fields were validated with the domain rules.
+pub(crate) struct NewUser {
     pub email: String,
     pub password: SecretString,
     pub first_name: String,
@@ -40,8 +40,8 @@ pub(crate) struct Newcomer {
     pub membership: Membership,
 }
 
-/// What somebody logs in with: present and not too long, nothing else is known.
-pub(crate) struct Login {
+/// The input for a login. Only presence and length were checked.
+pub(crate) struct LoginCredentials {
     pub email: String,
     pub password: SecretString,
 }

@@ -1,41 +1,41 @@
-//! Reading the environment into typed settings, once, at start.
+//! Reads the environment into typed settings, once, at startup.
 //!
-//! Each concern has a struct of its own with a `from_env`; its docs name the variables and their
-//! defaults. Every bad variable is collected, so that one start tells all of them. Durations are
-//! written with a unit: `250ms`, `10s`, `15m`, `24h`.
+//! Each concern has its own struct with a `from_env`. The docs of the fields list the variables and their defaults.
+//! All invalid variables are collected, so that one start reports all of them. Durations have a unit: `250ms`,
+//! `10s`, `15m`, `24h`.
 
 use std::{collections::HashMap, env, fs, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// The variables that a process was started with could not be understood.
+/// The process environment is invalid. Contains one message per error.
 #[derive(Debug, Error)]
 #[error("configuration error: {}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
 
-/// The environment while it is being read.
+/// Environment variables, and the errors found while reading them.
 pub struct Env {
     variables: HashMap<String, String>,
-    /// `PORT` overrides the port of the one service that this process runs.
-    one_service: bool,
-    faults: Vec<String>,
+    /// Whether this process runs a single service, whose port `PORT` overrides.
+    is_single_service: bool,
+    errors: Vec<String>,
 }
 
 impl Env {
-    /// The environment of a process that runs one service.
+    /// Reads the environment of a process that runs one service.
     pub fn of_service() -> Self {
-        Self { one_service: true, ..Self::of_process() }
+        Self { is_single_service: true, ..Self::of_process() }
     }
 
-    /// The environment of a process that runs several services or none.
+    /// Reads the environment of a process that runs several services or none.
     pub fn of_process() -> Self {
         Self::from_iter(env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
         }))
     }
 
-    /// Gives a variable a value unless it has one.
+    /// Sets a variable that is unset or empty.
     #[must_use]
     pub fn with_default(mut self, name: &str, value: impl Into<String>) -> Self {
         if self.get(name).is_none() {
@@ -44,97 +44,97 @@ impl Env {
         self
     }
 
-    /// The value of a variable; an empty one counts as absent.
+    /// The value of a variable. An empty value counts as absent.
     pub fn get(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// A text with a default.
+    /// Reads a string.
     pub fn text(&self, name: &str, default: &str) -> String {
         self.get(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// Anything that can be parsed. `expected` completes the sentence "NAME must be …".
+    /// Parses a variable. `expected` completes the error message "NAME must be …".
     pub fn parse<T: FromStr>(&mut self, name: &str, default: T, expected: &str) -> T {
         match self.get(name).map(|value| value.trim().parse()) {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(_)) => {
-                self.fault(name, &format!("must be {expected}"));
+                self.report_invalid(name, &format!("must be {expected}"));
                 default
             }
         }
     }
 
-    /// A whole number within a range.
+    /// Reads an integer within a range.
     pub fn number(&mut self, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let value = self.parse(name, default, &expected);
         if !range.contains(&value) {
-            self.fault(name, &format!("must be {expected}"));
+            self.report_invalid(name, &format!("must be {expected}"));
         }
         value
     }
 
-    /// A share of the whole, from 0 to 1.
-    pub fn share(&mut self, name: &str, default: f32) -> f32 {
+    /// Reads a ratio from 0 to 1.
+    pub fn ratio(&mut self, name: &str, default: f32) -> f32 {
         let value = self.parse(name, default, "a number from 0 to 1");
         if !(0.0..=1.0).contains(&value) {
-            self.fault(name, "must be a number from 0 to 1");
+            self.report_invalid(name, "must be a number from 0 to 1");
         }
         value
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub fn flag(&mut self, name: &str, default: bool) -> bool {
         self.parse(name, default, "true or false")
     }
 
-    /// A duration with a unit.
+    /// Reads a duration with a unit.
     pub fn duration(&mut self, name: &str, default: Duration) -> Duration {
         match self.get(name).map(|value| humantime::parse_duration(value.trim())) {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(_)) => {
-                self.fault(name, "must be a duration with a unit, for example 250ms, 10s or 1h");
+                self.report_invalid(name, "must be a duration with a unit, for example 250ms, 10s or 1h");
                 default
             }
         }
     }
 
-    /// A duration that is longer than nothing.
+    /// Reads a duration greater than zero.
     pub fn positive_duration(&mut self, name: &str, default: Duration) -> Duration {
         let value = self.duration(name, default);
         if value.is_zero() {
-            self.fault(name, "must be longer than 0");
+            self.report_invalid(name, "must be longer than 0");
         }
         value
     }
 
-    /// A duration that is longer than nothing and not longer than `max`.
+    /// Reads a duration greater than zero and at most `max`.
     pub fn duration_within(&mut self, name: &str, default: Duration, max: Duration) -> Duration {
         let value = self.positive_duration(name, default);
         if value > max {
-            self.fault(name, &format!("must be at most {}s", max.as_secs()));
+            self.report_invalid(name, &format!("must be at most {}s", max.as_secs()));
             return default;
         }
         value
     }
 
-    /// A comma-separated list; empty entries are dropped.
+    /// Reads a comma-separated list. Empty entries are ignored.
     pub fn list<T: FromStr>(&mut self, name: &str, default: &str, expected: &str) -> Vec<T> {
         let mut values = Vec::new();
         for entry in self.text(name, default).split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             match entry.parse() {
                 Ok(value) => values.push(value),
-                Err(_) => self.fault(name, &format!("must be a comma-separated list of {expected}")),
+                Err(_) => self.report_invalid(name, &format!("must be a comma-separated list of {expected}")),
             }
         }
         values
     }
 
-    /// A secret, from the variable itself or from the file that `NAME_FILE` names (as container
-    /// engines mount secrets; one line break at its end is dropped).
+    /// Reads a secret from the variable `NAME`, or from the file whose path is in `NAME_FILE`, because container
+    /// engines mount secrets as files. Line breaks at the end of the file are removed.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         if let Some(value) = self.get(name) {
             return Some(value.into());
@@ -143,51 +143,54 @@ impl Env {
         match fs::read_to_string(&path) {
             Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned().into()),
             Err(error) => {
-                self.fault(&format!("{name}_FILE"), &format!("names a file that cannot be read ({error})"));
+                self.report_invalid(
+                    &format!("{name}_FILE"),
+                    &format!("names a file that cannot be read ({error})"),
+                );
                 None
             }
         }
     }
 
-    /// Records that a variable is wrong.
-    pub fn fault(&mut self, name: &str, message: &str) {
-        let fault = format!("{name} {message}");
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
+    /// Records an error: the variable's name followed by the message.
+    pub fn report_invalid(&mut self, name: &str, message: &str) {
+        let error = format!("{name} {message}");
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
         }
     }
 
-    /// Ends the reading.
+    /// Finishes reading.
     ///
     /// # Errors
-    /// All faults, when there is at least one.
+    /// All recorded errors, if there are any.
     pub fn finish(self) -> Result<(), ConfigError> {
-        if self.faults.is_empty() { Ok(()) } else { Err(ConfigError(self.faults)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(ConfigError(self.errors)) }
     }
 }
 
 impl FromIterator<(String, String)> for Env {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self { variables: variables.into_iter().collect(), one_service: false, faults: Vec::new() }
+        Self { variables: variables.into_iter().collect(), is_single_service: false, errors: Vec::new() }
     }
 }
 
-/// Reads one concern's settings from the environment of a process and checks them.
+/// Reads settings from the environment and validates them.
 ///
 /// # Errors
-/// All variables that could not be understood.
+/// All invalid variables.
 pub fn read<T>(mut env: Env, from_env: impl FnOnce(&mut Env) -> T) -> Result<T, ConfigError> {
     let config = from_env(&mut env);
     env.finish()?;
     Ok(config)
 }
 
-/// What kind of installation this is: `APP_ENV`, `development` (default) or `production`.
+/// The kind of installation, `APP_ENV`: `development` (default) or `production`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppEnv {
-    /// Defaults are accepted everywhere.
+    /// Default secrets are accepted.
     Development,
-    /// Default and short secrets are refused.
+    /// Default and short secrets are rejected.
     Production,
 }
 
@@ -201,8 +204,8 @@ impl AppEnv {
 impl FromStr for AppEnv {
     type Err = ();
 
-    fn from_str(word: &str) -> Result<Self, ()> {
-        match word {
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
             "development" => Ok(Self::Development),
             "production" => Ok(Self::Production),
             _ => Err(()),
@@ -210,23 +213,23 @@ impl FromStr for AppEnv {
     }
 }
 
-/// Where a service listens and how it leaves.
+/// The address on which a service listens, and how long it drains before it stops.
 #[derive(Debug, Clone)]
 pub struct ListenConfig {
     /// `HOST`: the address to listen on (default `0.0.0.0`).
     pub host: IpAddr,
-    /// The service's own variable, or `PORT` in a process that runs one service.
+    /// The port, from the service's own variable, or from `PORT` in a process that runs one service.
     pub port: u16,
-    /// `DRAIN_GRACE`: how long a service that was told to stop still accepts work, so that whoever
-    /// routes to it can notice (default `0s`; the images set `3s`).
+    /// `DRAIN_GRACE`: how long a service that is shutting down still accepts requests, so that its clients and load
+    /// balancers can stop using it (default `0s`; the images set `3s`).
     pub drain_grace: Duration,
 }
 
 impl ListenConfig {
-    /// Reads `HOST`, the named port variable and `DRAIN_GRACE`.
+    /// Reads `HOST`, `port_variable` and `DRAIN_GRACE`.
     pub fn from_env(env: &mut Env, port_variable: &str, default_port: u16) -> Self {
         let mut port = env.parse(port_variable, default_port, "a port number");
-        if env.one_service {
+        if env.is_single_service {
             port = env.parse("PORT", port, "a port number");
         }
         Self {
@@ -246,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_variable_is_named_at_once() {
+    fn all_invalid_variables_are_reported_at_once() {
         let mut env = env([("A", "x"), ("B", "10"), ("C", "yes"), ("D", "2s"), ("E", "101")]);
         assert_eq!(env.number("A", 1, 1..=9), 1);
         env.duration("B", Duration::ZERO);
@@ -254,7 +257,7 @@ mod tests {
         assert_eq!(env.duration("D", Duration::ZERO), Duration::from_secs(2));
         env.number("E", 1, 1..=100);
         assert_eq!(
-            env.finish().expect_err("three are bad").to_string(),
+            env.finish().expect_err("four variables are invalid").to_string(),
             "configuration error: A must be a whole number from 1 to 9; \
              B must be a duration with a unit, for example 250ms, 10s or 1h; \
              C must be true or false; E must be a whole number from 1 to 100"
@@ -268,16 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn port_overrides_only_in_a_process_with_one_service() {
+    fn port_overrides_the_service_port_only_in_a_process_with_one_service() {
         let variables = [("PORT", "4000"), ("EVENTS_SERVICE_PORT", "3102")];
         let mut several = env(variables);
         assert_eq!(ListenConfig::from_env(&mut several, "EVENTS_SERVICE_PORT", 3002).port, 3102);
-        let mut one = Env { one_service: true, ..env(variables) };
+        let mut one = Env { is_single_service: true, ..env(variables) };
         assert_eq!(ListenConfig::from_env(&mut one, "EVENTS_SERVICE_PORT", 3002).port, 4000);
     }
 
     #[test]
-    fn a_secret_may_stand_in_a_file() {
+    fn a_secret_can_be_read_from_a_file() {
         use secrecy::ExposeSecret;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");

@@ -1,20 +1,21 @@
-//! The correlation ID: one name for one request in the logs of every service.
+//! The correlation ID, which identifies a request in the logs of all services.
 //!
-//! A caller may choose it; a bad or missing one is replaced. It is an extension of the request, a
-//! field of the span around all work on the request, and a header of every response.
+//! The caller may choose the ID. If it is missing or invalid, the service creates a new one. The ID is stored as an
+//! extension of the request and as a field of the request's tracing span, so that every log line contains it. Every
+//! response contains it as a header.
 
 use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// The header, and the entry of the gRPC metadata, that carries the ID.
+/// The name of the HTTP header and of the gRPC metadata entry.
 pub const HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// The W3C trace context header, passed on as it came.
+/// The W3C Trace Context header.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Longest ID, in characters.
+/// Maximum length of an ID, in characters.
 const MAX_LENGTH: usize = 128;
 
 /// A well-formed correlation ID.
@@ -22,14 +23,14 @@ const MAX_LENGTH: usize = 128;
 pub struct CorrelationId(Arc<str>);
 
 impl CorrelationId {
-    /// The ID that the headers carry when it is well-formed, else a new one.
+    /// Takes the ID from the headers if it is well-formed. Otherwise creates a new one.
     pub fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
-        given.filter(|id| is_well_formed(id)).map_or_else(Self::new, |id| Self(id.into()))
+        let received = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        received.filter(|id| is_well_formed(id)).map_or_else(Self::new, |id| Self(id.into()))
     }
 
-    /// A new ID: a UUIDv7, which sorts by time.
-    #[expect(clippy::new_without_default, reason = "every call gives another value")]
+    /// Creates a new ID: a UUIDv7, which sorts by time.
+    #[expect(clippy::new_without_default, reason = "every call returns a different value")]
     pub fn new() -> Self {
         Self(Uuid::now_v7().to_string().into())
     }
@@ -51,15 +52,15 @@ impl fmt::Display for CorrelationId {
     }
 }
 
-/// The `traceparent` of the headers when it has the form that W3C Trace Context gives it.
+/// Returns the `traceparent` header if it is valid according to W3C Trace Context.
 pub fn traceparent(headers: &HeaderMap) -> Option<HeaderValue> {
     let value = headers.get(TRACEPARENT)?;
     let text = value.to_str().ok()?;
     let lengths = text.split('-').map(str::len).take(5);
     let is_lower_hex = |c: char| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c);
-    let is_named = |part: &str| part.bytes().any(|byte| byte != b'0');
-    let names_something = !text.starts_with("ff") && text.split('-').skip(1).take(2).all(is_named);
-    (lengths.eq([2, 32, 16, 2]) && text.chars().all(is_lower_hex) && names_something).then(|| value.clone())
+    let is_nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let is_valid = !text.starts_with("ff") && text.split('-').skip(1).take(2).all(is_nonzero);
+    (lengths.eq([2, 32, 16, 2]) && text.chars().all(is_lower_hex) && is_valid).then(|| value.clone())
 }
 
 fn is_well_formed(id: &str) -> bool {
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_or_missing_id_is_replaced_by_a_uuid() {
+    fn an_invalid_or_missing_id_is_replaced_by_a_uuid() {
         for id in ["", "two words", "ümlaut", "semi;colon", "<script>", &"x".repeat(129)] {
             let replaced = of(id);
             assert_ne!(replaced.as_str(), id);
@@ -95,17 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_well_formed_traceparent_is_passed_on() {
-        let pass = |text: &'static str| {
+    fn only_a_valid_traceparent_is_accepted() {
+        let is_accepted = |text: &'static str| {
             let headers = [(TRACEPARENT, HeaderValue::from_static(text))].into_iter().collect();
             traceparent(&headers).is_some()
         };
-        assert!(pass("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        assert!(!pass("00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        assert!(!pass("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"));
-        assert!(!pass("nonsense"));
-        assert!(!pass("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        assert!(!pass("00-00000000000000000000000000000000-b7ad6b7169203331-01"));
-        assert!(!pass("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"));
+        assert!(is_accepted("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!is_accepted("00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!is_accepted("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"));
+        assert!(!is_accepted("invalid"));
+        assert!(!is_accepted("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!is_accepted("00-00000000000000000000000000000000-b7ad6b7169203331-01"));
+        assert!(!is_accepted("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"));
     }
 }

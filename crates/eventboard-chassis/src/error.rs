@@ -1,32 +1,32 @@
-//! The one closed table of what can go wrong between a caller and a service.
+//! The complete, fixed list of errors that a service can return to its caller.
 //!
-//! A [`ServiceError`] keeps apart what the caller is told (a code, a message, the faults of the
-//! input) and the cause, which goes to the log only. Over gRPC it travels as the standard error
-//! details `ErrorInfo` and `BadRequest` (AIP-193), so that the gateway gets the same value back.
+//! A [`ServiceError`] separates the caller's part (a code, a message, the invalid fields) from the internal cause,
+//! which is only logged. Over gRPC the caller's part is sent as the standard error details `ErrorInfo` and
+//! `BadRequest` (AIP-193), so that the gateway can rebuild the same error.
 
 use std::{any::Any, borrow::Cow, error::Error as StdError, fmt};
 
-use eventboard_domain::{Fault, Faults, Refusal};
+use eventboard_domain::{Refusal, Violation, Violations};
 use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// Names the system in `ErrorInfo`.
+/// The value of `domain` in `ErrorInfo`.
 const DOMAIN: &str = "eventboard";
 
 macro_rules! error_codes {
     ($($(#[$meta:meta])* $code:ident = $name:literal, $grpc:ident, $http:ident;)+) => {
-        /// Every kind of failure, with its name on the wire, its gRPC code and its HTTP status.
+        /// The kind of error, with its name in `ErrorInfo`, its gRPC code and its HTTP status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ErrorCode {
             $($(#[$meta])* $code,)+
         }
 
         impl ErrorCode {
-            /// Every code.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$code),+];
 
-            /// The name on the wire.
+            /// The name, as sent in `ErrorInfo`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$code => $name,)+ }
             }
@@ -45,34 +45,34 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The input breaks a rule; the faults say which.
+    /// At least one input field is invalid.
     InvalidInput = "INVALID_INPUT", InvalidArgument, BAD_REQUEST;
-    /// No token, or one that is not accepted.
+    /// The token is missing or invalid.
     Unauthenticated = "UNAUTHENTICATED", Unauthenticated, UNAUTHORIZED;
-    /// The caller sees the thing but may not do this to it.
+    /// The caller may see the resource but may not perform this operation on it.
     Forbidden = "FORBIDDEN", PermissionDenied, FORBIDDEN;
-    /// There is no such thing, or none that the caller may see.
+    /// The resource does not exist, or the caller may not see it.
     NotFound = "NOT_FOUND", NotFound, NOT_FOUND;
-    /// The answer was not there when the deadline passed; the outcome is open.
+    /// The deadline passed before the response. The outcome is unknown.
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, REQUEST_TIMEOUT;
-    /// A unique name or address is taken.
+    /// A unique name or e-mail address is already in use.
     AlreadyExists = "ALREADY_EXISTS", AlreadyExists, CONFLICT;
     /// The event's status does not allow the transition.
     WrongStatus = "WRONG_STATUS", FailedPrecondition, CONFLICT;
-    /// `If-Match` names another version.
+    /// `If-Match` does not match the current version.
     StaleVersion = "STALE_VERSION", Aborted, PRECONDITION_FAILED;
-    /// The idempotency key belongs to another request.
+    /// The idempotency key was used for a different request.
     KeyReused = "KEY_REUSED", InvalidArgument, UNPROCESSABLE_ENTITY;
-    /// Work was refused because there is too much of it. Not retried by the gateway.
+    /// The service is overloaded. The gateway does not retry this.
     Overloaded = "OVERLOADED", ResourceExhausted, SERVICE_UNAVAILABLE;
-    /// Something that is needed cannot be reached now. Retried by the gateway.
+    /// A dependency is unavailable. The gateway retries this.
     Unavailable = "UNAVAILABLE", Unavailable, SERVICE_UNAVAILABLE;
     /// A defect.
     Internal = "INTERNAL", Internal, INTERNAL_SERVER_ERROR;
 }
 
 impl ErrorCode {
-    /// The code for a status that carries no name of ours: one that the gRPC library made.
+    /// The code for a status that has no `ErrorInfo` of ours, because tonic created the status and not a service.
     fn from_grpc(code: Code) -> Self {
         match code {
             Code::InvalidArgument | Code::OutOfRange => Self::InvalidInput,
@@ -97,37 +97,42 @@ impl ErrorCode {
     }
 }
 
-/// A failure with what the caller is told and what only the log is told.
+/// An error with a message for the caller and an internal cause for the log.
 #[derive(Debug)]
 pub struct ServiceError {
     code: ErrorCode,
     message: Cow<'static, str>,
-    faults: Faults,
+    violations: Violations,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl ServiceError {
-    /// A failure with a message for the caller.
+    /// Creates an error with a message for the caller.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), faults: Faults::default(), cause: None }
+        Self { code, message: message.into(), violations: Violations::default(), cause: None }
     }
 
-    /// The input breaks rules.
-    pub fn invalid(faults: Faults) -> Self {
-        Refusal::Invalid(faults).into()
+    /// At least one input field is invalid.
+    pub fn invalid(violations: Violations) -> Self {
+        Refusal::Invalid(violations).into()
     }
 
-    /// No acceptable token.
+    /// The token is missing or invalid.
     pub fn unauthenticated() -> Self {
-        Self::new(ErrorCode::Unauthenticated, "A valid bearer token is required.")
+        Self::new(ErrorCode::Unauthenticated, default_message(ErrorCode::Unauthenticated))
     }
 
-    /// A defect; the cause goes to the log.
+    /// The deadline of the request has passed.
+    pub fn deadline_exceeded() -> Self {
+        Self::new(ErrorCode::DeadlineExceeded, default_message(ErrorCode::DeadlineExceeded))
+    }
+
+    /// A defect. The cause is only logged.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(ErrorCode::Internal, "Something went wrong on our side.").caused_by(cause)
+        Self::new(ErrorCode::Internal, default_message(ErrorCode::Internal)).caused_by(cause)
     }
 
-    /// A defect that showed as a panic; its text goes to the log.
+    /// A defect that caused a panic. The message of the panic is only logged.
     pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -141,22 +146,22 @@ impl ServiceError {
         self
     }
 
-    /// What kind of failure it is.
+    /// The kind of the error.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// What the caller is told.
+    /// The message for the caller.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The faults of the input.
-    pub fn faults(&self) -> &Faults {
-        &self.faults
+    /// The invalid input fields.
+    pub fn violations(&self) -> &Violations {
+        &self.violations
     }
 
-    /// Writes the cause to the log. Call it once, where the failure leaves the service.
+    /// Logs the error with its cause. Call it once, where the error leaves the service.
     pub fn log(&self) {
         let cause = self.cause.as_deref().map(tracing::field::display);
         match self.code {
@@ -172,8 +177,8 @@ impl ServiceError {
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.message)?;
-        if !self.faults.is_empty() {
-            write!(f, " ({})", self.faults)?;
+        if !self.violations.is_empty() {
+            write!(f, " ({})", self.violations)?;
         }
         Ok(())
     }
@@ -185,9 +190,9 @@ impl StdError for ServiceError {
     }
 }
 
-impl From<Faults> for ServiceError {
-    fn from(faults: Faults) -> Self {
-        Self::invalid(faults)
+impl From<Violations> for ServiceError {
+    fn from(violations: Violations) -> Self {
+        Self::invalid(violations)
     }
 }
 
@@ -195,12 +200,12 @@ impl From<&Refusal> for ErrorCode {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Invalid(_) => Self::InvalidInput,
-            Refusal::EventUnknown | Refusal::OrganizationUnknown => Self::NotFound,
+            Refusal::EventNotFound | Refusal::OrganizationNotFound => Self::NotFound,
             Refusal::EventForbidden(_) | Refusal::OrganizationClosed => Self::Forbidden,
-            Refusal::EventStale => Self::StaleVersion,
+            Refusal::StaleVersion => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, transition: _ } => Self::WrongStatus,
             Refusal::KeyReused => Self::KeyReused,
-            Refusal::EmailTaken | Refusal::OrganizationTaken { name: _ } => Self::AlreadyExists,
+            Refusal::EmailTaken | Refusal::OrganizationNameTaken { name: _ } => Self::AlreadyExists,
             Refusal::WrongCredentials | Refusal::TokenOutdated => Self::Unauthenticated,
         }
     }
@@ -209,8 +214,9 @@ impl From<&Refusal> for ErrorCode {
 impl From<Refusal> for ServiceError {
     fn from(refusal: Refusal) -> Self {
         let refused = Self::new(ErrorCode::from(&refusal), refusal.message());
-        let faults = if let Refusal::Invalid(faults) = refusal { faults } else { Faults::default() };
-        Self { faults, ..refused }
+        let violations =
+            if let Refusal::Invalid(violations) = refusal { violations } else { Violations::default() };
+        Self { violations, ..refused }
     }
 }
 
@@ -219,44 +225,50 @@ impl From<ServiceError> for Status {
         error.log();
         let mut details = ErrorDetails::new();
         details.set_error_info(error.code.as_str(), DOMAIN, [] as [(String, String); 0]);
-        for fault in error.faults.iter() {
-            details.add_bad_request_violation(&fault.field, &fault.message);
+        for violation in error.violations.iter() {
+            details.add_bad_request_violation(&violation.field, &violation.message);
         }
         Self::with_error_details(error.code.grpc(), error.message, details)
     }
 }
 
 impl From<Status> for ServiceError {
-    /// What a service answered. A message that the gRPC library made is kept for the log only.
+    /// Rebuilds the error that a service returned. If tonic itself created the status, only its code is mapped. Its
+    /// text is logged and not sent to the client.
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
-        let named = details
+        let own_code = details
             .error_info()
             .filter(|info| info.domain == DOMAIN)
             .and_then(|info| ErrorCode::from_name(&info.reason));
-        let Some(code) = named else {
+        let Some(code) = own_code else {
             let code = ErrorCode::from_grpc(status.code());
             return Self::new(code, default_message(code)).caused_by(status);
         };
-        let faults = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
-        let faults = faults.map(|violation| Fault {
+        let violations = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
+        let violations = violations.map(|violation| Violation {
             field: violation.field.clone(),
             message: violation.description.clone(),
         });
-        Self { code, message: status.message().to_owned().into(), faults: faults.collect(), cause: None }
+        Self {
+            code,
+            message: status.message().to_owned().into(),
+            violations: violations.collect(),
+            cause: None,
+        }
     }
 }
 
 fn default_message(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::DeadlineExceeded => {
-            "The request took too long; its outcome is open. Repeat it with the same Idempotency-Key."
+            "The request timed out. A write may have taken effect; retry it with the same Idempotency-Key."
         }
         ErrorCode::Unavailable => "The service cannot be reached right now. Try again shortly.",
-        ErrorCode::Overloaded => "Too much is going on right now. Try again shortly.",
+        ErrorCode::Overloaded => "The service is overloaded. Try again shortly.",
         ErrorCode::Unauthenticated => "A valid bearer token is required.",
         ErrorCode::Internal => "Something went wrong on our side.",
-        _ => "The request was refused.",
+        _ => "The request was rejected.",
     }
 }
 
@@ -265,44 +277,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_survives_the_way_over_grpc() {
+    fn every_code_survives_a_grpc_round_trip() {
         for code in ErrorCode::ALL {
-            let status =
-                Status::from(ServiceError::new(*code, "said to the caller").caused_by("secret cause"));
+            let status = Status::from(ServiceError::new(*code, "for the caller").caused_by("secret cause"));
             assert_eq!(status.code(), code.grpc());
             assert!(!format!("{status:?}").contains("secret cause"));
             let back = ServiceError::from(status);
-            assert_eq!((back.code(), back.message()), (*code, "said to the caller"));
+            assert_eq!((back.code(), back.message()), (*code, "for the caller"));
         }
     }
 
     #[test]
-    fn faults_survive_the_way_over_grpc() {
-        let mut faults = Faults::one("title", "is required");
-        faults.add("endDate", "must be after startDate");
-        let back = ServiceError::from(Status::from(ServiceError::invalid(faults.clone())));
-        assert_eq!(back.faults(), &faults);
+    fn violations_survive_a_grpc_round_trip() {
+        let mut violations = Violations::one("title", "is required");
+        violations.add("endDate", "must be after startDate");
+        let back = ServiceError::from(Status::from(ServiceError::invalid(violations.clone())));
+        assert_eq!(back.violations(), &violations);
     }
 
     #[test]
-    fn a_refusal_gets_its_code_and_keeps_its_words_and_faults() {
+    fn a_refusal_gets_its_code_and_keeps_its_message_and_violations() {
         let refused = ServiceError::from(Refusal::OrganizationClosed);
         assert_eq!(refused.code(), ErrorCode::Forbidden);
         assert_eq!(refused.message(), "This organization does not allow open signup.");
-        let faults = Faults::one("endDate", "must be after startDate");
-        let refused = ServiceError::from(Refusal::Invalid(faults.clone()));
-        assert_eq!((refused.code(), refused.faults()), (ErrorCode::InvalidInput, &faults));
+        let violations = Violations::one("endDate", "must be after startDate");
+        let refused = ServiceError::from(Refusal::Invalid(violations.clone()));
+        assert_eq!((refused.code(), refused.violations()), (ErrorCode::InvalidInput, &violations));
     }
 
     #[test]
-    fn a_status_of_the_library_does_not_leak_its_text() {
+    fn the_message_of_a_library_status_does_not_reach_the_caller() {
         let back = ServiceError::from(Status::unavailable("tcp connect error 10.0.0.7:3002"));
         assert_eq!(back.code(), ErrorCode::Unavailable);
         assert!(!back.message().contains("10.0.0.7"));
     }
 
     #[test]
-    fn a_timeout_of_the_library_is_a_passed_deadline() {
+    fn a_timeout_of_the_library_is_deadline_exceeded() {
         assert_eq!(
             ServiceError::from(Status::cancelled("Timeout expired")).code(),
             ErrorCode::DeadlineExceeded

@@ -1,20 +1,21 @@
-//! A gRPC call as its HTTP headers say it and as OpenTelemetry's semantic conventions name it, alike on both sides.
+//! Reads the method and the status code of a gRPC call from its HTTP path and headers, for clients and servers. The
+//! names in metrics and spans follow OpenTelemetry's semantic conventions.
 
 use http::HeaderMap;
 use metrics::Label;
 use tonic::Code;
 
-/// The method of a call by the path of its request.
-pub fn method_of(path: &str) -> &str {
+/// The full name of a method, from the request path.
+pub fn method_name(path: &str) -> &str {
     path.trim_start_matches('/')
 }
 
-/// The gRPC code in headers or trailers, if it stands there.
+/// The gRPC code in headers or trailers, if there is one.
 pub fn grpc_code(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// The labels of a call's duration.
+/// The labels of the metric for call durations.
 pub fn call_labels(method: &str, code: Code) -> Vec<Label> {
     vec![
         Label::new("rpc_method", method.to_owned()),
@@ -22,7 +23,7 @@ pub fn call_labels(method: &str, code: Code) -> Vec<Label> {
     ]
 }
 
-/// The code's name as gRPC writes it.
+/// The code's name in the gRPC specification.
 pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

@@ -1,4 +1,4 @@
-//! Health: what a service needs, whether it has it, and how that is told over HTTP and gRPC.
+//! Health checks: probes the dependencies of a service and reports their state over HTTP and gRPC.
 
 use std::{
     collections::BTreeMap,
@@ -21,14 +21,14 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::shutdown::Shutdown;
 
-/// How often a dependency that is there is looked at, and one that is not.
+/// The pause between two probes of a dependency that is up, and of one that is down.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_INTERVAL_WHEN_DOWN: Duration = Duration::from_millis(100);
 
-/// Whether a dependency is there, with a reason that an operator may see when it is not.
+/// The state of a dependency: up, or down with a reason for operators.
 type CheckState = Result<(), &'static str>;
 
-/// A dependency that is looked at in the background, so that asking for health costs nothing and is
+/// The health check of a dependency. It is updated in the background, so that health requests are cheap and are
 /// answered under any load.
 #[derive(Debug, Clone)]
 pub struct Check {
@@ -37,34 +37,35 @@ pub struct Check {
 }
 
 impl Check {
-    /// Runs `probe` every second for as long as the process lives.
+    /// Starts a task that runs `probe` every second, while the check or a clone of it exists.
     pub fn spawn<P, F>(name: &'static str, mut probe: P) -> Self
     where
         P: FnMut() -> F + Send + 'static,
         F: Future<Output = CheckState> + Send,
     {
-        let (reporter, check) = Self::reported(name);
+        let (reporter, check) = Self::with_reporter(name);
         tokio::spawn(async move {
             while !reporter.state.is_closed() {
-                let found = probe().await;
-                reporter.report(found);
-                let pause = if found.is_ok() { PROBE_INTERVAL } else { PROBE_INTERVAL_WHEN_DOWN };
+                let state = probe().await;
+                reporter.report(state);
+                let pause = if state.is_ok() { PROBE_INTERVAL } else { PROBE_INTERVAL_WHEN_DOWN };
                 tokio::time::sleep(pause).await;
             }
         });
         check
     }
 
-    /// Asks `found` now and after each of the `changes`, which is how a dependency is watched that somebody else looks at.
-    pub fn follow<T, F>(name: &'static str, mut changes: watch::Receiver<T>, found: F) -> Self
+    /// Starts a task that calls `state` at once and after each change. Use it for a dependency that other code
+    /// already monitors.
+    pub fn on_changes<T, F>(name: &'static str, mut changes: watch::Receiver<T>, state: F) -> Self
     where
         T: Send + Sync + 'static,
         F: Fn() -> CheckState + Send + 'static,
     {
-        let (reporter, check) = Self::reported(name);
+        let (reporter, check) = Self::with_reporter(name);
         tokio::spawn(async move {
             loop {
-                reporter.report(found());
+                reporter.report(state());
                 if changes.changed().await.is_err() {
                     return;
                 }
@@ -73,7 +74,7 @@ impl Check {
         check
     }
 
-    fn reported(name: &'static str) -> (Reporter, Self) {
+    fn with_reporter(name: &'static str) -> (Reporter, Self) {
         let (sender, state) = watch::channel(Err("not checked yet"));
         let up = metrics::gauge!("eventboard_dependency_up", "dependency" => name);
         up.set(0.0);
@@ -85,7 +86,7 @@ impl Check {
     }
 }
 
-/// Where what was found is told.
+/// Publishes the state of a check to its subscribers, to the log and as a metric.
 struct Reporter {
     name: &'static str,
     state: watch::Sender<CheckState>,
@@ -93,15 +94,15 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn report(&self, found: CheckState) {
-        self.state.send_if_modified(|known| {
-            let changed = *known != found;
-            if changed {
-                log_change(self.name, *known, found);
-                self.up.set(if found.is_ok() { 1.0 } else { 0.0 });
-                *known = found;
+    fn report(&self, state: CheckState) {
+        self.state.send_if_modified(|current| {
+            let is_changed = *current != state;
+            if is_changed {
+                log_change(self.name, *current, state);
+                self.up.set(if state.is_ok() { 1.0 } else { 0.0 });
+                *current = state;
             }
-            changed
+            is_changed
         });
     }
 }
@@ -109,7 +110,7 @@ impl Reporter {
 fn log_change(dependency: &str, before: CheckState, now: CheckState) {
     match (before, now) {
         (Ok(()), Err(reason)) => tracing::warn!(dependency, reason, "A dependency is down"),
-        (Err(_), Err(reason)) => tracing::info!(dependency, reason, "A dependency is not there"),
+        (Err(_), Err(reason)) => tracing::info!(dependency, reason, "A dependency is unavailable"),
         (Err(_), Ok(())) => tracing::info!(dependency, "A dependency is up"),
         (Ok(()), Ok(())) => {}
     }
@@ -124,26 +125,26 @@ struct HealthParts {
     started: Instant,
     shutdown: Shutdown,
     checks: Vec<Check>,
-    /// Whether a dependency that is down also makes the service not ready.
+    /// Whether the service is ready only while all its dependencies are up.
     ready_needs_checks: bool,
 }
 
-/// The body of a health answer.
+/// The body of a health response.
 #[derive(Debug, Serialize)]
 pub struct HealthDocument {
     /// `ok` or `error`.
     pub status: &'static str,
-    /// The service's name.
+    /// The name of the service.
     pub service: &'static str,
-    /// The service's version.
+    /// The version of the service.
     pub version: &'static str,
     /// Seconds since the service started.
     pub uptime: u64,
-    /// Each dependency by name.
+    /// The dependencies by name.
     pub checks: BTreeMap<&'static str, CheckDocument>,
 }
 
-/// One dependency within a health answer.
+/// A dependency in a health response.
 #[derive(Debug, Serialize)]
 pub struct CheckDocument {
     /// `up` or `down`.
@@ -154,7 +155,7 @@ pub struct CheckDocument {
 }
 
 impl Health {
-    /// A backend: ready only when its dependencies are there.
+    /// The health of a backend. It is ready only while its dependencies are up.
     pub fn of_backend(service: &'static str, shutdown: Shutdown, checks: Vec<Check>) -> Self {
         Self(Arc::new(HealthParts {
             service,
@@ -165,7 +166,7 @@ impl Health {
         }))
     }
 
-    /// The gateway: ready even with a backend away, for it still serves its 503s.
+    /// The health of the gateway. It stays ready while a backend is down, because it still responds with 503.
     pub fn of_gateway(service: &'static str, shutdown: Shutdown, checks: Vec<Check>) -> Self {
         Self(Arc::new(HealthParts {
             service,
@@ -176,7 +177,7 @@ impl Health {
         }))
     }
 
-    /// `/health`, `/health/live` and `/health/ready`.
+    /// The routes `/health`, `/health/live` and `/health/ready`.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
             .route("/health", get(async |State(health): State<Self>| health.overall()))
@@ -185,36 +186,36 @@ impl Health {
             .with_state(self.clone())
     }
 
-    /// 200, or 503 when any dependency is down or the service drains.
+    /// `/health`: 200, or 503 while any dependency is down or the service drains.
     pub fn overall(&self) -> Response {
         let checks = &self.0.checks;
         self.document(checks, checks.iter().all(Check::is_up) && !self.0.shutdown.is_draining())
     }
 
-    /// 200 for as long as the process answers.
+    /// `/health/live`: always 200.
     pub fn live(&self) -> Response {
         self.document(&[], true)
     }
 
-    /// 200 when the service wants work, else 503.
+    /// `/health/ready`: 200 while the service accepts requests, else 503.
     pub fn ready(&self) -> Response {
         let checks = if self.0.ready_needs_checks { &self.0.checks[..] } else { &[] };
         self.document(checks, self.is_ready())
     }
 
-    /// Keeps the gRPC health service truthful: the empty name stands for the process (not draining),
-    /// `grpc_service` also for its dependencies.
+    /// Updates the gRPC health status until the service drains. Until then the empty service name, which stands for
+    /// the whole server, is SERVING, and `grpc_service` is SERVING while the service is ready.
     pub async fn report_over_grpc(self, reporter: HealthReporter, grpc_service: &'static str) {
         let mut states: Vec<_> = self.0.checks.iter().map(|check| check.state.clone()).collect();
         loop {
-            let draining = self.0.shutdown.is_draining();
-            reporter.set_service_status("", serving(!draining)).await;
-            reporter.set_service_status(grpc_service, serving(self.is_ready())).await;
-            if draining {
+            let is_draining = self.0.shutdown.is_draining();
+            reporter.set_service_status("", serving_status(!is_draining)).await;
+            reporter.set_service_status(grpc_service, serving_status(self.is_ready())).await;
+            if is_draining {
                 return;
             }
             tokio::select! {
-                () = any_change(&mut states) => {}
+                () = wait_for_change(&mut states) => {}
                 () = self.0.shutdown.draining() => {}
             }
         }
@@ -225,18 +226,18 @@ impl Health {
         !parts.shutdown.is_draining() && (!parts.ready_needs_checks || parts.checks.iter().all(Check::is_up))
     }
 
-    fn document(&self, checks: &[Check], ok: bool) -> Response {
+    fn document(&self, checks: &[Check], is_ok: bool) -> Response {
         let document = HealthDocument {
-            status: if ok { "ok" } else { "error" },
+            status: if is_ok { "ok" } else { "error" },
             service: self.0.service,
             version: env!("CARGO_PKG_VERSION"),
             uptime: self.0.started.elapsed().as_secs(),
             checks: checks.iter().map(|check| (check.name, check_document(check))).collect(),
         };
-        if ok {
+        if is_ok {
             return Json(document).into_response();
         }
-        // The next look at the dependencies is never further away than this.
+        // The dependencies are probed again within a second.
         (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], Json(document)).into_response()
     }
 }
@@ -246,12 +247,12 @@ fn check_document(check: &Check) -> CheckDocument {
     CheckDocument { status: if state.is_ok() { "up" } else { "down" }, message: state.err() }
 }
 
-fn serving(yes: bool) -> ServingStatus {
-    if yes { ServingStatus::Serving } else { ServingStatus::NotServing }
+fn serving_status(is_serving: bool) -> ServingStatus {
+    if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 
-/// Completes with the next change of any state; never when there is none to watch.
-async fn any_change(states: &mut [watch::Receiver<CheckState>]) {
+/// Completes at the next change of any state. Never completes when no state can change.
+async fn wait_for_change(states: &mut [watch::Receiver<CheckState>]) {
     let changes = states.iter_mut().map(|state| Box::pin(state.changed()));
     if changes.len() == 0 {
         return std::future::pending().await;

@@ -1,7 +1,7 @@
-//! Tower layers made of async functions.
+//! Tower layers made from async functions.
 //!
-//! As axum's `from_fn`, but what is within is known by its type: no box for each layer of each request, and no copy of all
-//! inner layers on the heap. Where a router is within, the router is the only box.
+//! Like axum's `from_fn`, but the type of the inner service is known at compile time. So a layer does not box its
+//! future for each request, and the inner layers are not copied to the heap. Only an inner router boxes its future.
 
 use std::{
     convert::Infallible,
@@ -19,7 +19,7 @@ use tower::{Layer, Service};
 
 use crate::error::ServiceError;
 
-/// A layer that answers with `function(state, request, next)`.
+/// Creates a layer that responds with `function(state, request, next)`.
 pub fn layer_fn<T, F>(state: T, function: F) -> FnLayer<T, F> {
     FnLayer { state, function }
 }
@@ -39,7 +39,7 @@ impl<S, T: Clone, F: Clone> Layer<S> for FnLayer<T, F> {
     }
 }
 
-/// A service within a layer of an async function.
+/// A service wrapped by a [`FnLayer`].
 #[derive(Debug, Clone)]
 pub struct FnService<S, T, F> {
     inner: S,
@@ -57,7 +57,7 @@ where
     type Error = Infallible;
     type Future = Map<R, fn(Response) -> Result<Response, Infallible>>;
 
-    /// The services of this project are always ready: they shed what is too much.
+    /// Always ready: under overload, the services of this project reject requests instead of delaying them.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
@@ -68,27 +68,27 @@ where
     }
 }
 
-/// What is within a layer.
+/// The inner service of a layer.
 #[derive(Debug)]
 pub struct Next<S>(S);
 
-/// What a layer can stand around.
+/// A service that a [`FnLayer`] can wrap.
 pub trait Inner: Service<Request, Error = Infallible, Response: IntoResponse> {}
 
 impl<S: Service<Request, Error = Infallible, Response: IntoResponse>> Inner for S {}
 
 impl<S: Inner> Next<S> {
-    /// The answer of what is within.
+    /// Calls the inner service.
     pub fn run(mut self, request: Request) -> impl Future<Output = Response> + use<S> {
-        self.0.call(request).map(|answer| answer.unwrap_or_else(|never| match never {}).into_response())
+        self.0.call(request).map(|result| result.unwrap_or_else(|never| match never {}).into_response())
     }
 
-    /// As [`Next::run`], but a panic anywhere within is one failed request and not a broken connection.
+    /// Like [`Next::run`], but catches panics, so that a panic fails one request and does not break the connection.
     ///
     /// # Errors
     /// The panic, as an internal error.
     pub async fn catch_panic(self, request: Request) -> Result<Response, ServiceError> {
-        let answer = AssertUnwindSafe(async { self.run(request).await }).catch_unwind().await;
-        answer.map_err(|panic| ServiceError::from_panic(&*panic))
+        let result = AssertUnwindSafe(async { self.run(request).await }).catch_unwind().await;
+        result.map_err(|panic| ServiceError::from_panic(&*panic))
     }
 }

@@ -1,4 +1,4 @@
-//! What every service stands on, one file a concern (the "microservice chassis" pattern).
+//! The foundation that all services share, one module per concern (the "microservice chassis" pattern).
 
 pub mod config;
 pub mod correlation;
@@ -8,7 +8,7 @@ pub mod health;
 pub mod layer;
 pub mod metrics;
 pub mod metrics_endpoint;
-pub mod observed;
+pub mod outcome;
 pub mod process;
 pub mod server;
 pub mod shutdown;

@@ -1,4 +1,4 @@
-//! A service as a process of its own: environment → logs → bind → metrics → serve → drain.
+//! Runs a service as a process: environment → logs → bind → metrics → serve → drain.
 
 use std::{future::Future, process::ExitCode};
 
@@ -12,16 +12,16 @@ use crate::{
     telemetry::{self, TelemetryConfig},
 };
 
-/// The exit code of a process that was not told properly what to do.
-const BAD_CONFIGURATION: u8 = 2;
+/// The exit code for an invalid configuration.
+const EXIT_INVALID_CONFIGURATION: u8 = 2;
 
-/// A service that can be run as a process.
+/// A service that can run as a process.
 pub struct Service<C, R> {
     /// The name in logs and in messages to operators.
     pub name: &'static str,
-    /// Reads the service's settings.
+    /// Reads the settings of the service.
     pub from_env: fn(&mut Env) -> C,
-    /// Where it listens.
+    /// Returns the listen settings.
     pub listen: fn(&C) -> &ListenConfig,
     /// Serves until the shutdown.
     pub run: R,
@@ -32,8 +32,8 @@ where
     R: FnOnce(C, TcpListener, Shutdown) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
-    /// Runs the service until SIGTERM or SIGINT. The code is 0 after a drain, 2 for settings that cannot be
-    /// understood, and 1 for anything else; the reason is one line on stderr.
+    /// Runs the service until SIGTERM or SIGINT. The exit code is 0 after a graceful shutdown, 2 for invalid
+    /// settings, and 1 for any other error. The reason is printed as one line on stderr.
     pub async fn main(self) -> ExitCode {
         let name = self.name;
         let config = config::read(Env::of_service(), |env| {
@@ -43,7 +43,7 @@ where
             Ok(config) => config,
             Err(error) => {
                 eprintln!("{name}: {error}");
-                return ExitCode::from(BAD_CONFIGURATION);
+                return ExitCode::from(EXIT_INVALID_CONFIGURATION);
             }
         };
         match Box::pin(self.serve(telemetry, metrics, config)).await {
@@ -61,7 +61,7 @@ where
         metrics: MetricsConfig,
         config: C,
     ) -> anyhow::Result<()> {
-        // Kept to the end, so that the last lines of a drain are written.
+        // This guard is dropped last, so that the log lines of the shutdown are written.
         let _telemetry = telemetry::init(self.name, telemetry)?;
         let listen = (self.listen)(&config);
         let listener = server::bind(self.name, listen).await?;

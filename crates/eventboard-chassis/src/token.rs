@@ -1,4 +1,4 @@
-//! Access tokens: HS256 JWTs that every service verifies for itself.
+//! Access tokens: HS256 JWTs that every service verifies itself.
 
 use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
 
@@ -13,23 +13,22 @@ use uuid::Uuid;
 
 use crate::config::{AppEnv, Env};
 
-/// The secret of a development installation, refused in production.
+/// The default secret, which is rejected in production.
 const DEVELOPMENT_SECRET: &str = "eventboard-development-secret-change-me";
 
-/// Beginnings of secrets that stand in files of this project and are therefore known to everybody.
-const KNOWN_SECRETS: &[&str] =
+/// Prefixes of the secrets that appear in files of this repository and are therefore publicly known.
+const KNOWN_SECRET_PREFIXES: &[&str] =
     &["eventboard-development", "eventboard-demonstration", "change-me", "changeme", "your-"];
 
-/// HMAC-SHA256 keys shorter than the hash weaken it (RFC 7518, section 3.2); bytes.
+/// An HMAC-SHA256 key must be at least as long as the hash (RFC 7518, section 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
-/// How tokens are signed and checked.
+/// How tokens are signed and verified.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
-    /// `JWT_SECRET` (or `JWT_SECRET_FILE`): signs and verifies.
+    /// `JWT_SECRET` (or `JWT_SECRET_FILE`): signs and verifies tokens.
     pub secret: SecretString,
-    /// `JWT_SECRET_PREVIOUS` (or `JWT_SECRET_PREVIOUS_FILE`): still verifies while a secret is being
-    /// rotated.
+    /// `JWT_SECRET_PREVIOUS` (or `JWT_SECRET_PREVIOUS_FILE`): only verifies tokens, during a rotation of the secret.
     pub previous: Option<SecretString>,
     /// `JWT_ISSUER`, default `eventboard`.
     pub issuer: String,
@@ -38,15 +37,15 @@ pub struct TokenConfig {
 }
 
 impl TokenConfig {
-    /// Reads the `JWT_*` variables. In production the secret must be set, unknown to the public, and
-    /// at least 32 bytes long.
+    /// Reads the `JWT_*` variables. In production the secret must be set, not publicly known, and at least 32 bytes
+    /// long.
     pub fn from_env(env: &mut Env) -> Self {
         let app_env = AppEnv::from_env(env);
         let secret = env.secret("JWT_SECRET");
         let previous = env.secret("JWT_SECRET_PREVIOUS");
         if app_env == AppEnv::Production {
-            refuse_weak(env, "JWT_SECRET", Some(secret.as_ref().map_or("", |secret| secret.expose_secret())));
-            refuse_weak(env, "JWT_SECRET_PREVIOUS", previous.as_ref().map(|secret| secret.expose_secret()));
+            reject_weak(env, "JWT_SECRET", Some(secret.as_ref().map_or("", |secret| secret.expose_secret())));
+            reject_weak(env, "JWT_SECRET_PREVIOUS", previous.as_ref().map(|secret| secret.expose_secret()));
         }
         Self {
             secret: secret.unwrap_or_else(|| DEVELOPMENT_SECRET.into()),
@@ -56,33 +55,33 @@ impl TokenConfig {
         }
     }
 
-    /// Whether the secret is one that everybody knows; a service warns of it at start.
+    /// Whether the secret is publicly known. Services then log a warning at startup.
     pub fn is_publicly_known(&self) -> bool {
         is_known(self.secret.expose_secret())
     }
 }
 
-fn refuse_weak(env: &mut Env, variable: &str, secret: Option<&str>) {
+fn reject_weak(env: &mut Env, variable: &str, secret: Option<&str>) {
     let Some(secret) = secret else { return };
     if secret.len() < MIN_SECRET_BYTES {
-        env.fault(variable, &format!("must have at least {MIN_SECRET_BYTES} bytes in production"));
+        env.report_invalid(variable, &format!("must have at least {MIN_SECRET_BYTES} bytes in production"));
     } else if is_known(secret) {
-        env.fault(variable, "must not be a secret of the documentation in production");
+        env.report_invalid(variable, "must not be a secret from the documentation in production");
     }
 }
 
 fn is_known(secret: &str) -> bool {
-    KNOWN_SECRETS.iter().any(|known| secret.starts_with(known))
+    KNOWN_SECRET_PREFIXES.iter().any(|prefix| secret.starts_with(prefix))
 }
 
-/// Clients send the same token over and over: for this long its signature is not computed again, which costs as much as all
-/// else that a service does for a read. Whether it has expired is looked at each time.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+/// How long a verified token is cached. Clients send the same token repeatedly, and verifying its signature costs as
+/// much as everything else that a service does for a read. The expiry is still checked on every request.
+const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// Tokens that are remembered at once; one takes some 700 bytes.
-const REMEMBERED_TOKENS: u64 = 2_000;
+/// The maximum number of cached tokens. Each takes some 700 bytes.
+const CACHE_CAPACITY: u64 = 2_000;
 
-/// What is read of a token that has been verified.
+/// The claims that are read from a verified token.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CallerClaims {
@@ -92,10 +91,10 @@ struct CallerClaims {
     exp: u64,
 }
 
-/// What a token says (RFC 7519).
+/// The claims of an issued token (RFC 7519).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Claims {
+struct IssuedClaims {
     sub: Uuid,
     email: String,
     role: String,
@@ -106,39 +105,38 @@ struct Claims {
     aud: String,
 }
 
-/// A verified token: who it speaks for, and its text, to be forwarded.
+/// A verified token.
 #[derive(Debug, Clone)]
 pub struct VerifiedToken {
-    /// Who it speaks for.
+    /// The user in the token.
     pub identity: Identity,
-    /// The `Authorization` header as it came.
+    /// The `Authorization` header, to be forwarded.
     pub authorization: http::HeaderValue,
 }
 
-/// Checks signature, expiry, issuer and audience of tokens.
+/// Verifies the signature, expiry, issuer and audience of tokens.
 #[derive(Clone)]
 pub struct TokenVerifier(Arc<VerifierParts>);
 
 struct VerifierParts {
     keys: Vec<DecodingKey>,
     validation: Validation,
-    /// Tokens that were verified lately, by their whole text: a token that differs in anything is another one.
-    verified: Cache<Box<str>, Verified>,
+    /// Recently verified tokens. The key is the whole token, so a modified token is not found in the cache.
+    cache: Cache<Box<str>, CachedToken>,
 }
 
-/// What was read of a verified token.
 #[derive(Clone)]
-struct Verified {
+struct CachedToken {
     identity: Identity,
     /// Seconds since 1970.
     expires_at: u64,
 }
 
 impl TokenVerifier {
-    /// A verifier for the current and the previous secret.
+    /// Creates a verifier for the current and the previous secret.
     pub fn new(config: &TokenConfig) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // The hosts that issue and verify are ours and keep time: an expired token is expired.
+        // No leeway, because the hosts that issue and verify tokens have synchronized clocks.
         validation.leeway = 0;
         validation.iss = Some(HashSet::from([config.issuer.clone()]));
         validation.aud = Some(HashSet::from([config.audience.clone()]));
@@ -148,12 +146,11 @@ impl TokenVerifier {
             .into_iter()
             .flatten()
             .map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes()));
-        let verified = Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(REMEMBERED_FOR).build();
-        Self(Arc::new(VerifierParts { keys: keys.collect(), validation, verified }))
+        let cache = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
+        Self(Arc::new(VerifierParts { keys: keys.collect(), validation, cache }))
     }
 
-    /// The verified bearer token of the `Authorization` header, or `None` when there is none that is
-    /// acceptable.
+    /// Verifies the bearer token of the `Authorization` header. `None` when it is missing or invalid.
     pub fn verify(&self, headers: &HeaderMap) -> Option<VerifiedToken> {
         let authorization = headers.get(header::AUTHORIZATION)?;
         let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
@@ -165,25 +162,26 @@ impl TokenVerifier {
     }
 
     fn identity(&self, token: &str) -> Option<Identity> {
-        let known = self.0.verified.get(token);
-        if let Some(known) = known.filter(|known| known.expires_at > jsonwebtoken::get_current_timestamp()) {
-            return Some(known.identity);
+        let has_not_expired =
+            |cached: &CachedToken| cached.expires_at > jsonwebtoken::get_current_timestamp();
+        if let Some(cached) = self.0.cache.get(token).filter(has_not_expired) {
+            return Some(cached.identity);
         }
         let verified = self.decode(token)?;
-        self.0.verified.insert(token.into(), verified.clone());
+        self.0.cache.insert(token.into(), verified.clone());
         Some(verified.identity)
     }
 
-    fn decode(&self, token: &str) -> Option<Verified> {
+    fn decode(&self, token: &str) -> Option<CachedToken> {
         let VerifierParts { keys, validation, .. } = &*self.0;
         let claims = keys.iter().find_map(|key| decode::<CallerClaims>(token, key, validation).ok())?.claims;
         let role = Role::from_str(&claims.role).ok()?;
         let identity = Identity { user_id: claims.sub, organization_id: claims.organization_id, role };
-        Some(Verified { identity, expires_at: claims.exp })
+        Some(CachedToken { identity, expires_at: claims.exp })
     }
 }
 
-/// Signs tokens.
+/// Issues signed tokens.
 #[derive(Clone)]
 pub struct TokenIssuer {
     key: EncodingKey,
@@ -194,7 +192,7 @@ pub struct TokenIssuer {
 }
 
 impl TokenIssuer {
-    /// An issuer whose tokens live for `lifetime`.
+    /// Creates an issuer whose tokens are valid for `lifetime`.
     pub fn new(config: &TokenConfig, lifetime: Duration) -> Self {
         Self {
             key: EncodingKey::from_secret(config.secret.expose_secret().as_bytes()),
@@ -204,13 +202,13 @@ impl TokenIssuer {
         }
     }
 
-    /// A token for the identity.
+    /// Issues a token for the identity.
     ///
     /// # Errors
-    /// When the signature cannot be made, which is a defect.
+    /// When signing fails, which is a defect.
     pub fn issue(&self, identity: &Identity, email: &str) -> Result<String, jsonwebtoken::errors::Error> {
         let now = jsonwebtoken::get_current_timestamp();
-        let claims = Claims {
+        let claims = IssuedClaims {
             sub: identity.user_id,
             email: email.to_owned(),
             role: identity.role.to_string(),
@@ -260,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_remembered_expires_all_the_same() {
+    fn a_cached_token_still_expires() {
         let (config, identity) = (config("one secret", None), identity());
         let (verifier, issuer) =
             (TokenVerifier::new(&config), TokenIssuer::new(&config, Duration::from_secs(1)));
@@ -271,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_differs_in_one_character_from_a_remembered_one_is_refused() {
+    fn a_token_that_differs_from_a_cached_one_in_one_character_is_rejected() {
         let (config, identity) = (config("one secret", None), identity());
         let (verifier, token) = (TokenVerifier::new(&config), issue(&config, &identity));
         assert!(verifier.verify(&bearer(&token)).is_some());
@@ -281,12 +279,12 @@ mod tests {
             let forged = String::from_utf8(forged).expect("UTF-8");
             assert!(verifier.verify(&bearer(&forged)).is_none(), "{position}");
         }
-        verifier.0.verified.run_pending_tasks();
-        assert_eq!(verifier.0.verified.entry_count(), 1, "what was refused is not remembered");
+        verifier.0.cache.run_pending_tasks();
+        assert_eq!(verifier.0.cache.entry_count(), 1, "rejected tokens are not cached");
     }
 
     #[test]
-    fn a_token_of_the_previous_secret_is_verified_while_rotating() {
+    fn a_token_of_the_previous_secret_is_accepted_during_a_rotation() {
         let (old, identity) = (config("old secret", None), identity());
         let headers = bearer(&issue(&old, &identity));
         assert!(TokenVerifier::new(&config("new secret", Some("old secret"))).verify(&headers).is_some());
@@ -294,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn forged_expired_foreign_and_unsigned_tokens_are_refused() {
+    fn forged_expired_foreign_and_unsigned_tokens_are_rejected() {
         let (good, identity) = (config("one secret", None), identity());
         let verifier = TokenVerifier::new(&good);
         let token = issue(&good, &identity);
@@ -322,15 +320,15 @@ mod tests {
     }
 
     #[test]
-    fn production_refuses_default_and_short_secrets() {
-        let refused = |secret: Option<&str>| {
+    fn production_rejects_default_and_short_secrets() {
+        let is_rejected = |secret: Option<&str>| {
             let mut variables = vec![("APP_ENV".to_owned(), "production".to_owned())];
             variables.extend(secret.map(|secret| ("JWT_SECRET".to_owned(), secret.to_owned())));
             crate::config::read(Env::from_iter(variables), TokenConfig::from_env).is_err()
         };
-        assert!(refused(None));
-        assert!(refused(Some("short")));
-        assert!(refused(Some(DEVELOPMENT_SECRET)));
-        assert!(!refused(Some("Vq3#x8!mZp0$Lr7^Tn2&Wk5*Yb9(Hd4)")));
+        assert!(is_rejected(None));
+        assert!(is_rejected(Some("short")));
+        assert!(is_rejected(Some(DEVELOPMENT_SECRET)));
+        assert!(!is_rejected(Some("Vq3#x8!mZp0$Lr7^Tn2&Wk5*Yb9(Hd4)")));
     }
 }

@@ -1,4 +1,4 @@
-//! One attempt: the request goes out with the time that is left, and the whole answer comes in.
+//! One attempt of a call: sends the request with the remaining time and reads the whole response.
 
 use std::{
     net::SocketAddr,
@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use eventboard_chassis::{
-    grpc::{code_name, grpc_code, method_of},
-    observed::observe_end,
+    grpc::{code_name, grpc_code, method_name},
+    outcome::observe_outcome,
     traces::Span,
 };
 use futures::future::BoxFuture;
@@ -20,30 +20,30 @@ use tower::Service;
 
 use crate::{error::CallError, policy::CallPolicy, replicas::Replicas};
 
-/// The replicas that this call failed on so far; they are asked again only when there is nobody else.
+/// The replicas on which this call has failed. They are used again only when no other replica is ready.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tried(pub(crate) Vec<SocketAddr>);
+pub(crate) struct TriedReplicas(pub(crate) Vec<SocketAddr>);
 
-/// The replica that an answer came from.
+/// The replica that sent a response.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AnsweredBy(pub(crate) SocketAddr);
+pub(crate) struct RespondingReplica(pub(crate) SocketAddr);
 
-/// Sends requests to the replicas of a service, each attempt to the best one.
+/// Sends requests to the replicas of a service. Picks the best replica for each attempt.
 #[derive(Clone)]
-pub(crate) struct Attempt(Arc<Replicas>);
+pub(crate) struct AttemptService(Arc<Replicas>);
 
-impl Attempt {
+impl AttemptService {
     pub(crate) fn new(replicas: Arc<Replicas>) -> Self {
         Self(replicas)
     }
 
-    /// Sends the request to the best replica, or to the next best when some were tried; the whole answer.
+    /// Sends the request to the best replica, if possible one not tried yet, and reads the whole response.
     async fn send(&self, mut request: Request<Bytes>, span: &Span) -> Result<Response<Body>, CallError> {
-        let tried = request.extensions_mut().remove::<Tried>().unwrap_or_default();
+        let tried = request.extensions_mut().remove::<TriedReplicas>().unwrap_or_default();
         let (call, sender) = loop {
             let call = self.0.rotation.pick(&tried.0).await?;
-            // A connection that is about to be closed is not picked again.
-            if let Some(sender) = call.ready().await {
+            // `None` marks the connection as closed, so it is not picked again.
+            if let Some(sender) = call.ready_sender().await {
                 break (call, sender);
             }
         };
@@ -54,17 +54,17 @@ impl Attempt {
             request.headers_mut().insert("grpc-timeout", timeout);
         }
         span.inject(request.headers_mut());
-        let mut answer = call.send(sender, request).await?;
-        answer.extensions_mut().insert(AnsweredBy(call.replica()));
-        Ok(answer)
+        let mut response = call.send(sender, request).await?;
+        response.extensions_mut().insert(RespondingReplica(call.replica()));
+        Ok(response)
     }
 
-    /// Counts the attempt: as cancelled when it did not come to its end, because nobody waits for it any more.
-    fn record(&self, span: &Span, ended: Option<Ended>) {
-        let Ended { is_answered, code } =
-            ended.unwrap_or(Ended { is_answered: false, code: Code::Cancelled });
+    /// Counts the attempt. `None` means that it was cancelled, because its caller stopped waiting.
+    fn record(&self, span: &Span, outcome: Option<AttemptOutcome>) {
+        let AttemptOutcome { has_response, code } =
+            outcome.unwrap_or(AttemptOutcome { has_response: false, code: Code::Cancelled });
         let Replicas { answered, unanswered, .. } = &*self.0;
-        if is_answered { answered } else { unanswered }.increment(1);
+        if has_response { answered } else { unanswered }.increment(1);
         span.set("rpc.response.status_code", || code_name(code));
         if code != Code::Ok {
             span.fail(|| code_name(code).to_owned());
@@ -73,13 +73,13 @@ impl Attempt {
 }
 
 /// How an attempt ended.
-struct Ended {
-    /// Whatever the answer says.
-    is_answered: bool,
+struct AttemptOutcome {
+    /// True for every response, whatever its status.
+    has_response: bool,
     code: Code,
 }
 
-impl Service<Request<Bytes>> for Attempt {
+impl Service<Request<Bytes>> for AttemptService {
     type Response = Response<Body>;
     type Error = CallError;
     type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
@@ -89,37 +89,37 @@ impl Service<Request<Bytes>> for Attempt {
     }
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let attempt = self.clone();
+        let service = self.clone();
         Box::pin(async move {
-            let span = span_of(method_of(request.uri().path()));
-            let end = observe_end(|ended| attempt.record(&span, ended));
-            let outcome = attempt.send(request, &span).await;
-            end.finish(Ended { is_answered: outcome.is_ok(), code: code_of(&outcome) });
-            outcome
+            let span = attempt_span(method_name(request.uri().path()));
+            let guard = observe_outcome(|outcome| service.record(&span, outcome));
+            let result = service.send(request, &span).await;
+            guard.finish(AttemptOutcome { has_response: result.is_ok(), code: result_code(&result) });
+            result
         })
     }
 }
 
-/// The span of an attempt.
-fn span_of(method: &str) -> Span {
+fn attempt_span(method: &str) -> Span {
     let span = Span::client(method);
     span.set("rpc.system.name", || "grpc");
     span.set("rpc.method", || method.to_owned());
     span
 }
 
-/// The code that an attempt ended with.
-fn code_of(outcome: &Result<Response<Body>, CallError>) -> Code {
-    match outcome {
-        Ok(answer) => grpc_code(answer.headers()).unwrap_or(Code::Ok),
+/// The gRPC code of an attempt's result.
+fn result_code(result: &Result<Response<Body>, CallError>) -> Code {
+    match result {
+        Ok(response) => grpc_code(response.headers()).unwrap_or(Code::Ok),
         Err(error) => error.code(),
     }
 }
 
-/// The time left as `grpc-timeout`, in microseconds while they fit its eight digits.
+/// The remaining time as `grpc-timeout`: in microseconds if they fit into eight digits, the maximum of the header,
+/// otherwise in milliseconds.
 fn grpc_timeout(deadline: Instant) -> HeaderValue {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let text = match left.as_micros() {
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    let text = match remaining.as_micros() {
         micros @ 0..=99_999_999 => format!("{micros}u"),
         micros => format!("{}m", (micros / 1000).min(99_999_999)),
     };

@@ -7,9 +7,9 @@ use std::{
 };
 
 use eventboard_chassis::{
-    grpc::{call_labels, grpc_code, method_of},
+    grpc::{call_labels, grpc_code, method_name},
     metrics::Histograms,
-    observed::observe_end,
+    outcome::observe_outcome,
 };
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -17,39 +17,39 @@ use tonic::{Code, Status, body::Body};
 use tower::{Service, ServiceBuilder, ServiceExt, retry::Retry};
 
 use crate::{
-    attempt::Attempt,
+    attempt::AttemptService,
+    buffer::buffer_request,
     deadline::{Deadline, DeadlineLayer},
-    message::collect_request,
     replicas::Replicas,
-    retry::{Retries, RetryConfig},
+    retry::{RetryConfig, RetryPolicy},
 };
 
-/// Gives the stack, which wants bodies in memory, the shape that the generated clients want. An answer of a service, even
-/// a failed one, is a response; an error means that there was no answer.
+/// Connects the generated clients to the stack, which needs bodies in memory. Every response of a service is `Ok`,
+/// even one with an error status. `Err` means that there was no response.
 #[derive(Clone)]
 pub struct ServiceChannel {
-    stack: Deadline<Retry<Retries, Attempt>>,
-    /// Of whole calls, with all their attempts.
+    stack: Deadline<Retry<RetryPolicy, AttemptService>>,
+    /// Durations of whole calls, including all attempts.
     durations: Arc<Histograms<Code>>,
 }
 
 impl ServiceChannel {
-    /// The stack towards the service that these replicas make up.
+    /// Creates the stack for calls to these replicas.
     pub fn new(replicas: &Arc<Replicas>, config: &RetryConfig) -> Self {
         let stack = ServiceBuilder::new()
-            // The deadline is outermost: waits between attempts count as well.
+            // Outermost, because the deadline includes the delays between attempts.
             .layer(DeadlineLayer)
-            // One budget for all calls to this service, so that retries cannot multiply an overload.
-            .retry(Retries::new(replicas.service, config))
-            // Innermost: each attempt picks its replica, and whole answers, so that a connection that breaks in the
-            // middle of one is a failed attempt and not a failed request.
-            .service(Attempt::new(Arc::clone(replicas)));
-        Self { stack, durations: Arc::new(calls_made()) }
+            // One budget for all calls to this service, so that retries cannot amplify an overload.
+            .retry(RetryPolicy::new(replicas.service, config))
+            // Innermost, because each attempt picks its own replica. It reads whole responses, so that a connection
+            // that is lost in the middle of a response fails only the attempt and not the request.
+            .service(AttemptService::new(Arc::clone(replicas)));
+        Self { stack, durations: Arc::new(client_call_durations()) }
     }
 }
 
-/// Calls that this process makes.
-fn calls_made() -> Histograms<Code> {
+/// The durations of the calls that this process makes.
+fn client_call_durations() -> Histograms<Code> {
     Histograms::new(|method, code| {
         metrics::histogram!("rpc_client_call_duration_seconds", call_labels(method, code))
     })
@@ -68,18 +68,18 @@ impl Service<Request<Body>> for ServiceChannel {
         let Self { stack, durations } = self.clone();
         Box::pin(async move {
             let (started, uri) = (Instant::now(), request.uri().clone());
-            // Without an answer the call was cancelled: nobody waits for it any more.
-            let end = observe_end(|code: Option<Code>| {
+            // `None` means that the call was cancelled, because its caller stopped waiting.
+            let guard = observe_outcome(|code: Option<Code>| {
                 let code = code.unwrap_or(Code::Cancelled);
-                durations.record(method_of(uri.path()), code, started.elapsed());
+                durations.record(method_name(uri.path()), code, started.elapsed());
             });
-            let request = collect_request(request).await?;
-            let answer = stack.oneshot(request).await.map_err(Status::from);
-            end.finish(match &answer {
-                Ok(answer) => grpc_code(answer.headers()).unwrap_or(Code::Ok),
+            let request = buffer_request(request).await?;
+            let result = stack.oneshot(request).await.map_err(Status::from);
+            guard.finish(match &result {
+                Ok(response) => grpc_code(response.headers()).unwrap_or(Code::Ok),
                 Err(status) => status.code(),
             });
-            answer
+            result
         })
     }
 }

@@ -1,8 +1,8 @@
-//! One HTTP/2 connection to one replica, and what is in flight on it.
+//! One HTTP/2 connection to one replica, and the calls in flight on it.
 //!
-//! It is made by hand, right on HTTP/2, and not by the gRPC library's channel: that one hides whether a request ever left,
-//! counts a dead endpoint as ready (grpc-rust #2839), and hands each call through the queues of two other tasks. A peer that
-//! is gone is noticed by the probes, so there are no pings.
+//! It uses HTTP/2 directly and not tonic's `Channel`. A `Channel` hides whether a request was ever sent, reports a
+//! dead endpoint as ready (grpc-rust #2839), and passes each call through the queues of two other tasks. There are no
+//! HTTP/2 pings, because the health probes detect a dead peer.
 
 use std::{
     future::ready,
@@ -31,72 +31,71 @@ use tonic_health::pb::{
 };
 use tower::BoxError;
 
-use crate::{error::CallError, message::collect_request};
+use crate::{buffer::buffer_request, error::CallError};
 
-/// A connection that is not made in this time is not made.
+/// The time limit for opening a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// For how long a refused call counts as if it were still in flight.
-const REFUSAL_COUNTS_FOR: Duration = Duration::from_secs(1);
+/// How long a refused call still counts as load, as if it were in flight.
+const REFUSAL_PENALTY: Duration = Duration::from_secs(1);
 
-/// Bytes that a replica may send ahead: as many as the longest answer has, so that none waits for the window.
-const WINDOW: u32 = 4 * 1024 * 1024;
+/// HTTP/2 flow-control window, in bytes. As large as the largest response, so that no response waits for the window.
+const FLOW_CONTROL_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// Calls given up within the last second whose late answers are ignored.
-const REMEMBERED_RESETS: usize = 10_000;
+/// How many streams that were reset within the last second are remembered, to ignore late responses on them.
+const MAX_RESET_STREAMS: usize = 10_000;
 
-/// Largest answer, in bytes: a page of 100 events of the longest texts, four bytes a character, stays below it.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Largest response, in bytes. A page of 100 events with the longest texts (4 bytes a character) is smaller.
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Why a call did not leave.
-const CLOSING: &str = "the connection was closing";
+/// The reason for a call that was not sent because its connection was closing.
+const CONNECTION_CLOSING: &str = "the connection is closing";
 
-/// A replica that does not answer its health check in this time hangs.
+/// A replica that does not respond to a health probe in this time is unresponsive.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A connection and what happens on it.
+/// A connection and its counters.
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: SocketAddr,
     authority: Authority,
     sender: SendRequest<Bytes>,
-    /// Moves the bytes of all calls.
+    /// The task that drives the connection.
     task: AbortHandle,
-    /// Nothing more can be sent.
+    /// Cancelled when nothing more can be sent.
     closed: CancellationToken,
     in_flight: AtomicUsize,
-    /// Answers of `UNAVAILABLE` within the last moment.
-    refused: AtomicUsize,
-    opened: Instant,
-    /// When the replica last answered anything, or was given something to do after a pause; milliseconds since
-    /// `opened`.
-    heard: AtomicU64,
+    /// `UNAVAILABLE` responses within [`REFUSAL_PENALTY`].
+    recent_refusals: AtomicUsize,
+    opened_at: Instant,
+    /// When the replica last responded, or got its first call after a pause. Milliseconds since `opened_at`.
+    last_activity: AtomicU64,
 }
 
-/// What a probe found.
+/// The result of a health probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Probe {
-    /// It wants work.
+pub(crate) enum ProbeResult {
+    /// The replica accepts requests.
     Serving,
-    /// It says itself that it does not want work: it drains, or its database is away.
+    /// The replica reports that it does not accept requests: it drains, or its database is unavailable.
     NotServing,
-    /// It did not answer.
-    Silent,
+    /// The replica did not respond.
+    NoResponse,
 }
 
 impl Connection {
-    /// Connects, within a second.
+    /// Opens a connection, within [`CONNECT_TIMEOUT`].
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
         let stream = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
         let (sender, connection) = h2::client::Builder::new()
             .enable_push(false)
-            .initial_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW)
-            // A call ends by a reset whenever its deadline passes. Both ends are ours: h2's limits, which are made for
-            // attackers, would end the connection with everything on it.
-            .max_concurrent_reset_streams(REMEMBERED_RESETS)
+            .initial_window_size(FLOW_CONTROL_WINDOW)
+            .initial_connection_window_size(FLOW_CONTROL_WINDOW)
+            // A call whose deadline passes resets its stream. h2 limits resets to protect against attackers and would
+            // close the connection with all its calls. These limits are raised, because here both peers are trusted.
+            .max_concurrent_reset_streams(MAX_RESET_STREAMS)
             .max_local_error_reset_streams(None)
             .handshake(stream)
             .await
@@ -117,33 +116,34 @@ impl Connection {
             task: task.abort_handle(),
             closed,
             in_flight: AtomicUsize::new(0),
-            refused: AtomicUsize::new(0),
-            opened: Instant::now(),
-            heard: AtomicU64::new(0),
+            recent_refusals: AtomicUsize::new(0),
+            opened_at: Instant::now(),
+            last_activity: AtomicU64::new(0),
         })
     }
 
-    /// Calls without an answer so far.
+    /// The number of calls that wait for a response.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// What speaks against sending the next call here.
+    /// The load by which replicas are compared: calls in flight plus recent refusals.
     pub(crate) fn load(&self) -> usize {
-        self.in_flight() + self.refused.load(Ordering::Relaxed)
+        self.in_flight() + self.recent_refusals.load(Ordering::Relaxed)
     }
 
-    /// For how long calls have been waiting without any sign of life of the replica; zero when none waits.
-    pub(crate) fn silence(&self) -> Duration {
+    /// How long calls have waited without any activity from the replica. Zero when no call is in flight.
+    pub(crate) fn time_since_activity(&self) -> Duration {
         if self.in_flight() == 0 {
             return Duration::ZERO;
         }
-        let heard = self.opened + Duration::from_millis(self.heard.load(Ordering::Relaxed));
-        Instant::now().saturating_duration_since(heard)
+        let last_activity =
+            self.opened_at + Duration::from_millis(self.last_activity.load(Ordering::Relaxed));
+        Instant::now().saturating_duration_since(last_activity)
     }
 
-    /// Nothing more can be sent: the peer closed the connection, or said that it will. What is in flight may still be
-    /// answered.
+    /// Completes when nothing more can be sent: the peer closed the connection or announced that it will. Calls in
+    /// flight may still get their responses.
     pub(crate) async fn closed(&self) {
         self.closed.cancelled().await;
     }
@@ -153,78 +153,78 @@ impl Connection {
         self.closed.is_cancelled()
     }
 
-    /// What the next call is sent with; `None` when nothing more can be sent.
-    async fn ready(&self) -> Option<SendRequest<Bytes>> {
+    /// Waits for the sender of the next call. `None` when nothing more can be sent.
+    async fn ready_sender(&self) -> Option<SendRequest<Bytes>> {
         let ready = self.sender.clone().ready().await;
-        // The peer said that it will close. The connection itself does not end before what is in flight has.
+        // The peer announced that it will close. The connection itself ends only after the calls in flight.
         ready.inspect_err(|_| self.closed.cancel()).ok()
     }
 
-    /// Ends the connection, which fails everything that is in flight on it.
-    pub(crate) fn break_off(&self) {
+    /// Ends the connection at once. All calls in flight on it fail.
+    pub(crate) fn abort(&self) {
         self.task.abort();
     }
 
-    fn hear(&self) {
-        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.store(since, Ordering::Relaxed);
+    fn record_activity(&self) {
+        let elapsed = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_activity.store(elapsed, Ordering::Relaxed);
     }
 
     /// Counts a call that is about to be sent.
     pub(crate) fn begin_call(connection: &Arc<Self>) -> Call {
         if connection.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
-            connection.hear();
+            connection.record_activity();
         }
         Call(Arc::clone(connection))
     }
 
-    /// Asks the replica's gRPC health, as any other call over this connection.
-    pub(crate) async fn probe(&self, grpc_service: &'static str) -> Probe {
+    /// Calls the gRPC health service of the replica over this connection.
+    pub(crate) async fn probe(&self, grpc_service: &'static str) -> ProbeResult {
         let mut client = HealthClient::new(tower::service_fn(async |request: Request<Body>| {
-            let request = collect_request(request).await?;
-            let sender = self.ready().await.ok_or(CallError::NotConnected(CLOSING))?;
+            let request = buffer_request(request).await?;
+            let sender = self.ready_sender().await.ok_or(CallError::NotConnected(CONNECTION_CLOSING))?;
             self.send(sender, request).await
         }));
         let request = HealthCheckRequest { service: grpc_service.to_owned() };
         match tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await {
             Ok(Ok(reply)) => {
-                self.hear();
+                self.record_activity();
                 if reply.get_ref().status() == ServingStatus::Serving {
-                    Probe::Serving
+                    ProbeResult::Serving
                 } else {
-                    Probe::NotServing
+                    ProbeResult::NotServing
                 }
             }
-            Ok(Err(_)) | Err(_) => Probe::Silent,
+            Ok(Err(_)) | Err(_) => ProbeResult::NoResponse,
         }
     }
 
-    /// Sends the request; the whole answer.
+    /// Sends the request and reads the whole response.
     async fn send(
         &self,
         mut sender: SendRequest<Bytes>,
         request: Request<Bytes>,
     ) -> Result<Response<Body>, CallError> {
-        let (head, body) = self.addressed(request)?.into_parts();
-        let broken = |cause: BoxError| CallError::Broken { replica: self.address, cause };
-        // What is refused here never left.
-        let (answer, mut stream) = sender
+        let (head, body) = self.with_authority(request)?.into_parts();
+        let lost = |cause: BoxError| CallError::ConnectionLost { replica: self.address, cause };
+        // If this fails, the request was not sent.
+        let (response, mut stream) = sender
             .send_request(Request::from_parts(head, ()), body.is_empty())
-            .map_err(|_| CallError::NotConnected(CLOSING))?;
+            .map_err(|_| CallError::NotConnected(CONNECTION_CLOSING))?;
         if !body.is_empty() {
-            // If this fails, the answer is there already, or the reason why there is none.
+            // If this fails, `response` yields the response or the error.
             stream.send_data(body, true).ok();
         }
-        let (head, mut body) = answer.await.map_err(|error| broken(error.into()))?.into_parts();
+        let (head, mut body) = response.await.map_err(|error| lost(error.into()))?.into_parts();
         if head.status != StatusCode::OK && grpc_code(&head.headers).is_none() {
-            return Err(broken(format!("HTTP status {} of no gRPC service", head.status).into()));
+            return Err(lost(format!("HTTP status {} without a gRPC status", head.status).into()));
         }
-        let message = message_of(&mut body).await.map_err(|error| broken(error.into()))?;
-        let trailers = body.trailers().await.map_err(|error| broken(error.into()))?;
-        Ok(answer_of(head, message?, trailers))
+        let message = read_message(&mut body).await.map_err(|error| lost(error.into()))?;
+        let trailers = body.trailers().await.map_err(|error| lost(error.into()))?;
+        Ok(build_response(head, message?, trailers))
     }
 
-    fn addressed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, CallError> {
+    fn with_authority(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, CallError> {
         let mut uri = std::mem::take(request.uri_mut()).into_parts();
         (uri.scheme, uri.authority) = (Some(Scheme::HTTP), Some(self.authority.clone()));
         *request.uri_mut() = Uri::from_parts(uri).map_err(|error| CallError::Malformed(error.into()))?;
@@ -232,45 +232,46 @@ impl Connection {
     }
 }
 
-/// A call in flight; it counts until it is dropped.
+/// A call in flight. It counts as load until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Call(Arc<Connection>);
 
 impl Call {
-    /// The replica that it goes to.
+    /// The replica that the call is sent to.
     pub(crate) fn replica(&self) -> SocketAddr {
         self.0.address
     }
 
-    /// What the request is sent with; `None` when nothing more can be sent there.
-    pub(crate) async fn ready(&self) -> Option<SendRequest<Bytes>> {
-        self.0.ready().await
+    /// Waits for the sender of the request. `None` when nothing more can be sent on the connection.
+    pub(crate) async fn ready_sender(&self) -> Option<SendRequest<Bytes>> {
+        self.0.ready_sender().await
     }
 
-    /// Sends the request; the whole answer, even a failed one.
+    /// Sends the request and reads the whole response, which may have an error status.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub(crate) async fn send(
         &self,
         sender: SendRequest<Bytes>,
         request: Request<Bytes>,
     ) -> Result<Response<Body>, CallError> {
-        let answer = self.0.send(sender, request).await?;
-        self.0.hear();
-        if grpc_code(answer.headers()) == Some(Code::Unavailable) {
-            self.refused();
+        let response = self.0.send(sender, request).await?;
+        self.0.record_activity();
+        if grpc_code(response.headers()) == Some(Code::Unavailable) {
+            self.count_refusal();
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Who refuses at once has the fewest calls in flight, and would get most of them.
-    fn refused(&self) {
+    /// Counts a refusal as load. Otherwise a replica that refuses immediately would get most of the calls, because it
+    /// has the fewest calls in flight.
+    fn count_refusal(&self) {
         let connection = Arc::clone(&self.0);
-        connection.refused.fetch_add(1, Ordering::Relaxed);
+        connection.recent_refusals.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            tokio::time::sleep(REFUSAL_COUNTS_FOR).await;
-            connection.refused.fetch_sub(1, Ordering::Relaxed);
+            tokio::time::sleep(REFUSAL_PENALTY).await;
+            connection.recent_refusals.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
@@ -281,15 +282,16 @@ impl Drop for Call {
     }
 }
 
-/// The body of an answer. The outer error is the connection's, the inner one is for a message that is too long.
-async fn message_of(body: &mut RecvStream) -> Result<Result<Bytes, CallError>, h2::Error> {
-    // Nearly always there is one piece.
+/// Reads the body of a response. The outer error means that the connection failed, the inner one that the message is
+/// too large.
+async fn read_message(body: &mut RecvStream) -> Result<Result<Bytes, CallError>, h2::Error> {
+    // There is nearly always a single frame. It is not copied.
     let (mut first, mut others) = (Bytes::new(), BytesMut::new());
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
-        if first.len() + others.len() + data.len() > MAX_ANSWER {
-            return Ok(Err(CallError::Malformed("the answer is too long".into())));
+        if first.len() + others.len() + data.len() > MAX_RESPONSE_BYTES {
+            return Ok(Err(CallError::Malformed("the response is too large".into())));
         }
         if first.is_empty() && others.is_empty() {
             first = data;
@@ -301,8 +303,8 @@ async fn message_of(body: &mut RecvStream) -> Result<Result<Bytes, CallError>, h
     Ok(Ok(if others.is_empty() { first } else { others.freeze() }))
 }
 
-/// An answer with its status where it is looked for: a failure at the end reads like a failure at the beginning.
-fn answer_of(mut head: response::Parts, message: Bytes, trailers: Option<HeaderMap>) -> Response<Body> {
+/// Builds a response. Moves an error status from the trailers to the headers, where the layers above look for it.
+fn build_response(mut head: response::Parts, message: Bytes, trailers: Option<HeaderMap>) -> Response<Body> {
     let message = Full::new(message);
     let body = match trailers {
         None => Body::new(message),

@@ -1,4 +1,4 @@
-//! What travels with the calls of one request.
+//! The metadata of a client request, which is sent with all calls that the gateway makes for it.
 
 use eventboard_chassis::correlation::{self, CorrelationId};
 use http::{HeaderMap, HeaderValue, header};
@@ -7,21 +7,21 @@ use uuid::Uuid;
 
 use crate::policy::CallPolicy;
 
-/// What travels with every call on behalf of one request of a client.
+/// The metadata of every call that is made for one client request.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    /// Names the request in every log.
+    /// Identifies the request in all logs.
     pub correlation: CorrelationId,
-    /// The W3C trace context, as it came.
+    /// The W3C trace context, forwarded unchanged.
     pub traceparent: Option<HeaderValue>,
-    /// The caller's `Authorization` header, for the service to verify again.
+    /// The caller's `Authorization` header. The service verifies it again.
     pub authorization: Option<HeaderValue>,
-    /// The same for every attempt of this request and for no other request.
+    /// Unique to this request and the same for all its attempts.
     pub request_id: Uuid,
 }
 
 impl CallContext {
-    /// A message with everything around it.
+    /// Builds a gRPC request with this metadata and the policy.
     pub fn request<M>(&self, policy: CallPolicy, message: M) -> tonic::Request<M> {
         let mut headers = HeaderMap::new();
         headers.insert(correlation::HEADER, self.correlation.to_header());

@@ -1,4 +1,4 @@
-//! The outermost layer: a call never outlives its deadline, whatever the layers below do.
+//! The outermost layer: ends every call at its deadline, whatever the layers below do.
 
 use std::task::{Context, Poll};
 
@@ -43,7 +43,7 @@ where
         let policy = request.extensions().get::<CallPolicy>();
         let deadline = policy.map_or_else(|| Instant::now() + MAX_DEADLINE, |policy| policy.deadline);
         timeout_at(deadline, self.inner.call(request))
-            .map(|answer| answer.unwrap_or(Err(CallError::Deadline)))
+            .map(|result| result.unwrap_or(Err(CallError::DeadlineExceeded)))
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
         let error = DeadlineLayer.layer(endless).oneshot(request).await.expect_err("the call is endless");
 
-        assert!(matches!(error, CallError::Deadline));
+        assert!(matches!(error, CallError::DeadlineExceeded));
         assert_eq!(Instant::now(), deadline);
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the replicas of a service, again and again.
+//! Service discovery: resolves the host names of a service periodically.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,81 +11,88 @@ use std::{
 use tokio::task::JoinSet;
 
 use crate::{
-    keeper::Keeper,
-    rotation::{Rotation, Standing},
+    replica_monitor::ReplicaMonitor,
+    rotation::{ReplicaState, Rotation},
     target::{Host, Target},
 };
 
-/// How often host names are resolved.
-const INTERVAL: Duration = Duration::from_secs(2);
+/// The pause between two resolutions of the host names.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A resolver that takes longer has failed for this time.
+/// The time limit for resolving a host name.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The addresses of each host when it was last resolved with success.
-type Known = BTreeMap<usize, BTreeSet<SocketAddr>>;
+/// The addresses from the last successful resolution of each host, by its index.
+type ResolvedAddresses = BTreeMap<usize, BTreeSet<SocketAddr>>;
 
-/// Resolves every host for as long as it is polled, and gives each address a keeper.
+/// Resolves every host periodically while the future is polled, and runs a monitor for each address.
 pub(crate) async fn discover(
     service: &'static str,
     grpc_service: &'static str,
     target: Target,
     rotation: Arc<Rotation>,
 ) {
-    let mut known = Known::new();
-    let mut keepers = Keepers::default();
+    let mut resolved = ResolvedAddresses::new();
+    let mut monitors = ReplicaMonitors::default();
     loop {
         for (index, host) in target.hosts().iter().enumerate() {
             match resolve(host).await {
                 Ok(addresses) => {
-                    known.insert(index, addresses);
+                    resolved.insert(index, addresses);
                 }
-                // The last good set is kept: a failing DNS server must not take a working service away.
+                // Keeps the last known addresses: a failing DNS server must not make a working service unavailable.
                 Err(error) => {
-                    tracing::debug!(target_service = service, host = host.name, %error, "Not resolved");
+                    tracing::debug!(
+                        target_service = service,
+                        host = host.name,
+                        %error,
+                        "Host name resolution failed"
+                    );
                 }
             }
         }
-        let found: BTreeSet<_> = known.values().flatten().copied().collect();
-        rotation.replace(|standings| {
-            standings.retain(|address, _| found.contains(address));
-            for address in &found {
-                standings.entry(*address).or_insert(Standing::Connecting);
+        let addresses: BTreeSet<_> = resolved.values().flatten().copied().collect();
+        rotation.update(|states| {
+            states.retain(|address, _| addresses.contains(address));
+            for address in &addresses {
+                states.entry(*address).or_insert(ReplicaState::Connecting);
             }
         });
-        keepers.follow(&found, |address| Keeper::new(service, grpc_service, address, Arc::clone(&rotation)));
-        tokio::time::sleep(INTERVAL).await;
+        monitors.update(&addresses, |address| {
+            ReplicaMonitor::new(service, grpc_service, address, Arc::clone(&rotation))
+        });
+        tokio::time::sleep(RESOLVE_INTERVAL).await;
     }
 }
 
 async fn resolve(host: &Host) -> io::Result<BTreeSet<SocketAddr>> {
-    let resolved =
+    let lookup =
         tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host.name.as_str(), host.port)));
     let addresses: BTreeSet<_> =
-        resolved.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??.collect();
+        lookup.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??.collect();
     if addresses.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(addresses) }
 }
 
-/// A task for each replica; all of them end with this.
+/// One monitor task for each replica. Dropping it aborts all of them.
 #[derive(Default)]
-struct Keepers {
+struct ReplicaMonitors {
     tasks: JoinSet<()>,
     running: BTreeMap<SocketAddr, tokio::task::AbortHandle>,
 }
 
-impl Keepers {
-    /// Starts keepers for new addresses and stops those of lost ones. What is in flight to a lost one goes on: the
-    /// connection ends when nobody uses it any more.
-    fn follow(&mut self, found: &BTreeSet<SocketAddr>, keeper: impl Fn(SocketAddr) -> Keeper) {
+impl ReplicaMonitors {
+    /// Starts monitors for new addresses and stops the monitors of removed ones. Calls in flight to a removed replica
+    /// continue: the replica's connection ends after the last of them.
+    fn update(&mut self, addresses: &BTreeSet<SocketAddr>, monitor: impl Fn(SocketAddr) -> ReplicaMonitor) {
         self.running.retain(|address, task| {
-            let stays = found.contains(address);
-            if !stays {
+            let is_current = addresses.contains(address);
+            if !is_current {
                 task.abort();
             }
-            stays
+            is_current
         });
-        for address in found {
-            let start = || self.tasks.spawn(keeper(*address).keep());
+        for address in addresses {
+            let start = || self.tasks.spawn(monitor(*address).run());
             self.running.entry(*address).or_insert_with(start);
         }
         while self.tasks.try_join_next().is_some() {}

@@ -1,29 +1,29 @@
-//! Why a call got no answer.
+//! The reasons why a call gets no response.
 
 use std::{error::Error as StdError, fmt, net::SocketAddr};
 
 use tonic::{Code, Status};
 use tower::BoxError;
 
-/// A call that got no answer. A failed answer of a service is an answer.
+/// A call that got no response. A response with an error status is a response.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// No connection was there to send it over: no service saw the call.
+    /// There was no connection to send the call over. No replica received it.
     NotConnected(&'static str),
-    /// The connection broke: the replica may have done its work.
-    Broken { replica: SocketAddr, cause: BoxError },
+    /// The connection was lost. The replica may have performed the call.
+    ConnectionLost { replica: SocketAddr, cause: BoxError },
     /// The deadline passed.
-    Deadline,
-    /// The request could not be put together, or the answer was not acceptable.
+    DeadlineExceeded,
+    /// The request could not be built, or the response is invalid.
     Malformed(BoxError),
 }
 
 impl CallError {
-    /// What a service would have answered. The gRPC library would call most of these `UNKNOWN`, which reads as a defect.
+    /// The gRPC code for the caller. Tonic would use `UNKNOWN` for most of these, which looks like a defect.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Deadline => Code::DeadlineExceeded,
-            Self::NotConnected(_) | Self::Broken { .. } => Code::Unavailable,
+            Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::NotConnected(_) | Self::ConnectionLost { .. } => Code::Unavailable,
             Self::Malformed(_) => Code::Internal,
         }
     }
@@ -32,12 +32,12 @@ impl CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotConnected(reason) => write!(f, "no connection: {reason}"),
-            Self::Broken { replica, cause } => {
-                write!(f, "the connection to {replica} broke: {}", chain_text(&**cause))
+            Self::NotConnected(reason) => write!(f, "no replica available: {reason}"),
+            Self::ConnectionLost { replica, cause } => {
+                write!(f, "connection to {replica} lost: {}", chain_text(&**cause))
             }
-            Self::Deadline => write!(f, "the deadline of the call passed"),
-            Self::Malformed(cause) => write!(f, "not a gRPC message: {}", chain_text(&**cause)),
+            Self::DeadlineExceeded => write!(f, "the deadline of the call passed"),
+            Self::Malformed(cause) => write!(f, "invalid gRPC message: {}", chain_text(&**cause)),
         }
     }
 }
@@ -50,7 +50,7 @@ impl From<CallError> for Status {
     }
 }
 
-/// An error with its causes, for the log.
+/// Formats an error with all its causes, for the log.
 pub fn chain_text(error: &(dyn StdError + 'static)) -> String {
     chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

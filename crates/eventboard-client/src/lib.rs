@@ -1,20 +1,21 @@
-//! The way from the gateway to a service: its replicas are found, connected to and watched, and calls are
-//! sent to the best of them, within a deadline and again under a budget.
+//! The gateway's client for a service. It discovers, connects and monitors the replicas of the service, sends each
+//! call to the best replica, enforces deadlines, and retries within a budget.
 //!
-//! [`ServiceChannel`] is the stack beneath the generated clients. It works on HTTP requests whose body is already in
-//! memory: those are `Clone`, so that an attempt can be repeated, which a tonic request is not.
+//! [`ServiceChannel`] is the tower stack below the generated clients. It works on HTTP requests whose bodies are in
+//! memory, because such requests are `Clone`, so that tower's retry layer can copy and retry them. A tonic request is
+//! not `Clone`.
 
 mod attempt;
 mod budget;
+mod buffer;
 mod channel;
 mod connection;
 mod context;
 mod deadline;
 mod discovery;
 mod error;
-mod keeper;
-mod message;
 mod policy;
+mod replica_monitor;
 mod replicas;
 mod retry;
 mod rotation;

@@ -1,23 +1,23 @@
-//! How long a call may take and when it may be tried again.
+//! How long a call may take and when it may be retried.
 
 use tokio::time::Instant;
 
-/// Travels with a call as an extension of its request.
+/// The policy of a call. It is an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct CallPolicy {
-    /// When the whole call is given up, waits between attempts included.
+    /// When the call ends, including all attempts and the delays between them.
     pub deadline: Instant,
-    /// Attempts at most, the first included.
+    /// The maximum number of attempts, including the first.
     pub attempts: u32,
-    /// Which failures are tried again.
+    /// Which failures are retried.
     pub retry_on: RetryOn,
 }
 
-/// Which failures of an attempt may be tried again.
+/// Which failures of an attempt may be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryOn {
-    /// Only a connection that was never made: the call has no protection against happening twice.
+    /// Only a call that was never sent. For calls that must not be performed twice.
     NotConnected,
-    /// Also `UNAVAILABLE` and a connection that broke: the call is a read, or carries a key.
+    /// Also `UNAVAILABLE` and a lost connection. For reads, and for writes with an idempotency key.
     Unavailable,
 }

@@ -1,4 +1,4 @@
-//! The replicas of one service, kept up to date in the background.
+//! The replicas of one service, which are discovered and monitored in the background.
 
 use std::sync::Arc;
 
@@ -6,39 +6,40 @@ use eventboard_chassis::health::Check;
 use metrics::Counter;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{discovery, keeper, rotation::Rotation, target::Target};
+use crate::{discovery, replica_monitor, rotation::Rotation, target::Target};
 
-/// The replicas of one service: found, connected to and watched in the background until this is dropped.
+/// The replicas of one service. Background tasks discover, connect and monitor them until this value is dropped.
 pub struct Replicas {
     pub(crate) service: &'static str,
     pub(crate) rotation: Arc<Rotation>,
-    /// Attempts that got an answer, whatever it said, and those that got none.
+    /// Attempts that got a response, whatever its status.
     pub(crate) answered: Counter,
+    /// Attempts that got no response.
     pub(crate) unanswered: Counter,
     _background: DropGuard,
 }
 
 impl Replicas {
-    /// Begins to look for the replicas. `service` names them in logs; `grpc_service` is the one whose gRPC health says
-    /// whether a replica wants work.
+    /// Starts the discovery of the replicas. `service` is the name in logs and metrics. `grpc_service` is the name
+    /// in gRPC health checks.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
-    pub fn find(service: &'static str, grpc_service: &'static str, target: &Target) -> Arc<Self> {
+    pub fn discover(service: &'static str, grpc_service: &'static str, target: &Target) -> Arc<Self> {
         let (rotation, stop) = (Arc::new(Rotation::new()), CancellationToken::new());
         let discovery = discovery::discover(service, grpc_service, target.clone(), Arc::clone(&rotation));
         tokio::spawn(stop.clone().run_until_cancelled_owned(discovery));
-        rotation.observe(service);
-        // There from the start, also while no replica is found.
-        keeper::ejections(service).increment(0);
+        rotation.register_gauges(service);
+        // Registers the counter, so that the metrics include it before any replica is found.
+        replica_monitor::ejections(service).increment(0);
         let attempts = |outcome| metrics::counter!("eventboard_client_attempts_total", "upstream" => service, "outcome" => outcome);
         let (answered, unanswered) = (attempts("answered"), attempts("unanswered"));
         Arc::new(Self { service, rotation, answered, unanswered, _background: stop.drop_guard() })
     }
 
-    /// Whether any replica is there and ready.
+    /// A health check that is up while at least one replica is ready.
     pub fn check(&self) -> Check {
         let rotation = Arc::clone(&self.rotation);
-        Check::follow(self.service, self.rotation.changes(), move || rotation.check())
+        Check::on_changes(self.service, self.rotation.subscribe(), move || rotation.check())
     }
 }

@@ -1,4 +1,4 @@
-//! Trying again: what, how often, after how long, and how much of it in all.
+//! The retry policy: which failures are retried, how often and after which delay, within a budget.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,23 +13,23 @@ use tonic::{Code, body::Body};
 use tower::retry::Policy;
 
 use crate::{
-    attempt::{AnsweredBy, Tried},
-    budget::Budget,
+    attempt::{RespondingReplica, TriedReplicas},
+    budget::RetryBudget,
     error::CallError,
     policy::{CallPolicy, RetryOn},
 };
 
-/// How waits between attempts grow and how many retries there may be in all.
+/// The delays between attempts, and the budget for all retries.
 #[derive(Debug, Clone)]
 pub struct RetryConfig {
-    /// `RETRY_BASE` (default `100ms`): the longest wait before the first retry; it doubles each time.
+    /// `RETRY_BASE` (default `100ms`): the longest delay before the first retry. It doubles with each retry.
     pub base: Duration,
-    /// `RETRY_CAP` (default `2s`): the longest wait before any retry.
+    /// `RETRY_CAP` (default `2s`): the longest delay before any retry.
     pub cap: Duration,
-    /// `RETRY_BUDGET` (default 0.2): retries as a share of the calls of the last ten seconds that the
-    /// service has answered.
+    /// `RETRY_BUDGET` (default 0.2): allowed retries as a ratio of the calls that the service answered in the last
+    /// ten seconds.
     pub budget: f32,
-    /// `RETRY_BUDGET_MIN` (default 10): retries a second that are always allowed.
+    /// `RETRY_BUDGET_MIN` (default 10): retries per second that are always allowed.
     pub min_per_second: u32,
 }
 
@@ -39,64 +39,65 @@ impl RetryConfig {
         Self {
             base: env.positive_duration("RETRY_BASE", Duration::from_millis(100)),
             cap: env.positive_duration("RETRY_CAP", Duration::from_secs(2)),
-            budget: env.share("RETRY_BUDGET", 0.2),
+            budget: env.ratio("RETRY_BUDGET", 0.2),
             min_per_second: env.number("RETRY_BUDGET_MIN", 10, 0..=10_000),
         }
     }
 }
 
-/// The retry policy of one service; the budget is shared by all its calls, the count belongs to one.
+/// The retry policy of one service. All its calls share the budget. Each call has its own clone with its own count.
 #[derive(Clone)]
-pub(crate) struct Retries {
+pub(crate) struct RetryPolicy {
     service: &'static str,
     base: Duration,
     cap: Duration,
-    budget: Arc<Budget>,
-    meters: Arc<Meters>,
+    budget: Arc<RetryBudget>,
+    counters: Arc<RetryCounters>,
     retries: u32,
 }
 
-/// What operators see of retries.
-struct Meters {
+struct RetryCounters {
     retries: Counter,
     exhausted: Counter,
 }
 
-impl Retries {
+impl RetryPolicy {
     pub(crate) fn new(service: &'static str, config: &RetryConfig) -> Self {
-        let budget = Arc::new(Budget::new(config.budget, config.min_per_second));
-        let (left, observed) = (
+        let budget = Arc::new(RetryBudget::new(config.budget, config.min_per_second));
+        let (gauge, weak_budget) = (
             metrics::gauge!("eventboard_client_retry_budget_left", "upstream" => service),
             Arc::downgrade(&budget),
         );
-        at_each_scrape(move || observed.upgrade().inspect(|budget| left.set(budget.left())).is_some());
-        let meters = Meters {
+        at_each_scrape(move || {
+            weak_budget.upgrade().inspect(|budget| gauge.set(budget.remaining())).is_some()
+        });
+        let counters = RetryCounters {
             retries: metrics::counter!("eventboard_client_retries_total", "upstream" => service),
             exhausted: metrics::counter!("eventboard_client_retry_budget_exhausted_total", "upstream" => service),
         };
-        Self { service, base: config.base, cap: config.cap, budget, meters: Arc::new(meters), retries: 0 }
+        Self { service, base: config.base, cap: config.cap, budget, counters: Arc::new(counters), retries: 0 }
     }
 
-    /// Whether, and after which wait, an attempt that failed in this way is repeated.
-    fn next_wait(&mut self, policy: CallPolicy, failure: Failure) -> Option<Duration> {
-        if !failure.may_be_retried(policy.retry_on) || self.retries + 1 >= policy.attempts {
+    /// The delay before the next attempt. `None` when the failure is not retried.
+    fn next_delay(&mut self, policy: CallPolicy, failure: Failure) -> Option<Duration> {
+        if !failure.is_retryable(policy.retry_on) || self.retries + 1 >= policy.attempts {
             return None;
         }
-        let wait = full_jitter(self.base, self.cap, self.retries);
-        if Instant::now() + wait >= policy.deadline {
+        let delay = full_jitter(self.base, self.cap, self.retries);
+        if Instant::now() + delay >= policy.deadline {
             return None;
         }
         if !self.budget.withdraw() {
-            self.meters.exhausted.increment(1);
-            tracing::warn!(service = self.service, "Retry refused: the budget is used up");
+            self.counters.exhausted.increment(1);
+            tracing::warn!(service = self.service, "Retry refused: the retry budget is exhausted");
             return None;
         }
         self.retries += 1;
-        Some(wait)
+        Some(delay)
     }
 }
 
-impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
+impl Policy<Request<Bytes>, Response<Body>, CallError> for RetryPolicy {
     type Future = BoxFuture<'static, ()>;
 
     fn retry(
@@ -105,29 +106,29 @@ impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
         result: &mut Result<Response<Body>, CallError>,
     ) -> Option<Self::Future> {
         let failure = Failure::of(result);
-        // Every attempt that was answered allows a share of a retry, unless the answer was that there is no service.
+        // Every response adds to the budget, except `UNAVAILABLE`: a service that is down must not earn retries.
         if result.is_ok() && failure != Some(Failure::Unavailable) {
             self.budget.deposit();
         }
         let failure = failure?;
         let policy = request.extensions().get::<CallPolicy>().copied()?;
-        let wait = self.next_wait(policy, failure)?;
-        let replica = replica_of(result);
+        let delay = self.next_delay(policy, failure)?;
+        let replica = failed_replica(result);
         if let Some(replica) = replica {
-            request.extensions_mut().get_or_insert_default::<Tried>().0.push(replica);
+            request.extensions_mut().get_or_insert_default::<TriedReplicas>().0.push(replica);
         }
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
-        self.meters.retries.increment(1);
+        self.counters.retries.increment(1);
         tracing::warn!(
             target_service = self.service,
             method,
             replica = replica.map(tracing::field::display),
             attempt = self.retries + 1,
-            wait_ms = wait.as_secs_f64() * 1000.0,
-            cause = failure_text(result),
+            wait_ms = delay.as_secs_f64() * 1000.0,
+            cause = failure_cause(result),
             "Retry: an attempt failed and is repeated"
         );
-        Some(Box::pin(tokio::time::sleep(wait)))
+        Some(Box::pin(tokio::time::sleep(delay)))
     }
 
     fn clone_request(&mut self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
@@ -135,14 +136,14 @@ impl Policy<Request<Bytes>, Response<Body>, CallError> for Retries {
     }
 }
 
-/// Why an attempt failed, as far as repeating it is concerned.
+/// The kinds of failure that the policy distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
-    /// No connection was made: the service never saw the call.
+    /// The call was never sent.
     NotConnected,
-    /// The connection broke, or the service said `UNAVAILABLE`: the service may have done its work.
+    /// The connection was lost, or the service responded `UNAVAILABLE`. The service may have performed the call.
     Unavailable,
-    /// The service answered otherwise; trying again would not help.
+    /// Any other failure. A retry would not help.
     Final,
 }
 
@@ -155,12 +156,12 @@ impl Failure {
                 Some(_) => Some(Self::Final),
             },
             Err(CallError::NotConnected(_)) => Some(Self::NotConnected),
-            Err(CallError::Broken { .. }) => Some(Self::Unavailable),
-            Err(CallError::Deadline | CallError::Malformed(_)) => Some(Self::Final),
+            Err(CallError::ConnectionLost { .. }) => Some(Self::Unavailable),
+            Err(CallError::DeadlineExceeded | CallError::Malformed(_)) => Some(Self::Final),
         }
     }
 
-    fn may_be_retried(self, retry_on: RetryOn) -> bool {
+    fn is_retryable(self, retry_on: RetryOn) -> bool {
         match (self, retry_on) {
             (Self::NotConnected, RetryOn::NotConnected | RetryOn::Unavailable) => true,
             (Self::Unavailable, RetryOn::Unavailable) => true,
@@ -169,26 +170,25 @@ impl Failure {
     }
 }
 
-/// "Full jitter": any wait between nothing and the exponentially growing bound is equally likely,
-/// which spreads callers that failed together (AWS Architecture Blog, "Exponential Backoff And
-/// Jitter").
+/// "Full jitter": a random delay between zero and an exponentially growing bound. It spreads the retries of callers
+/// that failed at the same time (AWS Architecture Blog, "Exponential Backoff And Jitter").
 fn full_jitter(base: Duration, cap: Duration, retries: u32) -> Duration {
     let bound = base.saturating_mul(2u32.saturating_pow(retries)).min(cap);
     bound.mul_f64(rand::rng().random::<f64>())
 }
 
-fn failure_text(result: &Result<Response<Body>, CallError>) -> String {
+fn failure_cause(result: &Result<Response<Body>, CallError>) -> String {
     match result {
         Ok(_) => "UNAVAILABLE".into(),
         Err(error) => error.to_string(),
     }
 }
 
-/// The replica that the attempt failed on, if it came to one.
-fn replica_of(result: &Result<Response<Body>, CallError>) -> Option<SocketAddr> {
+/// The replica on which the attempt failed. `None` when it was not sent to any.
+fn failed_replica(result: &Result<Response<Body>, CallError>) -> Option<SocketAddr> {
     match result {
-        Ok(response) => response.extensions().get().map(|AnsweredBy(replica)| *replica),
-        Err(CallError::Broken { replica, .. }) => Some(*replica),
+        Ok(response) => response.extensions().get().map(|RespondingReplica(replica)| *replica),
+        Err(CallError::ConnectionLost { replica, .. }) => Some(*replica),
         Err(_) => None,
     }
 }
@@ -217,20 +217,20 @@ mod tests {
         Err(CallError::NotConnected("refused"))
     }
 
-    fn broken() -> Result<Response<Body>, CallError> {
-        Err(CallError::Broken { replica: REPLICA, cause: "connection reset".into() })
+    fn connection_lost() -> Result<Response<Body>, CallError> {
+        Err(CallError::ConnectionLost { replica: REPLICA, cause: "connection reset".into() })
     }
 
-    fn answered(code: Code) -> Result<Response<Body>, CallError> {
+    fn status(code: Code) -> Result<Response<Body>, CallError> {
         Ok(tonic::Status::new(code, "").into_http())
     }
 
-    async fn attempts(policy: CallPolicy, outcome: fn() -> Result<Response<Body>, CallError>) -> u32 {
+    async fn count_attempts(policy: CallPolicy, outcome: fn() -> Result<Response<Body>, CallError>) -> u32 {
         let count = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&count);
-        let service = ServiceBuilder::new().retry(Retries::new("test", &config())).service_fn(
+        let service_count = Arc::clone(&count);
+        let service = ServiceBuilder::new().retry(RetryPolicy::new("test", &config())).service_fn(
             move |_: Request<Bytes>| {
-                counted.fetch_add(1, Ordering::Relaxed);
+                service_count.fetch_add(1, Ordering::Relaxed);
                 std::future::ready(outcome())
             },
         );
@@ -245,51 +245,51 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_failed_connections_and_unavailable_are_tried_again() {
+    async fn only_failed_connections_and_unavailable_are_retried() {
         let keyed = policy(3, RetryOn::Unavailable);
-        assert_eq!(attempts(keyed, not_connected).await, 3);
-        assert_eq!(attempts(keyed, broken).await, 3);
-        assert_eq!(attempts(keyed, || answered(Code::Unavailable)).await, 3);
-        assert_eq!(attempts(keyed, || answered(Code::Ok)).await, 1);
-        assert_eq!(attempts(keyed, || answered(Code::ResourceExhausted)).await, 1);
-        assert_eq!(attempts(keyed, || answered(Code::DeadlineExceeded)).await, 1);
-        assert_eq!(attempts(keyed, || answered(Code::Internal)).await, 1);
+        assert_eq!(count_attempts(keyed, not_connected).await, 3);
+        assert_eq!(count_attempts(keyed, connection_lost).await, 3);
+        assert_eq!(count_attempts(keyed, || status(Code::Unavailable)).await, 3);
+        assert_eq!(count_attempts(keyed, || status(Code::Ok)).await, 1);
+        assert_eq!(count_attempts(keyed, || status(Code::ResourceExhausted)).await, 1);
+        assert_eq!(count_attempts(keyed, || status(Code::DeadlineExceeded)).await, 1);
+        assert_eq!(count_attempts(keyed, || status(Code::Internal)).await, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unprotected_call_is_tried_again_only_when_it_never_left() {
+    async fn a_call_without_a_key_is_retried_only_when_it_was_never_sent() {
         let signup = policy(2, RetryOn::NotConnected);
-        assert_eq!(attempts(signup, not_connected).await, 2);
-        assert_eq!(attempts(signup, broken).await, 1);
-        assert_eq!(attempts(signup, || answered(Code::Unavailable)).await, 1);
+        assert_eq!(count_attempts(signup, not_connected).await, 2);
+        assert_eq!(count_attempts(signup, connection_lost).await, 1);
+        assert_eq!(count_attempts(signup, || status(Code::Unavailable)).await, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_budget_is_shared_by_all_calls() {
-        let retries = Retries::new("test", &RetryConfig { budget: 0.0, min_per_second: 1, ..config() });
+        let retry_policy =
+            RetryPolicy::new("test", &RetryConfig { budget: 0.0, min_per_second: 1, ..config() });
+        let call_policy = policy(3, RetryOn::Unavailable);
         let granted = (0..100)
-            .filter(|_| {
-                retries.clone().next_wait(policy(3, RetryOn::Unavailable), Failure::Unavailable).is_some()
-            })
+            .filter(|_| retry_policy.clone().next_delay(call_policy, Failure::Unavailable).is_some())
             .count();
         assert_eq!(granted, 10, "one a second over a window of ten seconds");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_wait_reaches_past_the_deadline() {
-        let hurried = CallPolicy { deadline: Instant::now(), ..policy(3, RetryOn::Unavailable) };
-        assert_eq!(attempts(hurried, broken).await, 1);
+    async fn a_call_is_not_retried_when_the_delay_exceeds_its_deadline() {
+        let expired = CallPolicy { deadline: Instant::now(), ..policy(3, RetryOn::Unavailable) };
+        assert_eq!(count_attempts(expired, connection_lost).await, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_attempt_knows_where_the_earlier_ones_failed() {
+    async fn a_retry_knows_the_replicas_on_which_the_call_failed() {
         let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let told = Arc::clone(&seen);
-        let service = ServiceBuilder::new().retry(Retries::new("test", &config())).service_fn(
+        let service_seen = Arc::clone(&seen);
+        let service = ServiceBuilder::new().retry(RetryPolicy::new("test", &config())).service_fn(
             move |request: Request<Bytes>| {
-                let tried = request.extensions().get::<Tried>().cloned().unwrap_or_default();
-                told.lock().expect("no panic").push(tried.0);
-                std::future::ready(broken())
+                let tried = request.extensions().get::<TriedReplicas>().cloned().unwrap_or_default();
+                service_seen.lock().expect("no panic").push(tried.0);
+                std::future::ready(connection_lost())
             },
         );
         let mut request = Request::new(Bytes::new());
@@ -300,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn waits_stay_below_the_growing_bound(retries in 0u32..100) {
+        fn delays_never_exceed_the_growing_bound(retries in 0u32..100) {
             let (base, cap) = (Duration::from_millis(100), Duration::from_secs(2));
             let bound = base.saturating_mul(2u32.saturating_pow(retries)).min(cap);
             prop_assert!(full_jitter(base, cap, retries) <= bound);

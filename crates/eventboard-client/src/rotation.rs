@@ -1,4 +1,4 @@
-//! The replicas of one service as they stand at the moment, and the choice among them.
+//! The rotation: the current state of all replicas of one service, and the choice of a replica for each call.
 
 use std::{
     collections::BTreeMap,
@@ -18,170 +18,171 @@ use crate::{
     error::CallError,
 };
 
-/// How a replica stands.
+/// The state of a replica.
 #[derive(Debug, Clone)]
-pub(crate) enum Standing {
-    /// New, or its connection has just ended: it will be known in a moment.
+pub(crate) enum ReplicaState {
+    /// New, or its connection has just ended. The monitor is connecting.
     Connecting,
     /// In rotation.
     Ready(Arc<Connection>),
-    /// Connected, but its last probe failed for this reason: used only when nobody is ready.
-    Doubtful(Arc<Connection>, &'static str),
-    /// There is no connection, for this reason.
-    Away(&'static str),
+    /// Connected, but the last probe failed for this reason. Used only when no replica is ready.
+    Suspect(Arc<Connection>, &'static str),
+    /// Not connected, for this reason.
+    Unavailable(&'static str),
 }
 
-/// The states of replicas as operators know them.
-const STATES: [&str; 4] = ["ready", "doubtful", "connecting", "away"];
+/// The values of the label `state` of `eventboard_client_replicas`.
+const STATE_LABELS: [&str; 4] = ["ready", "doubtful", "connecting", "away"];
 
-impl Standing {
-    /// One of [`STATES`].
-    fn state(&self) -> &'static str {
-        let [ready, doubtful, connecting, away] = STATES;
+impl ReplicaState {
+    /// One of [`STATE_LABELS`].
+    fn label(&self) -> &'static str {
+        let [ready, suspect, connecting, unavailable] = STATE_LABELS;
         match self {
             Self::Ready(_) => ready,
-            Self::Doubtful(..) => doubtful,
+            Self::Suspect(..) => suspect,
             Self::Connecting => connecting,
-            Self::Away(_) => away,
+            Self::Unavailable(_) => unavailable,
         }
     }
 
-    /// Whether the next moment will tell: there is no connection yet, or its keeper is about to make another one.
+    /// Whether the monitor is connecting, or is about to because the connection is closed.
     fn is_connecting(&self) -> bool {
         match self {
             Self::Connecting => true,
-            Self::Ready(connection) | Self::Doubtful(connection, _) => connection.is_closed(),
-            Self::Away(_) => false,
+            Self::Ready(connection) | Self::Suspect(connection, _) => connection.is_closed(),
+            Self::Unavailable(_) => false,
         }
     }
 }
 
-/// All replicas by address.
-pub(crate) type Standings = BTreeMap<SocketAddr, Standing>;
+/// The states of all replicas by address.
+pub(crate) type ReplicaStates = BTreeMap<SocketAddr, ReplicaState>;
 
-/// What discovery and the keepers write and the calls read.
+/// The states, written by discovery and the monitors and read by the calls.
 #[derive(Debug)]
 pub(crate) struct Rotation {
-    standings: watch::Sender<Option<Standings>>,
-    /// Where the next search for a replica begins, so that equals take turns.
-    turn: AtomicUsize,
+    /// `None` before the first discovery.
+    states: watch::Sender<Option<ReplicaStates>>,
+    /// Where the next search starts, so that replicas with equal load are used in turn.
+    next_start: AtomicUsize,
 }
 
 impl Rotation {
-    /// Before the first discovery.
     pub(crate) fn new() -> Self {
-        Self { standings: watch::Sender::new(None), turn: AtomicUsize::new(0) }
+        Self { states: watch::Sender::new(None), next_start: AtomicUsize::new(0) }
     }
 
-    /// Shows operators how the replicas of this service stand.
-    pub(crate) fn observe(self: &Arc<Self>, service: &'static str) {
+    /// Registers the gauges that count the replicas of this service by state.
+    pub(crate) fn register_gauges(self: &Arc<Self>, service: &'static str) {
         let rotation = Arc::downgrade(self);
-        let gauges = STATES.map(
+        let gauges = STATE_LABELS.map(
             |state| metrics::gauge!("eventboard_client_replicas", "upstream" => service, "state" => state),
         );
-        at_each_scrape(move || rotation.upgrade().inspect(|rotation| rotation.count_into(&gauges)).is_some());
+        at_each_scrape(move || rotation.upgrade().inspect(|rotation| rotation.set_gauges(&gauges)).is_some());
     }
 
-    fn count_into(&self, gauges: &[Gauge; STATES.len()]) {
-        let standings = self.standings.borrow();
-        for (state, gauge) in STATES.into_iter().zip(gauges) {
-            let replicas = standings.iter().flat_map(BTreeMap::values);
-            gauge.set(replicas.filter(|standing| standing.state() == state).count() as f64);
+    fn set_gauges(&self, gauges: &[Gauge; STATE_LABELS.len()]) {
+        let states = self.states.borrow();
+        for (label, gauge) in STATE_LABELS.into_iter().zip(gauges) {
+            let replicas = states.iter().flat_map(BTreeMap::values);
+            gauge.set(replicas.filter(|state| state.label() == label).count() as f64);
         }
     }
 
-    /// Adds and removes replicas; one that is new begins as `Connecting`.
-    pub(crate) fn replace(&self, change: impl FnOnce(&mut Standings)) {
-        self.standings.send_modify(|standings| change(standings.get_or_insert_default()));
+    /// Changes the set of replicas. A new replica must start as `Connecting`.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ReplicaStates)) {
+        self.states.send_modify(|states| change(states.get_or_insert_default()));
     }
 
-    /// A replica stands differently now. Nothing happens to one that was removed.
-    pub(crate) fn set(&self, address: SocketAddr, standing: Standing) {
-        self.replace(|standings| {
-            if let Some(known) = standings.get_mut(&address) {
-                *known = standing;
+    /// Sets the state of a replica. Does nothing when the replica was removed.
+    pub(crate) fn set(&self, address: SocketAddr, state: ReplicaState) {
+        self.update(|states| {
+            if let Some(current) = states.get_mut(&address) {
+                *current = state;
             }
         });
     }
 
-    /// Tells of every change.
-    pub(crate) fn changes(&self) -> watch::Receiver<Option<Standings>> {
-        self.standings.subscribe()
+    /// Returns a receiver that is notified of every change.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ReplicaStates>> {
+        self.states.subscribe()
     }
 
-    /// Whether somebody else would take the calls of this replica.
-    pub(crate) fn others_are_ready(&self, address: SocketAddr) -> bool {
-        let standings = self.standings.borrow();
-        let others = standings.iter().flatten().filter(|(other, _)| **other != address);
-        others.into_iter().any(|(_, standing)| matches!(standing, Standing::Ready(_)))
+    /// Whether a replica other than this one is ready.
+    pub(crate) fn has_other_ready(&self, address: SocketAddr) -> bool {
+        let states = self.states.borrow();
+        let others = states.iter().flatten().filter(|(other, _)| **other != address);
+        others.into_iter().any(|(_, state)| matches!(state, ReplicaState::Ready(_)))
     }
 
-    /// Whether any replica is ready; why not otherwise.
+    /// Checks that at least one replica is ready.
     ///
     /// # Errors
-    /// The reason, for an operator.
+    /// The reason why none is ready, for operators.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        let standings = self.standings.borrow();
-        let mut reason = "it cannot be reached";
-        for standing in standings.iter().flat_map(BTreeMap::values) {
-            match standing {
-                Standing::Ready(_) => return Ok(()),
-                Standing::Doubtful(_, doubt) => reason = doubt,
-                Standing::Connecting | Standing::Away(_) => {}
+        let states = self.states.borrow();
+        let mut reason = "connection failed";
+        for state in states.iter().flat_map(BTreeMap::values) {
+            match state {
+                ReplicaState::Ready(_) => return Ok(()),
+                ReplicaState::Suspect(_, suspect_reason) => reason = suspect_reason,
+                ReplicaState::Connecting | ReplicaState::Unavailable(_) => {}
             }
         }
         Err(reason)
     }
 
-    /// A place on the replica with the fewest calls in flight or lately refused: one that is in rotation and not among
-    /// `tried`, else the best that there is. While replicas are still connecting and nobody else is there, waits for them.
+    /// Picks the replica with the lowest load. Prefers replicas in rotation, and among them those that are not in
+    /// `tried`. Waits when no replica is connected but some are connecting.
     ///
     /// # Errors
-    /// `NotConnected` when there is no connection to any replica.
+    /// `NotConnected` when no replica is connected or connecting.
     pub(crate) async fn pick(&self, tried: &[SocketAddr]) -> Result<Call, CallError> {
-        // Nearly always somebody is there, and nobody needs to be told of changes.
+        // The usual case. It avoids the cost of a subscription.
         if let Some(outcome) = self.try_pick(tried) {
             return outcome;
         }
-        let mut changes = self.changes();
+        let mut changes = self.subscribe();
         loop {
             if let Some(outcome) = self.try_pick(tried) {
                 return outcome;
             }
             if changes.changed().await.is_err() {
-                return Err(CallError::NotConnected("the client was shut down"));
+                return Err(CallError::NotConnected("the client is shut down"));
             }
         }
     }
 
-    /// `None` when the next moment will tell.
+    /// `None` when no replica is connected but some are connecting.
     fn try_pick(&self, tried: &[SocketAddr]) -> Option<Result<Call, CallError>> {
-        let standings = self.standings.borrow();
-        let standings = standings.as_ref()?;
-        let start = self.turn.fetch_add(1, Ordering::Relaxed) % standings.len().max(1);
-        let in_turn = standings.iter().skip(start).chain(standings.iter().take(start));
+        let states = self.states.borrow();
+        let states = states.as_ref()?;
+        let start = self.next_start.fetch_add(1, Ordering::Relaxed) % states.len().max(1);
+        let in_turn = states.iter().skip(start).chain(states.iter().take(start));
         let best = in_turn
-            .filter_map(|(address, standing)| match standing {
-                Standing::Ready(connection) | Standing::Doubtful(connection, _) if connection.is_closed() => {
-                    None
-                }
-                Standing::Ready(connection) => Some(((tried.contains(address), false), connection)),
-                Standing::Doubtful(connection, _) => Some(((tried.contains(address), true), connection)),
-                Standing::Connecting | Standing::Away(_) => None,
+            .filter_map(|(address, state)| {
+                let (connection, is_suspect) = match state {
+                    ReplicaState::Ready(connection) => (connection, false),
+                    ReplicaState::Suspect(connection, _) => (connection, true),
+                    ReplicaState::Connecting | ReplicaState::Unavailable(_) => return None,
+                };
+                let is_tried = tried.contains(address);
+                (!connection.is_closed()).then_some((connection, is_suspect, is_tried))
             })
-            // A doubtful one only when nobody is ready, one that failed this call only when nobody else is.
-            .min_by_key(|((tried, doubtful), connection)| (*doubtful, *tried, connection.load()));
+            // Prefers ready replicas, and among them those on which this call has not failed.
+            .min_by_key(|(connection, is_suspect, is_tried)| (*is_suspect, *is_tried, connection.load()));
         match best {
-            Some((_, connection)) => Some(Ok(Connection::begin_call(connection))),
-            None if standings.values().any(Standing::is_connecting) => None,
-            None => Some(Err(CallError::NotConnected(away_reason(standings)))),
+            Some((connection, ..)) => Some(Ok(Connection::begin_call(connection))),
+            None if states.values().any(ReplicaState::is_connecting) => None,
+            None => Some(Err(CallError::NotConnected(unavailable_reason(states)))),
         }
     }
 }
 
-fn away_reason(standings: &Standings) -> &'static str {
-    let mut reasons = standings.values().filter_map(|standing| match standing {
-        Standing::Away(reason) => Some(*reason),
+fn unavailable_reason(states: &ReplicaStates) -> &'static str {
+    let mut reasons = states.values().filter_map(|state| match state {
+        ReplicaState::Unavailable(reason) => Some(*reason),
         _ => None,
     });
     reasons.next().unwrap_or("the host name has no address")
@@ -189,10 +190,10 @@ fn away_reason(standings: &Standings) -> &'static str {
 
 #[cfg(test)]
 impl Rotation {
-    /// How many replicas are in rotation.
-    pub(crate) fn ready(&self) -> usize {
-        let standings = self.standings.borrow();
-        let ready = |standing: &&Standing| matches!(standing, Standing::Ready(_));
-        standings.iter().flat_map(BTreeMap::values).filter(ready).count()
+    /// The number of replicas in rotation.
+    pub(crate) fn ready_count(&self) -> usize {
+        let states = self.states.borrow();
+        let is_ready = |state: &&ReplicaState| matches!(state, ReplicaState::Ready(_));
+        states.iter().flat_map(BTreeMap::values).filter(is_ready).count()
     }
 }

@@ -1,11 +1,11 @@
-//! Where a service is: the two variables that name its hosts and its port.
+//! The hosts and ports of a service, as two environment variables configure them.
 
 use std::str::FromStr;
 
 use eventboard_chassis::config::Env;
 use http::uri::Authority;
 
-/// The hosts of a service. Each may stand for several replicas: every address of its name counts.
+/// The hosts of a service. If a host name resolves to several addresses, each one is treated as a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target(Vec<Host>);
 
@@ -18,13 +18,14 @@ pub(crate) struct Host {
 
 impl Target {
     /// Reads the two variables of a service, for example `AUTH_SERVICE_HOST` (host names or addresses, separated by
-    /// commas, each optionally with a port of its own) and `AUTH_SERVICE_PORT` (the port of the others).
+    /// commas, each optionally with its own port) and `AUTH_SERVICE_PORT` (the port of the hosts without their own
+    /// port).
     pub fn from_env(env: &mut Env, hosts: &str, port: &str, default_port: u16) -> Self {
         let port = env.parse(port, default_port, "a port number");
         let text = env.text(hosts, "localhost");
         let parsed: Option<Vec<_>> = text.split(',').map(|host| Host::parse(host.trim(), port)).collect();
         parsed.map(Self).unwrap_or_else(|| {
-            env.fault(
+            env.report_invalid(
                 hosts,
                 "must be host names or addresses, separated by commas, each optionally with a port",
             );
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_one_host_or_several_each_with_a_port_of_its_own_or_the_common_one() {
+    fn a_target_lists_hosts_with_optional_ports() {
         let one = |name: &str, port| (name.to_owned(), port);
         assert_eq!(read("events-service"), Ok(vec![one("events-service", 3002)]));
         assert_eq!(read("10.0.0.7:4002, b"), Ok(vec![one("10.0.0.7", 4002), one("b", 3002)]));
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn an_invalid_host_is_rejected() {
         for bad in ["a,,b", "http://a", "a/b", "user@a", "a:port", "a b"] {
             assert!(read(bad).is_err_and(|error| error.contains('H')), "{bad:?}");
         }

@@ -1,17 +1,17 @@
-//! PostgreSQL as the services use it.
+//! PostgreSQL access for the services: connection pool, migrations, instrumented statements and error mapping.
 
+mod as_text;
 mod config;
 mod error;
 mod migrations;
 mod pool;
 mod statement;
-mod word;
 
 pub use self::{
+    as_text::AsText,
     config::DatabaseConfig,
     error::{OnConstraint, db_error},
     migrations::migrate,
     pool::{Database, Lease},
-    statement::Named,
-    word::Word,
+    statement::Instrumented,
 };

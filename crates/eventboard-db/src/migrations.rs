@@ -1,4 +1,4 @@
-//! The schema: embedded in every binary, applied under PostgreSQL's advisory lock.
+//! Schema migrations. They are embedded in every binary and run under a PostgreSQL advisory lock.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -14,58 +14,60 @@ use crate::error::is_unavailable;
 /// All migrations, in order.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrations = sqlx::migrate!("../../migrations");
-    // Its lock is waited for in a statement, and building an index concurrently waits for all statements: a deadlock.
+    // sqlx would wait for its lock inside a statement. `create index concurrently` waits until all other statements
+    // end, so the two would deadlock.
     migrations.set_locking(false);
-    // The release before starts on the schema of the next one: while an update rolls, and after a rollback.
+    // A release must also start on the schema of the next release, during a rolling update and after a rollback.
     migrations.set_ignore_missing(true);
     migrations
 });
 
-/// The advisory lock of whoever migrates; any number that nobody else uses in this database.
+/// The key of the advisory lock that the migrating process holds. Any number works that this database does not use
+/// elsewhere.
 const MIGRATION_LOCK: i64 = 0x6576_656e_7462_6f61;
 
-/// How often the lock is asked for while another process migrates.
-const LOCK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often a process tries to take the lock while another process migrates.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long others go on before a migration that gave way to them is tried again: much longer than its `lock_timeout`, for
-/// while it waits for a lock, whoever comes later waits behind it.
-const GIVE_WAY_INTERVAL: Duration = Duration::from_secs(5);
+/// The delay before a migration is retried after its `lock_timeout`. It is much longer than that timeout, because other
+/// statements queue behind a migration that waits for a lock.
+const LOCK_TIMEOUT_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// How often a database that is away is tried again.
+/// How often an unavailable database is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Brings the schema up to date. Safe when several processes do it at once: one migrates, the others
-/// wait for it and find nothing left to do.
+/// Brings the schema up to date. Several processes may call this at the same time: one migrates, and the others wait
+/// and then find nothing to do.
 ///
 /// # Errors
-/// When the database cannot be reached, is not fit for our texts, or a migration fails.
+/// When the database cannot be reached, does not meet the requirements, or a migration fails.
 pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
     let mut connection =
         PgConnection::connect_with(options).await.context("the database cannot be reached")?;
-    refuse_unfit(&mut connection).await?;
-    // A migration takes as long as it takes; behind a pooler the role has a timeout.
+    check_requirements(&mut connection).await?;
+    // Migrations have no timeout. This statement is needed because behind a pooler the role sets a timeout.
     sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
-    lock(&mut connection).await?;
+    acquire_migration_lock(&mut connection).await?;
     run(&mut connection).await.context("a migration failed")?;
     connection.close().await?;
     Ok(())
 }
 
-/// Runs what is pending, and again while a migration gives way to what holds a lock on its table.
+/// Runs the pending migrations. Retries a migration that times out on a table lock.
 async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
     loop {
-        // `Migrator::run` is the same behind a bound that keeps this future from being `Send`.
+        // `Migrator::run` does the same, but its trait bound would make this future not `Send`.
         match MIGRATIONS.run_direct(None, &mut *connection, false).await {
-            Err(error) if gave_way(&error) => {
-                tracing::warn!(%error, "A migration gives way to a statement that holds its table, and is tried again");
-                tokio::time::sleep(GIVE_WAY_INTERVAL).await;
+            Err(error) if lock_timed_out(&error) => {
+                tracing::warn!(%error, "A migration timed out waiting for a table lock and will be retried");
+                tokio::time::sleep(LOCK_TIMEOUT_RETRY_DELAY).await;
             }
             outcome => return outcome,
         }
     }
 }
 
-fn gave_way(error: &MigrateError) -> bool {
+fn lock_timed_out(error: &MigrateError) -> bool {
     let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = error else {
         return false;
     };
@@ -73,42 +75,42 @@ fn gave_way(error: &MigrateError) -> bool {
     cause.as_database_error().is_some_and(|cause| cause.code().as_deref() == Some("55P03"))
 }
 
-/// Waits until nobody else migrates. The lock ends with the connection.
-async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
+/// Waits until no other process migrates. PostgreSQL releases the lock when the connection closes.
+async fn acquire_migration_lock(connection: &mut PgConnection) -> sqlx::Result<()> {
     let try_lock = || sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(MIGRATION_LOCK);
     while !try_lock().fetch_one(&mut *connection).await? {
-        tokio::time::sleep(LOCK_INTERVAL).await;
+        tokio::time::sleep(LOCK_POLL_INTERVAL).await;
     }
     Ok(())
 }
 
-/// Migrates as soon as the database is there, however long that takes.
+/// Waits for the database without a time limit, then migrates.
 ///
 /// # Errors
-/// When the database is there but waiting will not help.
-pub(crate) async fn migrate_when_there(options: &PgConnectOptions) -> anyhow::Result<()> {
-    let mut told = None;
+/// When the failure is permanent.
+pub(crate) async fn migrate_when_available(options: &PgConnectOptions) -> anyhow::Result<()> {
+    let mut reported = None;
     loop {
         let error = match migrate(options).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        if !may_pass(&error) {
+        if !is_transient(&error) {
             return Err(error);
         }
         let reason = format!("{error:#}");
-        if told.as_ref() != Some(&reason) {
+        if reported.as_ref() != Some(&reason) {
             tracing::warn!(reason, "Waiting for the database");
-            told = Some(reason);
+            reported = Some(reason);
         }
         tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// Whether the failure is one that an operator or time can mend while we wait: anything but a
-/// database that is unfit or a migration that does not apply.
-fn may_pass(error: &anyhow::Error) -> bool {
-    if error.is::<Unfit>() {
+/// Returns whether the failure can go away while the service waits. An unsupported database or a failed migration is
+/// permanent.
+fn is_transient(error: &anyhow::Error) -> bool {
+    if error.is::<UnsupportedDatabase>() {
         return false;
     }
     match error.downcast_ref::<MigrateError>() {
@@ -120,33 +122,33 @@ fn may_pass(error: &anyhow::Error) -> bool {
     }
 }
 
-/// The database cannot hold or compare our texts.
+/// The database does not meet the requirements.
 #[derive(Debug)]
-struct Unfit(&'static str);
+struct UnsupportedDatabase(&'static str);
 
-impl std::fmt::Display for Unfit {
+impl std::fmt::Display for UnsupportedDatabase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Unfit {}
+impl std::error::Error for UnsupportedDatabase {}
 
-/// Under locale `C` PostgreSQL knows upper and lower case and trigrams of ASCII only, and searches
-/// would silently miss other letters.
-async fn refuse_unfit(connection: &mut PgConnection) -> anyhow::Result<()> {
+/// Checks the version, the encoding and the locale. With locale `C`, PostgreSQL supports case mapping and trigrams
+/// only for ASCII, so searches would silently miss other letters.
+async fn check_requirements(connection: &mut PgConnection) -> anyhow::Result<()> {
     let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
         .fetch_one(&mut *connection)
         .await?;
     if version < 150_000 {
-        bail!(Unfit("PostgreSQL 15 or newer is required"));
+        bail!(UnsupportedDatabase("PostgreSQL 15 or newer is required"));
     }
     let encoding: String =
         sqlx::query_scalar("select current_setting('server_encoding')").fetch_one(&mut *connection).await?;
     let folds_case: bool = sqlx::query_scalar("select lower('É') = 'é'").fetch_one(&mut *connection).await?;
     ensure!(
         encoding == "UTF8" && folds_case,
-        Unfit(
+        UnsupportedDatabase(
             "the database has locale C or is not UTF8, which breaks search; create it with ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0"
         )
     );

@@ -1,8 +1,9 @@
-//! The pool: a bounded number of connections and a bounded queue before them.
+//! The connection pool: a bounded number of connections and a bounded queue of waiting calls.
 //!
-//! It is not sqlx's own pool. That one asks a connection for a sign of life whenever it is given back, one more round
-//! trip for each read, and drops a fresh connection whose `acquire` is cancelled, so that overload turns into a storm of
-//! connects (sqlx #3132). Here the room for a connection comes first, and a lease says itself when nothing is in flight.
+//! The sqlx pool is not used, for two reasons. It pings every connection that is returned to it, which costs one more
+//! round trip per read. When an `acquire` is cancelled, the sqlx pool drops the new connection, so that overload
+//! leads to a connection storm (sqlx #3132). In this pool, a call waits for a permit before it opens a connection,
+//! and the code that releases a lease guarantees that no statement is in flight.
 
 use std::{
     io,
@@ -28,206 +29,207 @@ use crate::{
     config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, STATEMENT_TIMEOUT},
     error::db_error,
     migrations,
-    statement::Named,
+    statement::Instrumented,
 };
 
-/// A connection that was idle for longer is asked whether it still lives before it is used: one that
-/// died did so while idle, and asking every time costs a fifth of the reads.
-const ASK_AFTER_IDLE: Duration = Duration::from_millis(500);
+/// A connection that was idle for longer is pinged before it is used, because connections usually break while they
+/// are idle. A ping before every use would cost a fifth of the read throughput.
+const PING_AFTER_IDLE: Duration = Duration::from_millis(500);
 
-/// A connection that is older is closed when it is given back, so that what a server process has gathered in memory,
-/// and a server that was replaced behind its name, are let go of at some time. The default of sqlx's pool.
+/// An older connection is closed when it is returned. This frees the memory of its server process, and ends
+/// connections to a server that was replaced behind the same host name. The value is the default of the sqlx pool.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// How long a call with room waits for its connection to be made; longer than a busy machine needs for it, and
-/// together with the wait for room shorter than any deadline.
+/// How long a call with a permit waits for a new connection. It is long enough for a busy machine. The sum of this
+/// time and the wait for a permit is shorter than any deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A connection that does not answer in this time, and one on which something is still in flight this long after its
-/// lease, is closed. The way to the server may have been lost without a word: a network forgets connections that are idle.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// A connection is closed when it does not answer a ping in this time, or when a statement still runs this long after
+/// the end of its lease. The ping is needed because networks can drop idle connections silently.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A statement that goes on for this much longer than its caller waits does no harm: a caller that is gone is noticed
-/// after about as long.
-const NEARLY: Duration = Duration::from_secs(1);
+/// A statement may run this much longer than its caller waits. PostgreSQL needs about as long to notice that a caller
+/// disconnected.
+const TIMEOUT_TOLERANCE: Duration = Duration::from_secs(1);
 
-/// A database that does not answer the health probe in this time is down.
+/// The database is down when it does not answer the health probe in this time.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The database as one service uses it.
+/// A handle to the database and its connection pool.
 #[derive(Clone)]
-pub struct Database(Arc<DatabaseParts>);
+pub struct Database(Arc<DatabaseInner>);
 
-struct DatabaseParts {
-    /// The one that was used last is on top.
-    idle: std::sync::Mutex<Vec<Pooled>>,
+struct DatabaseInner {
+    /// A stack: the most recently used connection is last.
+    idle: std::sync::Mutex<Vec<PooledConnection>>,
     config: DatabaseConfig,
-    /// As many as connections.
-    room: Arc<Semaphore>,
-    /// As many as may queue for one.
-    queue: Semaphore,
+    /// One permit per connection.
+    permits: Arc<Semaphore>,
+    /// One permit per call that may wait for a connection.
+    queue_slots: Semaphore,
     /// Whether the schema is up to date.
-    migrated: watch::Sender<bool>,
-    /// Whether the health check found the database at its last look.
-    reachable: AtomicBool,
-    meters: Meters,
+    is_migrated: watch::Sender<bool>,
+    /// Whether the last health check reached the database.
+    is_reachable: AtomicBool,
+    metrics: PoolMetrics,
 }
 
-/// What operators see of the pool; the rest is read at each scrape.
-struct Meters {
+/// The metrics that calls record. The gauges are updated at each scrape instead.
+struct PoolMetrics {
     wait_time: Histogram,
     timeouts: Counter,
-    no_place_in_queue: Counter,
-    no_room_in_time: Counter,
+    shed_queue_full: Counter,
+    shed_wait_timeout: Counter,
 }
 
-/// A connection that belongs to the pool.
-struct Pooled {
+/// A connection in the pool.
+struct PooledConnection {
     connection: PgConnection,
     opened: Instant,
-    /// When it was last given back.
+    /// When the connection was last returned.
     idle_since: Instant,
 }
 
-impl Pooled {
-    /// Whether there still is a server at its other end.
-    async fn still_answers(&mut self) -> bool {
-        matches!(tokio::time::timeout(ANSWER_WITHIN, self.connection.ping()).await, Ok(Ok(())))
+impl PooledConnection {
+    /// Returns whether the server answers a ping.
+    async fn is_alive(&mut self) -> bool {
+        matches!(tokio::time::timeout(PING_TIMEOUT, self.connection.ping()).await, Ok(Ok(())))
     }
 }
 
-/// A call that waits for a connection. How long is recorded when it is dropped, also for one that waits in vain.
-struct Waiting<'m> {
+/// When dropped, records how long a call waited for a connection, even if the call got none.
+struct WaitTimer<'m> {
     wait_time: &'m Histogram,
-    began: Instant,
+    started: Instant,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitTimer<'_> {
     fn drop(&mut self) {
-        self.wait_time.record(self.began.elapsed());
+        self.wait_time.record(self.started.elapsed());
     }
 }
 
-/// Tells the pools of one process apart.
+/// The label that distinguishes the pools of one process.
 const POOL: &str = "db_client_connection_pool_name";
 
-impl Meters {
+impl PoolMetrics {
     fn new(pool: &str) -> Self {
         Self {
             wait_time: metrics::histogram!("db_client_connection_wait_time_seconds", POOL => pool.to_owned()),
             timeouts: metrics::counter!("db_client_connection_timeouts_total", POOL => pool.to_owned()),
-            no_place_in_queue: shed_requests("database_queue"),
-            no_room_in_time: shed_requests("database_wait"),
+            shed_queue_full: shed_requests("database_queue"),
+            shed_wait_timeout: shed_requests("database_wait"),
         }
     }
 }
 
 impl Database {
-    /// Opens the pool; connections are made as they are needed. Nothing is usable before
-    /// [`Database::prepare`] is through.
+    /// Creates the pool. Connections are opened on demand. [`Database::acquire`] fails until [`Database::prepare`] has
+    /// completed.
     pub fn open(config: DatabaseConfig) -> Self {
-        let meters = Meters::new(&config.application);
-        let parts = Arc::new(DatabaseParts {
+        let metrics = PoolMetrics::new(&config.application);
+        let inner = Arc::new(DatabaseInner {
             idle: std::sync::Mutex::default(),
-            room: Arc::new(Semaphore::new(config.max_connections as usize)),
-            queue: Semaphore::new(config.max_waiting as usize),
+            permits: Arc::new(Semaphore::new(config.max_connections as usize)),
+            queue_slots: Semaphore::new(config.max_waiting as usize),
             config,
-            migrated: watch::Sender::new(false),
-            reachable: AtomicBool::new(true),
-            meters,
+            is_migrated: watch::Sender::new(false),
+            is_reachable: AtomicBool::new(true),
+            metrics,
         });
-        observe(&parts);
-        Self(parts)
+        register_gauges(&inner);
+        Self(inner)
     }
 
     /// Waits for the database and brings the schema up to date.
     ///
     /// # Errors
-    /// When the database is there but cannot be used.
+    /// When the database is reachable but unusable.
     pub async fn prepare(&self) -> anyhow::Result<()> {
-        migrations::migrate_when_there(&self.0.config.direct).await?;
-        self.0.migrated.send_replace(true);
+        migrations::migrate_when_available(&self.0.config.direct).await?;
+        self.0.is_migrated.send_replace(true);
         tracing::info!("The database schema is up to date");
         Ok(())
     }
 
-    /// A connection, after a short, bounded wait.
+    /// Leases a connection. The wait is short and bounded.
     ///
     /// # Errors
-    /// `Overloaded` when too many calls wait already or no connection becomes free in time,
-    /// `Unavailable` when the database cannot be reached or has no schema yet.
+    /// `Overloaded` when too many calls wait or no connection becomes free in time, `Unavailable` when the database
+    /// cannot be reached or its schema is not up to date yet.
     pub async fn acquire(&self) -> Result<Lease, ServiceError> {
-        let _waiting = Waiting { wait_time: &self.0.meters.wait_time, began: Instant::now() };
-        self.lease_one().await
+        let _timer = WaitTimer { wait_time: &self.0.metrics.wait_time, started: Instant::now() };
+        self.lease_connection().await
     }
 
-    async fn lease_one(&self) -> Result<Lease, ServiceError> {
-        let parts = &*self.0;
-        if !*parts.migrated.borrow() {
+    async fn lease_connection(&self) -> Result<Lease, ServiceError> {
+        let inner = &*self.0;
+        if !*inner.is_migrated.borrow() {
             return Err(ServiceError::new(
                 ErrorCode::Unavailable,
                 "The service is starting. Try again shortly.",
             ));
         }
-        // Known to be away: the caller learns it now and not after a wait.
-        if !parts.reachable.load(Ordering::Relaxed) {
+        // The database is known to be unavailable, so the call fails without waiting.
+        if !inner.is_reachable.load(Ordering::Relaxed) {
             let cause = "the health check does not reach the database";
             return Err(db_error(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, cause))));
         }
-        let room = match Arc::clone(&parts.room).try_acquire_owned() {
-            Ok(room) => room,
-            Err(_) => parts.wait_for_room().await?,
+        let permit = match Arc::clone(&inner.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => inner.wait_for_permit().await?,
         };
-        while let Some(mut pooled) = parts.take_idle() {
-            if pooled.idle_since.elapsed() < ASK_AFTER_IDLE || pooled.still_answers().await {
-                return Ok(self.lease(pooled, room));
+        while let Some(mut pooled) = inner.pop_idle() {
+            if pooled.idle_since.elapsed() < PING_AFTER_IDLE || pooled.is_alive().await {
+                return Ok(self.lease(pooled, permit));
             }
-            // Those beneath have been idle for longer, and are as lost.
-            parts.idle().clear();
+            // The remaining connections have been idle for longer, so they are broken too.
+            inner.idle().clear();
         }
-        self.connect(room).await
+        self.connect(permit).await
     }
 
-    /// A new connection. A caller that goes away meanwhile leaves it to the others.
-    async fn connect(&self, room: OwnedSemaphorePermit) -> Result<Lease, ServiceError> {
+    /// Opens a connection. If the caller disconnects meanwhile, the new connection goes to the pool.
+    async fn connect(&self, permit: OwnedSemaphorePermit) -> Result<Lease, ServiceError> {
         let database = self.clone();
         let connecting = tokio::spawn(async move {
             let connection = PgConnection::connect_with(&database.0.config.options);
             let connection = tokio::time::timeout(CONNECT_TIMEOUT, connection).await;
             let connection = connection
                 .map_err(|_| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))
-                .and_then(|made| made)?;
+                .and_then(|connected| connected)?;
             let now = Instant::now();
-            Ok::<_, sqlx::Error>(database.lease(Pooled { connection, opened: now, idle_since: now }, room))
+            let pooled = PooledConnection { connection, opened: now, idle_since: now };
+            Ok::<_, sqlx::Error>(database.lease(pooled, permit))
         });
-        connecting.await.map_err(|_| sqlx::Error::WorkerCrashed).and_then(|made| made).map_err(db_error)
+        connecting.await.map_err(|_| sqlx::Error::WorkerCrashed).and_then(|leased| leased).map_err(db_error)
     }
 
-    fn lease(&self, pooled: Pooled, room: OwnedSemaphorePermit) -> Lease {
-        Lease { pooled: Some(pooled), room: Some(room), beginning: false, database: self.clone() }
+    fn lease(&self, pooled: PooledConnection, permit: OwnedSemaphorePermit) -> Lease {
+        Lease { pooled: Some(pooled), permit: Some(permit), begin_pending: false, database: self.clone() }
     }
 
-    /// Whether statements reach the server through a pooler, where an unnamed one may be parsed on one server
-    /// connection and run on another.
+    /// Returns whether statements reach the server through a pooler. A pooler may parse an unnamed statement on one
+    /// server connection and run the statement on another.
     pub fn is_behind_pooler(&self) -> bool {
         self.0.config.pgbouncer
     }
 
-    /// Watches the database over a connection of its own, so that a busy pool is not mistaken for a
-    /// dead database.
-    pub fn check(&self) -> Check {
+    /// Starts the health check. It uses a separate connection, so that an exhausted pool is not reported as an
+    /// unavailable database.
+    pub fn health_check(&self) -> Check {
         let database = self.clone();
-        let kept = Arc::new(tokio::sync::Mutex::new(None));
+        let probe_connection = Arc::new(tokio::sync::Mutex::new(None));
         Check::spawn("database", move || {
-            let (kept, database) = (Arc::clone(&kept), database.clone());
+            let (probe_connection, database) = (Arc::clone(&probe_connection), database.clone());
             async move {
-                let parts = &*database.0;
-                let mut kept = kept.lock().await;
-                let answer =
-                    tokio::time::timeout(PROBE_TIMEOUT, probe(&mut kept, &parts.config.options)).await;
-                parts.reachable.store(matches!(answer, Ok(Ok(()))), Ordering::Relaxed);
-                match answer {
-                    Ok(Ok(())) if *parts.migrated.borrow() => Ok(()),
+                let inner = &*database.0;
+                let mut connection = probe_connection.lock().await;
+                let result =
+                    tokio::time::timeout(PROBE_TIMEOUT, probe(&mut connection, &inner.config.options)).await;
+                inner.is_reachable.store(matches!(result, Ok(Ok(()))), Ordering::Relaxed);
+                match result {
+                    Ok(Ok(())) if *inner.is_migrated.borrow() => Ok(()),
                     Ok(Ok(())) => Err("the schema is not up to date yet"),
                     Ok(Err(_)) => Err("cannot be reached"),
                     Err(_) => Err("does not answer"),
@@ -237,120 +239,126 @@ impl Database {
     }
 }
 
-impl DatabaseParts {
-    fn take_idle(&self) -> Option<Pooled> {
+impl DatabaseInner {
+    fn pop_idle(&self) -> Option<PooledConnection> {
         self.idle().pop()
     }
 
-    /// Keeps a connection on which nothing is in flight.
-    fn keep(&self, pooled: Pooled) {
+    /// Returns a connection to the pool. Nothing may be in flight on it.
+    fn put_back(&self, pooled: PooledConnection) {
         if pooled.opened.elapsed() < MAX_LIFETIME {
-            self.idle().push(Pooled { idle_since: Instant::now(), ..pooled });
+            self.idle().push(PooledConnection { idle_since: Instant::now(), ..pooled });
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Pooled>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PooledConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn wait_for_room(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        let meters = &self.meters;
-        let _place_in_queue = self.queue.try_acquire().map_err(|_| busy(&meters.no_place_in_queue))?;
-        let room = Arc::clone(&self.room).acquire_owned();
-        let room = tokio::time::timeout(self.config.acquire_timeout, room).await;
-        let room = room.map_err(|_| {
-            meters.timeouts.increment(1);
-            busy(&meters.no_room_in_time)
+    async fn wait_for_permit(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
+        let metrics = &self.metrics;
+        let _slot = self.queue_slots.try_acquire().map_err(|_| shed(&metrics.shed_queue_full))?;
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let permit = tokio::time::timeout(self.config.acquire_timeout, permit).await;
+        let permit = permit.map_err(|_| {
+            metrics.timeouts.increment(1);
+            shed(&metrics.shed_wait_timeout)
         })?;
-        room.map_err(ServiceError::internal)
+        permit.map_err(ServiceError::internal)
     }
 }
 
-/// Asks over the kept connection, or a new one; keeps it only when it answered.
-async fn probe(kept: &mut Option<PgConnection>, options: &PgConnectOptions) -> sqlx::Result<()> {
-    let mut connection = match kept.take() {
+/// Pings over the stored connection or a new one. Stores the connection only after a successful ping.
+async fn probe(stored: &mut Option<PgConnection>, options: &PgConnectOptions) -> sqlx::Result<()> {
+    let mut connection = match stored.take() {
         Some(connection) => connection,
         None => PgConnection::connect_with(options).await?,
     };
     connection.ping().await?;
-    *kept = Some(connection);
+    *stored = Some(connection);
     Ok(())
 }
 
-/// Shows operators how full the pool is.
-fn observe(parts: &Arc<DatabaseParts>) {
-    let pool = &parts.config.application;
+/// Registers the pool gauges, which are updated at each scrape.
+fn register_gauges(inner: &Arc<DatabaseInner>) {
+    let pool = &inner.config.application;
     let connections = |state| metrics::gauge!("db_client_connection_count", POOL => pool.clone(), "db_client_connection_state" => state);
     let (idle, used) = (connections("idle"), connections("used"));
     let pending = metrics::gauge!("db_client_connection_pending_requests", POOL => pool.clone());
-    metrics::gauge!("db_client_connection_max", POOL => pool.clone()).set(parts.config.max_connections);
-    let parts = Arc::downgrade(parts);
+    metrics::gauge!("db_client_connection_max", POOL => pool.clone()).set(inner.config.max_connections);
+    let inner = Arc::downgrade(inner);
     at_each_scrape(move || {
-        let Some(parts) = parts.upgrade() else { return false };
+        let Some(inner) = inner.upgrade() else { return false };
         let taken = |semaphore: &Semaphore, size: u32| f64::from(size) - semaphore.available_permits() as f64;
-        idle.set(parts.idle().len() as f64);
-        used.set(taken(&parts.room, parts.config.max_connections));
-        pending.set(taken(&parts.queue, parts.config.max_waiting));
+        idle.set(inner.idle().len() as f64);
+        used.set(taken(&inner.permits, inner.config.max_connections));
+        pending.set(taken(&inner.queue_slots, inner.config.max_waiting));
         true
     });
 }
 
-fn busy(shed: &Counter) -> ServiceError {
-    shed.increment(1);
-    ServiceError::new(ErrorCode::Overloaded, "Too much is going on right now. Try again shortly.")
+fn shed(counter: &Counter) -> ServiceError {
+    counter.increment(1);
+    ServiceError::new(ErrorCode::Overloaded, "The service is overloaded. Try again shortly.")
 }
 
-/// A connection of the pool, given back when it is released or dropped.
+/// A leased connection. It returns to the pool when the lease is released or dropped.
 pub struct Lease {
     /// Present until the lease ends.
-    pooled: Option<Pooled>,
-    room: Option<OwnedSemaphorePermit>,
-    /// `begin` was sent and has not been answered: nobody would end that transaction.
-    beginning: bool,
+    pooled: Option<PooledConnection>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// Whether `begin` was sent and its response has not arrived. In that case The connection cannot be reused,
+    /// because the transaction would stay open.
+    begin_pending: bool,
     database: Database,
 }
 
-/// Why a lease always has its connection.
-const PRESENT: &str = "a lease has its connection until it ends";
+/// The panic message when a lease has no connection, which never happens.
+const HAS_CONNECTION: &str = "a lease has its connection until it ends";
 
 impl Lease {
-    /// Begins a transaction whose statements end when the caller's deadline passes.
+    /// Begins a transaction whose statements time out at the caller's deadline.
     ///
     /// # Errors
-    /// `DeadlineExceeded` when it has passed already, `Unavailable` when the connection is broken.
+    /// `DeadlineExceeded` when the deadline has passed, `Unavailable` when the connection is broken.
     ///
     /// # Panics
-    /// Never: a lease has its connection until it ends.
+    /// Never, because a lease has its connection until it ends.
     pub async fn begin(&mut self, deadline: Deadline) -> Result<Transaction<'_, Postgres>, ServiceError> {
-        let left = deadline.left().as_millis();
+        let left = deadline.remaining().as_millis();
         if left == 0 {
-            return Err(ServiceError::new(ErrorCode::DeadlineExceeded, "The request took too long."));
+            return Err(ServiceError::deadline_exceeded());
         }
-        // One round trip, and right behind a pooler too: both settings end with the transaction.
+        // One round trip for all statements. This also works behind a pooler, because both settings end with the
+        // transaction.
         let begin = format!(
             "begin; set local statement_timeout = {left}; \
              set local idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_TIMEOUT}'"
         );
-        let Self { pooled, beginning, .. } = self;
-        let pooled = pooled.as_mut().expect(PRESENT);
-        *beginning = true;
-        let transaction =
-            pooled.connection.begin_with(AssertSqlSafe(begin)).named("BEGIN").await.map_err(db_error)?;
-        *beginning = false;
+        let Self { pooled, begin_pending, .. } = self;
+        let pooled = pooled.as_mut().expect(HAS_CONNECTION);
+        *begin_pending = true;
+        let transaction = pooled
+            .connection
+            .begin_with(AssertSqlSafe(begin))
+            .instrumented("BEGIN")
+            .await
+            .map_err(db_error)?;
+        *begin_pending = false;
         Ok(transaction)
     }
 
-    /// Whether the connection's own `statement_timeout` ends a statement about when the deadline passes, so that a
-    /// single one needs no transaction to narrow it.
-    pub fn times_out_by(&self, deadline: Deadline) -> bool {
-        !self.database.is_behind_pooler() && deadline.left() + NEARLY >= STATEMENT_TIMEOUT
+    /// Returns whether the connection's `statement_timeout` ends a statement at about the deadline. If so, a single
+    /// statement does not need a transaction with a shorter timeout.
+    pub fn statement_timeout_covers(&self, deadline: Deadline) -> bool {
+        !self.database.is_behind_pooler() && deadline.remaining() + TIMEOUT_TOLERANCE >= STATEMENT_TIMEOUT
     }
 
-    /// Gives the connection back at once. Only for a lease all of whose statements were awaited and successful: nothing
-    /// may be in flight, and no transaction may be open.
+    /// Returns the connection to the pool at once. All statements must have been awaited and must have succeeded,
+    /// because nothing may be in flight, and no transaction may be open.
     pub fn release(mut self) {
         if let Some(pooled) = self.pooled.take() {
-            self.database.0.keep(pooled);
+            self.database.0.put_back(pooled);
         }
     }
 }
@@ -359,34 +367,34 @@ impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.pooled.as_ref().expect(PRESENT).connection
+        &self.pooled.as_ref().expect(HAS_CONNECTION).connection
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.pooled.as_mut().expect(PRESENT).connection
+        &mut self.pooled.as_mut().expect(HAS_CONNECTION).connection
     }
 }
 
 impl Drop for Lease {
-    /// After a failure, or for a caller that is gone: a transaction may be open and a statement may still run. There is
-    /// room for the next call when the connection is free again; one that is not free soon is closed, which the server
-    /// notices, and ends the statement.
+    /// Runs after a failure, or when the caller disconnected. A transaction may still be open, and a statement may
+    /// still run. The permit is freed when the connection is idle again. If the connection does not become idle soon,
+    /// it is closed. The server notices this and ends the statement.
     fn drop(&mut self) {
-        let (Some(mut pooled), room) = (self.pooled.take(), self.room.take()) else { return };
+        let (Some(mut pooled), permit) = (self.pooled.take(), self.permit.take()) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.beginning {
+        if self.begin_pending {
             return;
         }
         let database = self.database.clone();
         runtime.spawn(async move {
-            match tokio::time::timeout(ANSWER_WITHIN, pooled.connection.ping()).await {
-                Ok(Ok(())) => database.0.keep(pooled),
-                Ok(Err(error)) => tracing::debug!(%error, "A broken connection was closed"),
-                Err(_) => tracing::debug!("A connection with an abandoned statement was closed"),
+            match tokio::time::timeout(PING_TIMEOUT, pooled.connection.ping()).await {
+                Ok(Ok(())) => database.0.put_back(pooled),
+                Ok(Err(error)) => tracing::debug!(%error, "Closed a broken connection"),
+                Err(_) => tracing::debug!("Closed a connection with an abandoned statement"),
             }
-            drop(room);
+            drop(permit);
         });
     }
 }

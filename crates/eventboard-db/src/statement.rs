@@ -1,11 +1,11 @@
-//! Statements by name: how long each took, and how it failed; each is a span of the request's trace.
+//! Metrics and trace spans of SQL statements.
 
 use std::{future::Future, sync::LazyLock, time::Instant};
 
-use eventboard_chassis::{metrics::Histograms, observed::observe_end, traces::Span};
+use eventboard_chassis::{metrics::Histograms, outcome::observe_outcome, traces::Span};
 use sqlx::Error;
 
-/// Durations of this process's statements, by name and outcome.
+/// The durations of all statements of the process, by name and outcome.
 static DURATIONS: LazyLock<Histograms<Outcome>> = LazyLock::new(|| {
     Histograms::new(|summary, outcome: Outcome| {
         metrics::histogram!(
@@ -16,52 +16,55 @@ static DURATIONS: LazyLock<Histograms<Outcome>> = LazyLock::new(|| {
     })
 });
 
-/// How a statement ended.
+/// The outcome of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Outcome {
-    Done,
-    /// The server refused it: the SQLSTATE.
-    Refused([u8; 5]),
-    /// The connection broke.
-    Broken,
-    /// Nobody waited for it any more.
+    Succeeded,
+    /// The server returned an error with this SQLSTATE.
+    Failed([u8; 5]),
+    /// The connection was lost.
+    ConnectionLost,
+    /// The caller stopped waiting.
     Cancelled,
-    /// The answer was not what was asked for, which is a defect.
+    /// Any other error, such as an unexpected result. This is a defect.
     Other,
 }
 
 impl Outcome {
     fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
-            Ok(_) => Self::Done,
+            Ok(_) => Self::Succeeded,
             Err(Error::Database(database)) => {
                 let state = database.code().and_then(|state| state.as_bytes().try_into().ok());
-                state.map_or(Self::Other, Self::Refused)
+                state.map_or(Self::Other, Self::Failed)
             }
-            Err(Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed) => Self::Broken,
+            Err(Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed) => {
+                Self::ConnectionLost
+            }
             Err(_) => Self::Other,
         }
     }
 
     fn error_type(self) -> String {
         match self {
-            Self::Done => String::new(),
-            Self::Refused(state) => String::from_utf8_lossy(&state).into_owned(),
-            Self::Broken => "connection".to_owned(),
+            Self::Succeeded => String::new(),
+            Self::Failed(state) => String::from_utf8_lossy(&state).into_owned(),
+            Self::ConnectionLost => "connection".to_owned(),
             Self::Cancelled => "cancelled".to_owned(),
             Self::Other => "_OTHER".to_owned(),
         }
     }
 }
 
-/// A statement that is measured and traced under a name.
-pub trait Named<T>: Future<Output = Result<T, Error>> + Sized {
-    /// The same, measured and traced. The name says what it does to what (`db.query.summary` of OpenTelemetry's semantic
-    /// conventions), and never anything that a caller sent.
-    fn named(self, summary: &'static str) -> impl Future<Output = Result<T, Error>> {
+/// Adds metrics and a trace span to the execution of a statement.
+pub trait Instrumented<T>: Future<Output = Result<T, Error>> + Sized {
+    /// Records the duration and the outcome of the statement under a name, in a metric and a trace span. The name
+    /// consists of operation and target (`db.query.summary` of OpenTelemetry's semantic conventions). The name must
+    /// not contain user input.
+    fn instrumented(self, summary: &'static str) -> impl Future<Output = Result<T, Error>> {
         async move {
             let (started, span) = (Instant::now(), span_of(summary));
-            let end = observe_end(|outcome| record(summary, started, &span, outcome));
+            let end = observe_outcome(|outcome| record(summary, started, &span, outcome));
             let result = self.await;
             end.finish(Outcome::of(&result));
             result
@@ -69,9 +72,9 @@ pub trait Named<T>: Future<Output = Result<T, Error>> + Sized {
     }
 }
 
-impl<T, F: Future<Output = Result<T, Error>>> Named<T> for F {}
+impl<T, F: Future<Output = Result<T, Error>>> Instrumented<T> for F {}
 
-/// The span of a statement.
+/// Creates the span of a statement.
 fn span_of(summary: &'static str) -> Span {
     let span = Span::client(summary);
     span.set("db.system.name", || "postgresql");
@@ -79,14 +82,14 @@ fn span_of(summary: &'static str) -> Span {
     span
 }
 
-/// Counts a statement: as cancelled when it has no outcome, because nobody waits for it any more.
+/// Records a statement. `None` means that it was cancelled, because the caller stopped waiting.
 fn record(summary: &'static str, started: Instant, span: &Span, outcome: Option<Outcome>) {
     let outcome = outcome.unwrap_or(Outcome::Cancelled);
     DURATIONS.record(summary, outcome, started.elapsed());
-    if matches!(outcome, Outcome::Refused(_)) {
+    if matches!(outcome, Outcome::Failed(_)) {
         span.set("db.response.status_code", || outcome.error_type());
     }
-    if outcome != Outcome::Done {
+    if outcome != Outcome::Succeeded {
         span.fail(|| outcome.error_type());
     }
 }

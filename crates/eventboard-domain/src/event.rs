@@ -1,73 +1,73 @@
-//! Events, what a new one consists of, and what a patch makes of one.
+//! Events, new events and event patches.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{EventStatus, Faults, Identity, rules};
+use crate::{EventStatus, Identity, Violations, rules};
 
-/// One event.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Its id.
+    /// The id.
     pub id: Uuid,
-    /// The organization it belongs to.
+    /// The organization that the event belongs to.
     pub organization_id: Uuid,
-    /// Its owner.
+    /// The user who created the event and owns it.
     pub created_by_id: Uuid,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// What it is about.
+    /// The description.
     pub description: String,
-    /// Where it takes place.
+    /// The location.
     pub location: Option<String>,
-    /// When it begins.
+    /// The start.
     pub start_date: DateTime<Utc>,
-    /// When it ends.
+    /// The end.
     pub end_date: DateTime<Utc>,
-    /// Where it stands in the workflow.
+    /// The status in the workflow.
     pub status: EventStatus,
-    /// Why it was rejected; present exactly while it is REJECTED.
+    /// The rejection reason. Present if and only if the event is REJECTED.
     pub rejection_reason: Option<String>,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// The version, which increases with every change.
     pub version: i64,
 }
 
-/// The content of a new event, checked.
+/// The validated content of a new event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// What it is about.
+    /// The description.
     pub description: String,
-    /// Where it takes place.
+    /// The location.
     pub location: Option<String>,
-    /// When it begins.
+    /// The start.
     pub start_date: DateTime<Utc>,
-    /// When it ends.
+    /// The end.
     pub end_date: DateTime<Utc>,
 }
 
-/// The fields to change, checked; `None` leaves a field as it is.
+/// The validated fields to change. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventPatch {
-    /// Another title.
+    /// The new title.
     pub title: Option<String>,
-    /// Another description.
+    /// The new description.
     pub description: Option<String>,
-    /// Another location; `Some(None)` clears it.
+    /// The new location. `Some(None)` clears it.
     pub location: Option<Option<String>>,
-    /// Another beginning.
+    /// The new start.
     pub start_date: Option<DateTime<Utc>>,
-    /// Another end.
+    /// The new end.
     pub end_date: Option<DateTime<Utc>>,
 }
 
 impl Event {
-    /// The DRAFT that any member may create: owned by the caller, in the caller's organization.
+    /// Creates a DRAFT that the caller owns, in the caller's organization.
     pub fn draft(id: Uuid, caller: &Identity, content: &NewEvent, now: DateTime<Utc>) -> Self {
         let NewEvent { title, description, location, start_date, end_date } = content;
         Self {
@@ -87,18 +87,18 @@ impl Event {
         }
     }
 
-    /// The next version of the event.
-    pub(crate) fn changed_at(self, now: DateTime<Utc>) -> Self {
+    /// Returns the next version of the event, changed at `now`.
+    pub(crate) fn next_version(self, now: DateTime<Utc>) -> Self {
         Self { updated_at: now, version: self.version + 1, ..self }
     }
 }
 
 impl EventPatch {
-    /// The event with the changes; version and time of change are untouched.
+    /// Applies the changes to the event. Does not change `version` and `updated_at`.
     ///
     /// # Errors
-    /// When it would end before it starts, which only the merged event shows.
-    pub(crate) fn apply(&self, event: &Event) -> Result<Event, Faults> {
+    /// When the merged event does not end after it starts.
+    pub(crate) fn apply(&self, event: &Event) -> Result<Event, Violations> {
         let Self { title, description, location, start_date, end_date } = self;
         let merged = Event {
             title: title.as_ref().unwrap_or(&event.title).clone(),
@@ -115,8 +115,8 @@ impl EventPatch {
             updated_at: event.updated_at,
             version: event.version,
         };
-        rules::chronological(merged.start_date, merged.end_date)
-            .map_err(|message| Faults::one("endDate", message))?;
+        rules::check_date_order(merged.start_date, merged.end_date)
+            .map_err(|message| Violations::one("endDate", message))?;
         Ok(merged)
     }
 }
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_event_is_the_first_version_of_the_callers_draft() {
+    fn a_new_event_is_a_draft_of_the_caller_with_version_1() {
         let event = draft();
         assert_eq!((event.status, event.version), (EventStatus::Draft, 1));
         assert_eq!((event.created_by_id, event.organization_id), (Uuid::from_u128(1), Uuid::from_u128(2)));
     }
 
     #[test]
-    fn a_patch_changes_what_it_names_and_an_empty_one_nothing() {
+    fn a_patch_changes_only_the_given_fields() {
         assert_eq!(EventPatch::default().apply(&draft()), Ok(draft()));
         let patch =
             EventPatch { title: Some("Another title".into()), location: Some(None), ..EventPatch::default() };
@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn dates_are_checked_on_the_merged_event() {
         let late = draft().end_date + TimeDelta::hours(1);
-        let faults = EventPatch { start_date: Some(late), ..EventPatch::default() }.apply(&draft());
-        assert_eq!(faults.expect_err("ends before it starts").to_string(), "endDate must be after startDate");
+        let violations = EventPatch { start_date: Some(late), ..EventPatch::default() }.apply(&draft());
+        let violations = violations.expect_err("ends before it starts");
+        assert_eq!(violations.to_string(), "endDate must be after startDate");
     }
 }

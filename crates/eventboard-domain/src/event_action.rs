@@ -1,16 +1,16 @@
-//! What can be done to an event. Who may do it, and when, is the workflow's.
+//! The actions on an event. The workflow defines who may perform them and when.
 
-/// What is done to an event that exists.
+/// An action on an existing event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventAction {
-    /// Fields change, the status stays.
+    /// Changes fields but not the status.
     Update,
-    /// The event goes.
+    /// Deletes the event.
     Delete,
-    /// Its owner hands it in.
+    /// The owner submits the event for moderation.
     Submit,
-    /// A moderator accepts it.
+    /// A moderator approves the event.
     Approve,
-    /// A moderator sends it back.
+    /// A moderator returns the event to its owner.
     Reject,
 }

@@ -1,12 +1,12 @@
-//! The form of an idempotency key.
+//! The format of an idempotency key.
 
-/// Longest key, in characters.
+/// The maximum length of a key, in characters.
 const MAX_LENGTH: usize = 255;
 
 /// Checks a client's `Idempotency-Key`: 1 to 255 printable ASCII characters.
 ///
 /// # Errors
-/// A message for the caller.
+/// A message for the caller, when the format of the key is invalid.
 pub fn check_idempotency_key(key: &[u8]) -> Result<&str, String> {
     let printable = key.iter().all(|byte| (b' '..=b'~').contains(byte));
     match std::str::from_utf8(key) {
@@ -20,8 +20,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_short_and_printable() {
-        for (key, good) in [
+    fn keys_are_1_to_255_printable_ascii_characters() {
+        for (key, is_valid) in [
             (b"k".to_vec(), true),
             (b"order 66 / retry".to_vec(), true),
             (vec![b'x'; 255], true),
@@ -30,7 +30,7 @@ mod tests {
             (b"tab\there".to_vec(), false),
             ("schlüssel".as_bytes().to_vec(), false),
         ] {
-            assert_eq!(check_idempotency_key(&key).is_ok(), good, "{key:?}");
+            assert_eq!(check_idempotency_key(&key).is_ok(), is_valid, "{key:?}");
         }
     }
 }

@@ -1,16 +1,16 @@
-//! Who a request speaks for.
+//! The identity of a caller.
 
 use uuid::Uuid;
 
 use crate::Role;
 
-/// Who a verified token speaks for.
+/// The identity in a verified token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// The user's id.
+    /// The ID of the user.
     pub user_id: Uuid,
-    /// The organization that everything the user does is confined to.
+    /// The ID of the user's organization. The user can access no other organization.
     pub organization_id: Uuid,
-    /// The role within it.
+    /// The user's role in the organization.
     pub role: Role,
 }

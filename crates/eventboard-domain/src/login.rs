@@ -1,29 +1,29 @@
-//! Who may log in.
+//! The rules of login.
 
 use crate::Refusal;
 
-/// How the account stands that an e-mail address belongs to.
+/// The state of a user's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountState {
-    /// It may be used.
+    /// The user may log in.
     Enabled,
-    /// An operator has locked it.
+    /// An operator disabled the account.
     Disabled,
 }
 
-/// Why a login fails. For the log alone: a caller is told the same for all of them.
+/// The reason why a login fails. It is only logged, because the caller must receive the same refusal for all reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginFailure {
-    /// Nobody has the e-mail address.
+    /// No user has the e-mail address.
     UnknownUser,
-    /// The password is not the user's.
+    /// The password does not match.
     WrongPassword,
     /// The password is right, but the account is disabled.
     DisabledUser,
 }
 
 impl LoginFailure {
-    /// As the log says it.
+    /// Returns the reason as logged.
     pub fn reason(self) -> &'static str {
         match self {
             Self::UnknownUser => "unknown user",
@@ -43,12 +43,12 @@ impl From<LoginFailure> for Refusal {
     }
 }
 
-/// Decides on a login. It is asked after the password was verified, so that every refusal took the
-/// same work.
+/// Decides whether the login succeeds. Call it after the password was verified, so that every refusal takes the same
+/// time.
 ///
 /// # Errors
-/// Why the login fails.
-pub fn admit(account: Option<AccountState>, password_matches: bool) -> Result<(), LoginFailure> {
+/// The reason why the login fails.
+pub fn check_login(account: Option<AccountState>, password_matches: bool) -> Result<(), LoginFailure> {
     match (account, password_matches) {
         (None, _) => Err(LoginFailure::UnknownUser),
         (Some(_), false) => Err(LoginFailure::WrongPassword),
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_right_password_of_an_enabled_user_is_admitted() {
+    fn a_login_succeeds_only_with_the_right_password_of_an_enabled_user() {
         use AccountState::{Disabled, Enabled};
         for (account, matches, expected) in [
             (Some(Enabled), true, Ok(())),
@@ -72,12 +72,12 @@ mod tests {
             (None, false, Err(LoginFailure::UnknownUser)),
             (None, true, Err(LoginFailure::UnknownUser)),
         ] {
-            assert_eq!(admit(account, matches), expected);
+            assert_eq!(check_login(account, matches), expected);
         }
     }
 
     #[test]
-    fn a_caller_is_told_the_same_for_every_failure() {
+    fn every_login_failure_gives_the_same_refusal() {
         for failure in [LoginFailure::UnknownUser, LoginFailure::WrongPassword, LoginFailure::DisabledUser] {
             assert_eq!(Refusal::from(failure), Refusal::WrongCredentials);
         }

@@ -1,56 +1,56 @@
-//! Every refusal that a rule can give, and what the caller is told.
+//! The business errors of the domain, with their messages for the caller.
 
 use std::{borrow::Cow, fmt};
 
-use crate::{EventAction, EventStatus, Faults};
+use crate::{EventAction, EventStatus, Violations};
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The input breaks rules.
-    Invalid(Faults),
-    /// There is no such event, or none that the caller may see: existence does not leak.
-    EventUnknown,
-    /// The caller sees the event, but may not do this to it.
+    /// At least one input field is invalid.
+    Invalid(Violations),
+    /// The event does not exist, or the caller may not see it. The caller cannot distinguish the two.
+    EventNotFound,
+    /// The caller may see the event, but may not perform this action on it.
     EventForbidden(EventAction),
-    /// `If-Match` names another version of the event.
-    EventStale,
-    /// The status of the event does not allow the transition.
+    /// `If-Match` does not match the current version of the event.
+    StaleVersion,
+    /// The event's status does not allow the transition.
     WrongStatus {
         /// The status of the event.
         status: EventStatus,
-        /// The statuses that allow it.
+        /// The statuses that allow the transition.
         allowed: &'static [EventStatus],
         /// The transition as a participle: `approved`.
         transition: &'static str,
     },
-    /// The idempotency key belongs to another request.
+    /// The idempotency key was used for another request.
     KeyReused,
-    /// The e-mail address belongs to a user already, in whatever case it is written.
+    /// Another user has the e-mail address (compared without regard to case).
     EmailTaken,
-    /// An organization of this name, or of one with the same slug, exists already.
-    OrganizationTaken {
-        /// The name that was asked for.
+    /// An organization with the same slug exists.
+    OrganizationNameTaken {
+        /// The requested name.
         name: String,
     },
-    /// There is no organization with the id.
-    OrganizationUnknown,
+    /// No organization has the id.
+    OrganizationNotFound,
     /// The organization does not allow open signup.
     OrganizationClosed,
-    /// The login failed. Whether the user is unknown, disabled or mistyped the password is not told.
+    /// The login failed. The caller must not learn whether the user is unknown or disabled or the password is wrong.
     WrongCredentials,
-    /// The token is genuine, but its user is gone, disabled, or has another role or organization by now.
+    /// The token is genuine, but its user was deleted or disabled, or now has another role or organization.
     TokenOutdated,
 }
 
 impl Refusal {
-    /// What the caller is told.
+    /// Returns the message for the caller.
     pub fn message(&self) -> Cow<'static, str> {
         let message = match self {
             Self::Invalid(_) => "The request is not valid.",
-            Self::EventUnknown => "There is no such event.",
+            Self::EventNotFound => "There is no such event.",
             Self::EventForbidden(action) => forbidden(*action),
-            Self::EventStale => {
+            Self::StaleVersion => {
                 "The event has changed since; read it again and repeat the request with its new ETag."
             }
             Self::WrongStatus { status, allowed, transition } => {
@@ -60,10 +60,10 @@ impl Refusal {
                 "The Idempotency-Key was used for another request; use a new key for a new request."
             }
             Self::EmailTaken => "A user with this e-mail address exists already.",
-            Self::OrganizationTaken { name } => {
+            Self::OrganizationNameTaken { name } => {
                 return format!("The organization name \"{name}\" is taken.").into();
             }
-            Self::OrganizationUnknown => "There is no organization with this id.",
+            Self::OrganizationNotFound => "There is no organization with this id.",
             Self::OrganizationClosed => "This organization does not allow open signup.",
             Self::WrongCredentials => "The e-mail address or the password is wrong.",
             Self::TokenOutdated => "This token is no longer valid. Log in again.",
@@ -99,8 +99,8 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-impl From<Faults> for Refusal {
-    fn from(faults: Faults) -> Self {
-        Self::Invalid(faults)
+impl From<Violations> for Refusal {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations)
     }
 }

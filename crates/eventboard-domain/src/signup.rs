@@ -1,45 +1,45 @@
-//! Who may become a user, and as what.
+//! The rules of signup.
 
 use uuid::Uuid;
 
 use crate::{Refusal, Role};
 
-/// How a newcomer gets into an organization.
+/// The organization that a new user becomes a member of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
-    /// Founds it and becomes its ADMIN.
-    Found {
-        /// Its name.
+    /// The user creates the organization and becomes its ADMIN.
+    NewOrganization {
+        /// The name of the organization.
         name: String,
-        /// The slug that belongs to the name.
+        /// The slug derived from the name.
         slug: String,
     },
-    /// Joins one that allows open signup, as USER.
-    Join(Uuid),
+    /// The user joins an organization that allows open signup, as USER.
+    ExistingOrganization(Uuid),
 }
 
 impl Membership {
-    /// Whether the organization does not exist before.
-    pub fn founds(&self) -> bool {
-        matches!(self, Self::Found { .. })
+    /// Returns whether the signup creates the organization.
+    pub fn creates_organization(&self) -> bool {
+        matches!(self, Self::NewOrganization { .. })
     }
 
-    /// The role that the newcomer gets.
+    /// Returns the role of the new user.
     pub fn role(&self) -> Role {
-        if self.founds() { Role::Admin } else { Role::User }
+        if self.creates_organization() { Role::Admin } else { Role::User }
     }
 
-    /// Decides whether the newcomer may get in, in the order in which the API answers: 404, 403, 409.
+    /// Decides whether the signup is allowed. Checks in the order that the API documents: 404, 403, 409.
     ///
     /// # Errors
-    /// The first refusal of that order.
-    pub fn check(&self, obstacles: &Obstacles) -> Result<(), Refusal> {
-        let Obstacles { open_signup, slug_taken, email_taken } = *obstacles;
+    /// The first refusal in that order.
+    pub fn check(&self, preconditions: &SignupPreconditions) -> Result<(), Refusal> {
+        let SignupPreconditions { open_signup, slug_taken, email_taken } = *preconditions;
         match (self, open_signup) {
-            (Self::Join(_), None) => Err(Refusal::OrganizationUnknown),
-            (Self::Join(_), Some(false)) => Err(Refusal::OrganizationClosed),
-            (Self::Found { name, slug: _ }, _) if slug_taken => {
-                Err(Refusal::OrganizationTaken { name: name.clone() })
+            (Self::ExistingOrganization(_), None) => Err(Refusal::OrganizationNotFound),
+            (Self::ExistingOrganization(_), Some(false)) => Err(Refusal::OrganizationClosed),
+            (Self::NewOrganization { name, slug: _ }, _) if slug_taken => {
+                Err(Refusal::OrganizationNameTaken { name: name.clone() })
             }
             _ if email_taken => Err(Refusal::EmailTaken),
             _ => Ok(()),
@@ -47,14 +47,14 @@ impl Membership {
     }
 }
 
-/// What could stand in the way of a newcomer.
+/// The facts that decide whether a signup is allowed.
 #[derive(Debug, Clone, Copy)]
-pub struct Obstacles {
-    /// Whether the organization to join allows open signup; `None` when there is none.
+pub struct SignupPreconditions {
+    /// Whether the organization to join allows open signup; `None` when it does not exist.
     pub open_signup: Option<bool>,
-    /// Whether the organization to found exists.
+    /// Whether an organization with the same slug as the new one exists.
     pub slug_taken: bool,
-    /// Whether a user has the e-mail address, in whatever case.
+    /// Whether a user has the e-mail address, ignoring case.
     pub email_taken: bool,
 }
 
@@ -63,28 +63,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn obstacles_are_told_in_the_order_404_403_409() {
-        let join = Membership::Join(Uuid::from_u128(1));
-        let found = Membership::Found { name: "Acme".into(), slug: "acme".into() };
-        let taken = Refusal::OrganizationTaken { name: "Acme".into() };
+    fn a_signup_is_refused_in_the_order_404_403_409() {
+        let join = Membership::ExistingOrganization(Uuid::from_u128(1));
+        let create = Membership::NewOrganization { name: "Acme".into(), slug: "acme".into() };
+        let taken = Refusal::OrganizationNameTaken { name: "Acme".into() };
         for (membership, open_signup, slug_taken, email_taken, expected) in [
-            (&join, None, false, true, Some(Refusal::OrganizationUnknown)),
+            (&join, None, false, true, Some(Refusal::OrganizationNotFound)),
             (&join, Some(false), false, true, Some(Refusal::OrganizationClosed)),
             (&join, Some(true), false, true, Some(Refusal::EmailTaken)),
             (&join, Some(true), false, false, None),
-            (&found, None, true, false, Some(taken.clone())),
-            (&found, None, true, true, Some(taken)),
-            (&found, None, false, true, Some(Refusal::EmailTaken)),
-            (&found, None, false, false, None),
+            (&create, None, true, false, Some(taken.clone())),
+            (&create, None, true, true, Some(taken)),
+            (&create, None, false, true, Some(Refusal::EmailTaken)),
+            (&create, None, false, false, None),
         ] {
-            let obstacles = Obstacles { open_signup, slug_taken, email_taken };
-            assert_eq!(membership.check(&obstacles).err(), expected);
+            let preconditions = SignupPreconditions { open_signup, slug_taken, email_taken };
+            assert_eq!(membership.check(&preconditions).err(), expected);
         }
     }
 
     #[test]
-    fn who_founds_an_organization_is_its_admin() {
-        assert_eq!(Membership::Found { name: "Acme".into(), slug: "acme".into() }.role(), Role::Admin);
-        assert_eq!(Membership::Join(Uuid::from_u128(1)).role(), Role::User);
+    fn a_user_who_creates_an_organization_is_its_admin() {
+        let create = Membership::NewOrganization { name: "Acme".into(), slug: "acme".into() };
+        assert_eq!(create.role(), Role::Admin);
+        assert_eq!(Membership::ExistingOrganization(Uuid::from_u128(1)).role(), Role::User);
     }
 }

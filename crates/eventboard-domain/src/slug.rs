@@ -1,7 +1,7 @@
 //! An organization's slug, derived from its name.
 
-/// The name in lower case with each run of characters other than Unicode letters and digits turned
-/// into one `-`, and none at the ends. Empty only for a name without a letter or digit.
+/// Converts the name to lower case and replaces each run of characters other than Unicode letters and digits with one
+/// `-`. The slug has no `-` at its ends. It is empty only when the name has no letter and no digit.
 pub fn slug(name: &str) -> String {
     name.to_lowercase()
         .split(|character: char| !character.is_alphanumeric())
@@ -31,13 +31,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slug_is_its_own_slug(name in "\\PC{0,100}") {
+        fn the_slug_of_a_slug_is_the_slug_itself(name in "\\PC{0,100}") {
             let once = slug(&name);
             prop_assert_eq!(slug(&once), once);
         }
 
         #[test]
-        fn a_slug_holds_letters_digits_and_single_inner_dashes(name in "\\PC{0,100}") {
+        fn a_slug_contains_only_letters_digits_and_single_inner_dashes(name in "\\PC{0,100}") {
             let slug = slug(&name);
             prop_assert!(slug.chars().all(|c| c == '-' || c.is_alphanumeric()));
             prop_assert!(!slug.starts_with('-') && !slug.ends_with('-') && !slug.contains("--"));

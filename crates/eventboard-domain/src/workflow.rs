@@ -1,4 +1,4 @@
-//! The workflow: who may do what to an event in which status, and what becomes of the event.
+//! The workflow of events: who may perform which action in which status, and what the action changes.
 
 mod change;
 
@@ -13,7 +13,7 @@ use crate::{
     Role::Admin,
 };
 
-/// The condition of `If-Match`.
+/// The condition in an `If-Match` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfMatch {
     /// Any version, `*`.
@@ -23,7 +23,7 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    fn holds(&self, version: i64) -> bool {
+    fn matches(&self, version: i64) -> bool {
         match self {
             Self::Any => true,
             Self::Versions(versions) => versions.contains(&version),
@@ -31,19 +31,19 @@ impl IfMatch {
     }
 }
 
-/// Which events of the organization a caller sees.
+/// Which events of the organization a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Visibility {
-    /// All of them.
+    /// All events.
     Everything,
-    /// Those of this user, and the approved ones.
+    /// The events of this user, and all approved events.
     OwnAndApproved(Uuid),
 }
 
 impl Visibility {
-    /// What the caller sees.
+    /// Returns the visibility of the caller.
     pub fn of(caller: &Identity) -> Self {
-        if caller.role.moderates() { Self::Everything } else { Self::OwnAndApproved(caller.user_id) }
+        if caller.role.can_moderate() { Self::Everything } else { Self::OwnAndApproved(caller.user_id) }
     }
 
     fn includes(self, event: &Event) -> bool {
@@ -54,33 +54,33 @@ impl Visibility {
     }
 }
 
-/// A change of status.
+/// A transition from one status to another.
 #[derive(Debug)]
 struct Transition {
     from: &'static [EventStatus],
     to: EventStatus,
-    /// The word of the history.
-    recorded_as: HistoryAction,
-    /// What the event is then: `approved`.
+    /// The action that the history records.
+    history_action: HistoryAction,
+    /// The participle for messages: `approved`.
     participle: &'static str,
 }
 
 const SUBMIT: Transition = Transition {
     from: &[Draft, Rejected],
     to: Submitted,
-    recorded_as: HistoryAction::Submit,
+    history_action: HistoryAction::Submit,
     participle: "submitted",
 };
 const APPROVE: Transition = Transition {
     from: &[Submitted],
     to: Approved,
-    recorded_as: HistoryAction::Approve,
+    history_action: HistoryAction::Approve,
     participle: "approved",
 };
 const REJECT: Transition = Transition {
     from: &[Submitted],
     to: Rejected,
-    recorded_as: HistoryAction::Reject,
+    history_action: HistoryAction::Reject,
     participle: "rejected",
 };
 
@@ -92,11 +92,11 @@ impl Transition {
         Err(Refusal::WrongStatus { status, allowed: self.from, transition: self.participle })
     }
 
-    /// The event after it, with the reason of the status that it has then.
+    /// Changes the status of the event. Sets the rejection reason, or clears it with `None`.
     fn apply(&self, event: Event, rejection_reason: Option<String>, now: DateTime<Utc>) -> Effect {
         let from = event.status;
-        let event = Event { status: self.to, rejection_reason, ..event.changed_at(now) };
-        Effect::Moved { event, from, recorded_as: self.recorded_as }
+        let event = Event { status: self.to, rejection_reason, ..event.next_version(now) };
+        Effect::StatusChanged { event, from, history_action: self.history_action }
     }
 }
 
@@ -111,36 +111,35 @@ impl EventAction {
     }
 
     fn is_permitted(self, caller: &Identity, event: &Event) -> bool {
-        let owns = event.created_by_id == caller.user_id;
-        let owner_may_edit = owns && matches!(event.status, Draft | Rejected);
+        let is_owner = event.created_by_id == caller.user_id;
+        let can_edit_as_owner = is_owner && matches!(event.status, Draft | Rejected);
         match self {
-            Self::Update => owner_may_edit || caller.role.moderates(),
-            Self::Delete => owner_may_edit || caller.role == Admin,
-            Self::Submit => owns,
-            Self::Approve | Self::Reject => caller.role.moderates(),
+            Self::Update => can_edit_as_owner || caller.role.can_moderate(),
+            Self::Delete => can_edit_as_owner || caller.role == Admin,
+            Self::Submit => is_owner,
+            Self::Approve | Self::Reject => caller.role.can_moderate(),
         }
     }
 }
 
-/// Decides whether the action may happen now, in the order in which the API answers: 404, 403, 412,
-/// 409.
+/// Decides whether the action is allowed now. Checks in the order that the API documents: 404, 403, 412, 409.
 ///
 /// # Errors
-/// The first refusal of that order.
-fn check(
+/// The first refusal in that order.
+fn check_action(
     caller: &Identity,
     action: EventAction,
     if_match: Option<&IfMatch>,
     event: &Event,
 ) -> Result<(), Refusal> {
     if event.organization_id != caller.organization_id || !Visibility::of(caller).includes(event) {
-        return Err(Refusal::EventUnknown);
+        return Err(Refusal::EventNotFound);
     }
     if !action.is_permitted(caller, event) {
         return Err(Refusal::EventForbidden(action));
     }
-    if if_match.is_some_and(|condition| !condition.holds(event.version)) {
-        return Err(Refusal::EventStale);
+    if if_match.is_some_and(|condition| !condition.matches(event.version)) {
+        return Err(Refusal::StaleVersion);
     }
     action.transition().map_or(Ok(()), |transition| transition.check(event.status))
 }

@@ -1,4 +1,4 @@
-//! Somebody with a token.
+//! A logged-in API user.
 
 use eventboard_testing::TestDatabase;
 use reqwest::{Method, RequestBuilder};
@@ -7,31 +7,31 @@ use uuid::Uuid;
 
 use crate::{
     anonymous::Anonymous,
-    answer::{Answer, send},
     database::execute,
+    response::{Response, send},
 };
 
-/// A user who is logged in.
+/// A logged-in user.
 #[derive(Clone)]
 pub struct Actor {
-    /// Without the token.
+    /// The same client without the token.
     pub anonymous: Anonymous,
     /// The access token.
     pub token: String,
-    /// As the API shows it.
+    /// The user as returned by the API.
     pub user: Value,
 }
 
 impl Anonymous {
-    /// Founds an organization; its founder.
-    pub async fn found_organization(&self) -> Actor {
-        let answer = self.signup(json!({ "organizationName": Uuid::now_v7() })).await.expect(201);
-        Actor::new(self.clone(), &answer.body)
+    /// Signs up a new user with a new organization. The user becomes ADMIN of the organization.
+    pub async fn sign_up_admin(&self) -> Actor {
+        let response = self.signup(json!({ "organizationName": Uuid::now_v7() })).await.expect(201);
+        Actor::new(self.clone(), &response.body)
     }
 }
 
 impl Actor {
-    /// The user of a session.
+    /// Creates the user from a signup or login response.
     pub fn new(anonymous: Anonymous, session: &Value) -> Self {
         let token = session["accessToken"].as_str().unwrap().to_owned();
         Self { anonymous, token, user: session["user"].clone() }
@@ -52,9 +52,8 @@ impl Actor {
         Self { token, ..self.clone() }
     }
 
-    /// Another member of this admin's organization, with the given role. No service has seen the
-    /// token yet.
-    pub async fn colleague(&self, stack: &impl AsRef<TestDatabase>, role: &str) -> Self {
+    /// Signs up another member of this admin's organization with the given role. The new token has not been used yet.
+    pub async fn add_colleague(&self, stack: &impl AsRef<TestDatabase>, role: &str) -> Self {
         let organization = self.organization_id();
         execute(
             stack.as_ref(),
@@ -67,89 +66,89 @@ impl Actor {
         if role == "USER" {
             return joined;
         }
-        joined.becomes(stack, role).await;
-        joined.logs_in_again().await
+        joined.set_role(stack, role).await;
+        joined.log_in_again().await
     }
 
-    /// Gives the user another role, behind the back of the token.
-    pub async fn becomes(&self, stack: &impl AsRef<TestDatabase>, role: &str) {
+    /// Changes the user's role in the database, so that it differs from the role in the token.
+    pub async fn set_role(&self, stack: &impl AsRef<TestDatabase>, role: &str) {
         let statement = match role {
             "USER" => r#"update "User" set role = 'USER' where id = $1"#,
             "MODERATOR" => r#"update "User" set role = 'MODERATOR' where id = $1"#,
             "ADMIN" => r#"update "User" set role = 'ADMIN' where id = $1"#,
-            other => panic!("{other} is no role"),
+            other => panic!("unknown role {other}"),
         };
         execute(stack.as_ref(), statement, self.id()).await;
     }
 
-    /// The same user with a new token.
-    pub async fn logs_in_again(&self) -> Self {
+    /// Logs in again and returns the user with a new token.
+    pub async fn log_in_again(&self) -> Self {
         let session = self.anonymous.login(&self.user["email"], "Password123!").await.expect(200);
         Self::new(self.anonymous.clone(), &session.body)
     }
 
-    /// A request that can be given more before it is sent.
+    /// A request that can be extended before it is sent.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.anonymous.request(method, path).bearer_auth(&self.token)
     }
 
-    /// GET.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a GET request.
+    pub async fn get(&self, path: &str) -> Response {
         send(self.request(Method::GET, path)).await
     }
 
-    /// POST.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    /// Sends a POST request.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// POST without a body.
-    pub async fn act(&self, path: &str) -> Answer {
+    /// Sends a POST request without a body.
+    pub async fn post_without_body(&self, path: &str) -> Response {
         send(self.request(Method::POST, path)).await
     }
 
-    /// PATCH.
-    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+    /// Sends a PATCH request.
+    pub async fn patch(&self, path: &str, body: &Value) -> Response {
         send(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// DELETE.
-    pub async fn delete(&self, path: &str) -> Answer {
+    /// Sends a DELETE request.
+    pub async fn delete(&self, path: &str) -> Response {
         send(self.request(Method::DELETE, path)).await
     }
 
-    /// A request with one header more, and with a body unless that is null.
+    /// Sends a request with an additional header, and with a body unless it is null.
     pub async fn with_header(
         &self,
         method: Method,
         path: &str,
         header: (&str, &str),
         body: &Value,
-    ) -> Answer {
+    ) -> Response {
         let request = self.request(method, path).header(header.0, header.1);
         send(if body.is_null() { request } else { request.json(body) }).await
     }
 
-    /// POST with an idempotency key.
-    pub async fn keyed(&self, path: &str, key: &str, body: &Value) -> Answer {
+    /// Sends a POST request with an idempotency key.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Response {
         self.with_header(Method::POST, path, ("idempotency-key", key), body).await
     }
 
-    /// A new event of this actor; its id.
-    pub async fn created(&self, title: &str) -> String {
-        self.post("/events", &draft(title)).await.expect(201).id()
+    /// Creates an event that belongs to this user, and returns the event's id.
+    pub async fn create_event(&self, title: &str) -> String {
+        self.post("/events", &event_body(title)).await.expect(201).id()
     }
 
-    /// A new event of this actor, submitted; its id.
-    pub async fn submitted(&self, title: &str) -> String {
-        let id = self.created(title).await;
-        self.act(&format!("/events/{id}/submit")).await.expect(200);
+    /// Creates and submits an event that belongs to this user, and returns the event's id.
+    pub async fn create_submitted_event(&self, title: &str) -> String {
+        let id = self.create_event(title).await;
+        self.post_without_body(&format!("/events/{id}/submit")).await.expect(200);
         id
     }
 }
 
-/// A good new event.
-pub fn draft(title: &str) -> Value {
+/// A valid request body for a new event.
+pub fn event_body(title: &str) -> Value {
     json!({
         "title": title,
         "description": "A description that is long enough",

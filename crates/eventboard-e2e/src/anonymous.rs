@@ -1,4 +1,4 @@
-//! Somebody without a token.
+//! A client without a token.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    answer::{Answer, send},
     process::Process,
+    response::{Response, send},
 };
 
 /// A client without a token.
@@ -19,45 +19,45 @@ pub struct Anonymous {
 }
 
 impl Anonymous {
-    /// A client of this gateway, or of another service by its HTTP.
+    /// Creates a client for this gateway, or for the HTTP endpoints of another service.
     pub fn new(gateway: &Process) -> Self {
         Self::at(gateway.address)
     }
 
-    /// A client of whatever listens there.
+    /// Creates a client for the process that listens on this address.
     pub fn at(gateway: SocketAddr) -> Self {
-        // Longer than any deadline of the system: a request that hangs fails its test.
+        // The timeout is longer than any deadline in the system, so that a request that hangs fails its test.
         let client = Client::builder().timeout(Duration::from_secs(90)).build().unwrap();
         Self { client, gateway }
     }
 
-    /// A request that can be given more before it is sent.
+    /// A request that can be extended before it is sent.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, url(self.gateway, path))
     }
 
-    /// GET.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a GET request.
+    pub async fn get(&self, path: &str) -> Response {
         send(self.request(Method::GET, path)).await
     }
 
-    /// POST.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    /// Sends a POST request.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Signs up somebody new with these fields.
-    pub async fn signup(&self, fields: Value) -> Answer {
+    /// Signs up a new user. The fields override the defaults.
+    pub async fn signup(&self, fields: Value) -> Response {
         self.post("/auth/signup", &signup_body(&fields)).await
     }
 
-    /// Logs in.
-    pub async fn login(&self, email: &Value, password: &str) -> Answer {
+    /// Sends a login request.
+    pub async fn login(&self, email: &Value, password: &str) -> Response {
         self.post("/auth/login", &json!({ "email": email, "password": password })).await
     }
 }
 
-/// A signup of somebody new, with these fields besides.
+/// A signup body with a unique email address. These fields override the defaults.
 fn signup_body(fields: &Value) -> Value {
     let mut body = json!({
         "email": format!("{}@example.org", Uuid::now_v7()),

@@ -1,4 +1,4 @@
-//! The project's files, and YAML.
+//! Reads project files, including YAML files.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-/// The top of the checkout.
+/// The root folder of the project.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -24,20 +24,20 @@ pub fn documents(path: impl AsRef<Path>) -> Vec<Value> {
     serde_saphyr::from_multiple(&text(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The one document of a YAML file.
+/// The only document of a YAML file.
 pub fn document(path: impl AsRef<Path>) -> Value {
     let mut documents = documents(path);
     assert_eq!(documents.len(), 1);
     documents.remove(0)
 }
 
-/// The files of a folder whose names end like this, in order.
+/// The files in a folder whose names have this ending, sorted.
 pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut paths: Vec<_> =
         names.filter(|name| name.ends_with(ending)).map(|name| Path::new(folder).join(name)).collect();
     paths.sort();
-    assert!(!paths.is_empty(), "{folder} has no {ending}");
+    assert!(!paths.is_empty(), "{folder} has no file *{ending}");
     paths
 }

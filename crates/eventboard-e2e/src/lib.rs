@@ -1,25 +1,27 @@
-//! What the whole-stack tests share: services as processes, actors that use them through the gateway, load with a memory, means to
-//! look into the database and to get in its way, and the files that deploy and watch the system.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
+//! Shared code of the end-to-end tests: services as processes, actors that call them through the gateway, verified
+//! load, database inspection and locks, and readers for the deployment and monitoring files.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
 mod actor;
 mod anonymous;
-mod answer;
 pub mod cluster;
 pub mod database;
 pub mod files;
 pub mod load;
 mod log;
+pub mod markdown;
 pub mod monitoring;
 pub mod process;
 pub mod report;
+mod response;
+pub mod runbook;
 mod waiting;
 
 pub use self::{
-    actor::{Actor, draft},
+    actor::{Actor, event_body},
     anonymous::{Anonymous, url},
-    answer::{Answer, send},
     log::Log,
     process::Process,
-    waiting::{until, until_some},
+    response::{Response, send},
+    waiting::{wait_for_some, wait_until},
 };

@@ -1,14 +1,14 @@
-//! What a process has logged.
+//! The log of a process.
 
 use std::{fs, process::Stdio, sync::Arc};
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::waiting::until_some;
+use crate::waiting::wait_for_some;
 
-/// The log of a process so far, one JSON object a line. It is a file, which costs a busy process and the test
-/// nothing until somebody looks into it.
+/// The log of a process, with one JSON object per line. The log is written to a file, so that it costs nothing until
+/// it is read.
 #[derive(Clone)]
 pub struct Log(Arc<NamedTempFile>);
 
@@ -17,41 +17,41 @@ impl Log {
         Self(Arc::new(NamedTempFile::with_prefix("eventboard-log-").unwrap()))
     }
 
-    /// Where a process writes to.
+    /// The file, for use as the stdout of a process.
     pub(crate) fn output(&self) -> Stdio {
         self.0.reopen().unwrap().into()
     }
 
-    /// All of it as text, without a line that is still being written.
+    /// The complete log as text, without an unfinished last line.
     pub fn text(&self) -> String {
         let mut text = fs::read_to_string(self.0.path()).unwrap();
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         text
     }
 
-    /// The number of lines with this text in them, without parsing them.
+    /// The number of lines that contain this text. The lines are not parsed.
     pub fn count(&self, text: &str) -> usize {
         self.text().lines().filter(|line| line.contains(text)).count()
     }
 
-    /// All lines that satisfy the test.
-    pub fn find(&self, test: impl Fn(&Value) -> bool) -> Vec<Value> {
+    /// All lines that satisfy the predicate.
+    pub fn find(&self, predicate: impl Fn(&Value) -> bool) -> Vec<Value> {
         let parsed =
             |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not a JSON object: {line}"));
-        self.text().lines().map(parsed).filter(|line| test(line)).collect()
+        self.text().lines().map(parsed).filter(|line| predicate(line)).collect()
     }
 
-    /// The first line that satisfies the test, as soon as it is there.
-    pub async fn wait_for(&self, what: &str, test: impl Fn(&Value) -> bool) -> Value {
-        until_some(what, async || self.find(&test).into_iter().next()).await
+    /// Waits for a line that satisfies the predicate, and returns the first one.
+    pub async fn wait_for(&self, what: &str, predicate: impl Fn(&Value) -> bool) -> Value {
+        wait_for_some(what, async || self.find(&predicate).into_iter().next()).await
     }
 
-    /// The first line about this request that has the word in its message, as soon as it is there.
-    pub async fn wait_for_word(&self, correlation_id: &str, word: &str) -> Value {
-        let is_it = |line: &Value| {
+    /// Waits for a line with this correlation ID whose message contains the text, and returns the first one.
+    pub async fn wait_for_message(&self, correlation_id: &str, text: &str) -> Value {
+        let matches = |line: &Value| {
             line["correlation_id"] == correlation_id
-                && line["message"].as_str().is_some_and(|text| text.contains(word))
+                && line["message"].as_str().is_some_and(|message| message.contains(text))
         };
-        self.wait_for(&format!("a line about {correlation_id} with {word}"), is_it).await
+        self.wait_for(&format!("a log line of {correlation_id} with {text:?}"), matches).await
     }
 }

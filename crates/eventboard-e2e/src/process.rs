@@ -1,4 +1,4 @@
-//! A service as a real process, with its log.
+//! Runs a service as a process and collects its log.
 
 use std::{
     fs,
@@ -6,36 +6,36 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{log::Log, waiting::until};
+use crate::{log::Log, waiting::wait_until};
 
-/// Variables of a process.
+/// The environment variables of a process.
 pub type Variables = Vec<(&'static str, String)>;
 
-/// A running service; killed when the test ends.
+/// A running service. It is killed when dropped.
 pub struct Process {
     child: Child,
     log: Log,
-    /// Where it listens.
+    /// The address on which the service listens.
     pub address: SocketAddr,
 }
 
-/// How a process ended.
+/// The result of a process that has ended.
 #[derive(Debug)]
-pub struct End {
-    /// None when a signal ended it.
+pub struct Exit {
+    /// The exit code. `None` if a signal ended the process.
     pub code: Option<i32>,
-    /// What it said last.
+    /// The output on stderr.
     pub stderr: String,
 }
 
-/// Memory that a process has at the moment (its resident set), in KiB.
+/// The current resident set size of a process, in KiB.
 pub fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// A binary with exactly these variables and those that every test wants.
+/// A command with these variables and the default variables of all tests. No other variables are inherited.
 pub fn command(binary: &str, variables: &Variables) -> Command {
     let mut command = Command::new(binary);
     command.env_clear().env("LOG_FORMAT", "json").env("HOST", "127.0.0.1").env("METRICS_PORT", "0");
@@ -43,12 +43,12 @@ pub fn command(binary: &str, variables: &Variables) -> Command {
     command
 }
 
-/// Starts a binary that is expected to end by itself, and waits for that.
-pub async fn run_to_the_end(binary: &'static str, variables: &[(&'static str, &str)]) -> End {
+/// Runs a binary until it exits by itself.
+pub async fn run_to_exit(binary: &'static str, variables: &[(&'static str, &str)]) -> Exit {
     let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     let output =
         tokio::task::spawn_blocking(move || command(binary, &variables).output().unwrap()).await.unwrap();
-    End { code: output.status.code(), stderr: String::from_utf8(output.stderr).unwrap() }
+    Exit { code: output.status.code(), stderr: String::from_utf8(output.stderr).unwrap() }
 }
 
 impl Process {
@@ -57,50 +57,50 @@ impl Process {
         Self::spawn(&mut command(binary, variables)).await
     }
 
-    /// Starts a command that becomes a service, and waits until that listens.
+    /// Starts a command that runs a service, and waits until the service listens.
     pub async fn spawn(command: &mut Command) -> Self {
         let log = Log::create();
         let child = command.stdout(log.output()).spawn().unwrap();
-        // Nobody else ends it when it never listens.
+        // The value is created before the wait, so that the process is killed if it never listens.
         let mut process = Self { child, log, address: ([0, 0, 0, 0], 0).into() };
         let listening = process.log.wait_for("it listens", |line| line["message"] == "Listening").await;
         process.address = listening["address"].as_str().unwrap().parse().unwrap();
         process
     }
 
-    /// What it has logged.
+    /// The log of the process.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Its number.
-    pub fn id(&self) -> u32 {
+    /// The process id.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// SIGKILL, as when a machine dies.
+    /// Sends SIGKILL, as in a crash of the machine.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Sends a signal by name, for example `STOP`.
+    /// Sends a signal by its name, for example `STOP`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    /// SIGTERM, and until the process has said that it drains.
-    pub async fn begin_to_drain(&self) {
+    /// Sends SIGTERM and waits until the process logs that it is draining.
+    pub async fn start_draining(&self) {
         self.signal("TERM");
         self.log
-            .wait_for("it drains", |line| line["message"].as_str().unwrap().starts_with("Draining"))
+            .wait_for("the process drains", |line| line["message"].as_str().unwrap().starts_with("Draining"))
             .await;
     }
 
-    /// The exit code, as soon as there is one.
-    pub async fn ended(&mut self) -> Option<i32> {
-        until("the process ends", async || self.child.try_wait().unwrap().is_some()).await;
+    /// Waits until the process ends and returns its exit code.
+    pub async fn wait_for_exit(&mut self) -> Option<i32> {
+        wait_until("the process ends", async || self.child.try_wait().unwrap().is_some()).await;
         self.child.wait().unwrap().code()
     }
 }

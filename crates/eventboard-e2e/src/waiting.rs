@@ -1,27 +1,27 @@
-//! Waiting for what must come.
+//! Waits for expected conditions by polling.
 
 use std::time::Duration;
 
-/// How often something that is awaited is looked at again.
-const GLANCE: Duration = Duration::from_millis(20);
+/// The pause between two polls.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What has not come by then never comes: the test fails instead of hanging.
-const LIMIT: Duration = Duration::from_secs(60);
+/// The time limit for an expected condition. After this time the test fails instead of hanging.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Looks again and again until there is something to be seen.
-pub async fn until_some<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let seen = async {
+/// Polls until `poll` returns a value. Panics after a timeout. `what` describes the expected condition.
+pub async fn wait_for_some<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let value = async {
         loop {
-            if let Some(seen) = look().await {
-                return seen;
+            if let Some(value) = poll().await {
+                return value;
             }
-            tokio::time::sleep(GLANCE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    tokio::time::timeout(LIMIT, seen).await.unwrap_or_else(|_| panic!("this never came: {what}"))
+    tokio::time::timeout(TIMEOUT, value).await.unwrap_or_else(|_| panic!("timed out: {what}"))
 }
 
-/// Looks again and again until it is so.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    until_some(what, async || is_so().await.then_some(())).await;
+/// Polls until the condition is true. Panics after a timeout. `what` describes the condition.
+pub async fn wait_until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    wait_for_some(what, async || is_true().await.then_some(())).await;
 }

@@ -1,5 +1,5 @@
-//! The memory of one replica: it answers repetitions without the database, and of identical calls at the same time
-//! only one performs.
+//! The response cache of a replica. It answers repeated requests without a database query. Of several identical
+//! concurrent calls, only one performs the write.
 
 use std::{
     future::Future,
@@ -12,114 +12,127 @@ use moka::{Expiry, future::Cache};
 use uuid::Uuid;
 
 use crate::{
-    key::{Answer, GivenKey, Key, Operation, Source, Stored},
+    key::{Operation, RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse},
     outcome::Outcome,
 };
 
-/// The longest that a replica answers from memory, and so the longest that a cleared key lives on.
-const MAX_IN_MEMORY: Duration = Duration::from_secs(60);
+/// The maximum time that a response stays in the cache. A key that was deleted from the database may still apply for
+/// this long.
+const MAX_CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// Bytes of responses and keys kept in memory, with what the cache needs for each.
+/// The capacity of the cache in bytes, including [`ENTRY_BYTES`] for each entry.
 const CACHE_BYTES: u64 = 6 * 1024 * 1024;
 
-/// What an entry takes beside its key and response: itself, and its nodes in the table and the queues of the cache. Without
-/// them, 16 MiB of keys and responses of some 480 bytes took 24 MB.
+/// The memory that an entry needs in addition to its key and response: the entry itself, and its nodes in the cache's
+/// table and queues. Without this allowance, 16 MiB of entries of some 480 bytes each used 24 MB.
 const ENTRY_BYTES: usize = 400;
 
-/// How long a key that the gateway made is remembered: longer than all attempts of one request.
-const GENERATED_TTL: Duration = Duration::from_secs(5 * 60);
+/// The lifetime of a generated key. It is longer than all attempts of one request.
+const GENERATED_KEY_TTL: Duration = Duration::from_secs(5 * 60);
 
-/// Who used a key, for what.
+/// Caller, operation and key.
 type Scope = (Uuid, Operation, String);
 
-/// Performs the writes of one service once.
+/// Performs each keyed write of one service once.
 #[derive(Clone)]
 pub struct Idempotency {
     service: &'static str,
-    cache: Cache<Scope, Stored>,
+    cache: Cache<Scope, StoredResponse>,
     lifetime: Duration,
 }
 
 impl Idempotency {
-    /// For the service of this name. Clients' keys are remembered for `lifetime`.
+    /// Creates the cache of the service. Keys sent by clients are stored for `lifetime`.
     pub fn new(service: &'static str, lifetime: Duration) -> Self {
         let cache = Cache::builder()
-            .weigher(|(_, _, key): &Scope, stored: &Stored| {
+            .weigher(|(_, _, key): &Scope, stored: &StoredResponse| {
                 u32::try_from(key.len() + stored.response.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
             })
             .max_capacity(CACHE_BYTES)
-            .expire_after(NeverPastTheKey)
+            .expire_after(ExpireWithKey)
             .build();
         Outcome::register();
         Self { service, cache, lifetime }
     }
 
-    /// The key of a call to the gRPC method, in its scope and with what it protects.
-    pub fn key(&self, caller_id: Uuid, method: &'static str, given: GivenKey, fingerprint: [u8; 32]) -> Key {
-        let GivenKey { key, request_id, generated } = given;
+    /// Adds scope and fingerprint to the key of a call to this gRPC method.
+    pub fn scoped_key(
+        &self,
+        caller_id: Uuid,
+        method: &'static str,
+        request_key: RequestKey,
+        fingerprint: [u8; 32],
+    ) -> ScopedKey {
+        let RequestKey { key, request_id, generated } = request_key;
         let operation = Operation { service: self.service, method };
-        let lifetime = if generated { GENERATED_TTL } else { self.lifetime };
-        Key { caller_id, operation, key, fingerprint, request_id, generated, lifetime }
+        let lifetime = if generated { GENERATED_KEY_TTL } else { self.lifetime };
+        ScopedKey { caller_id, operation, key, fingerprint, request_id, generated, lifetime }
     }
 
-    /// Performs, or answers as the first time. `perform` commits the key with its effect, or finds that it was
-    /// committed before; it may be called again when a call that this one waited for failed.
+    /// Performs the write, or returns the response of the call that performed it earlier. `perform` commits the key
+    /// together with the effect of the write, or loads the response when the key is already committed.
     ///
     /// # Errors
-    /// When the key was used for something else, or as `perform` fails.
-    pub async fn once<F>(&self, key: &Key, perform: impl Fn() -> F) -> Result<Answer, ServiceError>
+    /// When the key was used for another request, or when `perform` fails.
+    pub async fn perform_once<F>(
+        &self,
+        key: &ScopedKey,
+        perform: impl Fn() -> F,
+    ) -> Result<WriteResponse, ServiceError>
     where
-        F: Future<Output = Result<(Stored, Source), ServiceError>>,
+        F: Future<Output = Result<(StoredResponse, ResponseSource), ServiceError>>,
     {
         if key.generated {
-            // Nobody will ask for it again but a retry, which may come to any replica.
+            // Not cached, because only a retry uses the key again, and a retry can reach any replica.
             let (stored, source) = Box::pin(perform()).await?;
-            return Ok(key.answer(&stored, source)?);
+            return Ok(key.write_response(&stored, source)?);
         }
         let scope = (key.caller_id, key.operation, key.key.clone());
         if let Some(stored) = self.cache.get(&scope).await {
-            return Ok(key.answer(&stored, Source::Memory)?);
+            return Ok(key.write_response(&stored, ResponseSource::Memory)?);
         }
-        // In a box: a write's future is large, and would make that of a replay as large.
+        // Boxed, because otherwise the large future of a write would make the future of a replay equally large.
         Box::pin(self.perform_or_wait(scope, key, perform)).await
     }
 
-    /// Of identical calls at the same time on this replica, one performs and the others wait for it.
+    /// Lets one of several identical concurrent calls on this replica perform the write, while the others wait for
+    /// it.
     async fn perform_or_wait<F>(
         &self,
         scope: Scope,
-        key: &Key,
+        key: &ScopedKey,
         perform: impl Fn() -> F,
-    ) -> Result<Answer, ServiceError>
+    ) -> Result<WriteResponse, ServiceError>
     where
-        F: Future<Output = Result<(Stored, Source), ServiceError>>,
+        F: Future<Output = Result<(StoredResponse, ResponseSource), ServiceError>>,
     {
         loop {
-            let mut source = Source::Memory;
+            let mut source = ResponseSource::Memory;
             let mut failure = None;
             let performing = async {
-                let (stored, from) = perform().await.map_err(|error| failure = Some(error))?;
-                source = from;
+                let (stored, performed_source) = perform().await.map_err(|error| failure = Some(error))?;
+                source = performed_source;
                 Ok(stored)
             };
-            let outcome: Result<Stored, Arc<()>> = self.cache.try_get_with(scope.clone(), performing).await;
+            let outcome: Result<StoredResponse, Arc<()>> =
+                self.cache.try_get_with(scope.clone(), performing).await;
             match (outcome, failure) {
-                (Ok(stored), _) => return Ok(key.answer(&stored, source)?),
-                (Err(_), Some(own)) => return Err(own),
-                // The call that this one waited for failed, perhaps for reasons of its own (its
-                // deadline, its client's hanging up): try for ourselves.
+                (Ok(stored), _) => return Ok(key.write_response(&stored, source)?),
+                (Err(_), Some(own_failure)) => return Err(own_failure),
+                // The other call failed. The reason may not apply to this call (for example the other call's
+                // deadline, or its client disconnected), so this call performs the write itself.
                 (Err(_), None) => {}
             }
         }
     }
 }
 
-/// An entry lives a minute, and never longer than its key in the database.
-struct NeverPastTheKey;
+/// Removes a cache entry after [`MAX_CACHE_TTL`] or when its key expires, whichever comes first.
+struct ExpireWithKey;
 
-impl<K> Expiry<K, Stored> for NeverPastTheKey {
-    fn expire_after_create(&self, _: &K, stored: &Stored, _: Instant) -> Option<Duration> {
+impl<K> Expiry<K, StoredResponse> for ExpireWithKey {
+    fn expire_after_create(&self, _: &K, stored: &StoredResponse, _: Instant) -> Option<Duration> {
         let left = stored.expires_at.saturating_duration_since(Instant::now());
-        Some(left.min(MAX_IN_MEMORY))
+        Some(left.min(MAX_CACHE_TTL))
     }
 }

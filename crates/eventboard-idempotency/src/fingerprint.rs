@@ -1,22 +1,22 @@
-//! What a request asks for, in 32 bytes: by this a repetition is recognised.
+//! The fingerprint of a request: a 32-byte hash that identifies repeated requests.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-/// Hashes names and values with their lengths, so that no two inputs run into one.
+/// Hashes names and values together with their lengths, so that different inputs cannot produce the same hashed text.
 ///
-/// What is hashed must not change between releases, because stored keys outlive them: a new field of a request is
-/// added only where it is given.
+/// The hashed input must not change between releases, because stored keys outlive a release. A new request field is
+/// added only when the request contains it.
 #[derive(Debug, Clone)]
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    /// Begins the fingerprint of a request to the gRPC method.
+    /// Starts the fingerprint of a request to this gRPC method.
     pub fn of(method: &str) -> Self {
         Self(Sha256::new()).text("method", Some(method))
     }
 
-    /// Adds a text, when there is one.
+    /// Adds a string, if present.
     #[must_use]
     pub fn text(mut self, name: &str, value: Option<&str>) -> Self {
         let Some(value) = value else { return self };
@@ -27,13 +27,13 @@ impl Fingerprint {
         self
     }
 
-    /// Adds an instant to the millisecond, when there is one.
+    /// Adds an instant with millisecond precision, if present.
     #[must_use]
     pub fn instant(self, name: &str, value: Option<DateTime<Utc>>) -> Self {
         self.text(name, value.map(|instant| instant.timestamp_millis().to_string()).as_deref())
     }
 
-    /// SHA-256 of all of it.
+    /// Returns the SHA-256 of all fields.
     pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
@@ -44,16 +44,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_names_and_values_nor_two_values_run_into_one() {
-        let prints = [
+    fn names_and_values_are_delimited() {
+        let fingerprints = [
             Fingerprint::of("M").text("ab", Some("c")).finish(),
             Fingerprint::of("M").text("a", Some("bc")).finish(),
             Fingerprint::of("M").text("a", Some("b")).text("c", Some("")).finish(),
             Fingerprint::of("M").text("a", Some("")).finish(),
             Fingerprint::of("M").text("a", None).finish(),
         ];
-        for (index, print) in prints.iter().enumerate() {
-            assert!(!prints[..index].contains(print), "{index}");
+        for (index, fingerprint) in fingerprints.iter().enumerate() {
+            assert!(!fingerprints[..index].contains(fingerprint), "{index}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A key: what it is, what it stands for, and what is answered to a request that came with it.
+//! Idempotency keys, their scope and their stored responses.
 
 use std::{
     fmt,
@@ -11,21 +11,22 @@ use uuid::Uuid;
 
 use crate::outcome::Outcome;
 
-/// A key as it came with a call.
+/// A key as received with a call.
 #[derive(Debug, Clone)]
-pub struct GivenKey {
+pub struct RequestKey {
     /// The key itself.
     pub key: String,
-    /// The same for all attempts of one request of the client.
+    /// The same for all attempts of one client request.
     pub request_id: Uuid,
-    /// Made by the gateway, or by the service for a call that came without one.
+    /// Whether the key was generated, by the gateway or, for a call without a key, by the service.
     pub generated: bool,
 }
 
-/// What is performed, as part of a key's scope: all services keep their keys in one table.
+/// The operation that a key belongs to. The service is part of it, because all services store their keys in one
+/// table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Operation {
-    /// The service's name: `events-service`.
+    /// The name of the service: `events-service`.
     pub service: &'static str,
     /// The name of the gRPC method: `Create`.
     pub method: &'static str,
@@ -37,62 +38,62 @@ impl fmt::Display for Operation {
     }
 }
 
-/// A key with its scope and what it protects.
+/// A key with its scope, and the request that it belongs to.
 #[derive(Debug, Clone)]
-pub struct Key {
-    /// Whose key it is.
+pub struct ScopedKey {
+    /// The caller that the key belongs to.
     pub caller_id: Uuid,
-    /// What it is for.
+    /// The operation that the key belongs to.
     pub operation: Operation,
     /// The key itself.
     pub key: String,
-    /// What the request asks for.
+    /// The fingerprint of the request.
     pub fingerprint: [u8; 32],
-    /// The same for all attempts of one request of the client.
+    /// The same for all attempts of one client request.
     pub request_id: Uuid,
-    /// Not the client's own.
+    /// Whether the key was generated and not sent by the client.
     pub generated: bool,
-    /// How long it is remembered.
+    /// How long the key is stored.
     pub lifetime: Duration,
 }
 
-/// What a key stands for once its effect is committed.
+/// The response that is stored with a key after the write was committed.
 #[derive(Debug, Clone)]
-pub struct Stored {
-    /// What the request asked for.
+pub struct StoredResponse {
+    /// The fingerprint of the request.
     pub fingerprint: Vec<u8>,
-    /// The request that had the effect.
+    /// The id of the request that performed the write.
     pub request_id: Uuid,
-    /// The response, as the service encoded it.
+    /// The response, encoded by the service.
     pub response: Arc<[u8]>,
-    /// By this process's own clock, whatever the database's says.
+    /// The expiry of the key, by the clock of this process, so that it does not depend on the database clock.
     pub expires_at: Instant,
 }
 
-/// Where a response comes from.
+/// The source of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The effect happened just now.
+pub enum ResponseSource {
+    /// This call performed the write.
     Performed,
-    /// An earlier attempt or request had the effect.
+    /// An earlier attempt or request performed the write. The response was read from the database.
     Database,
-    /// As above, and this replica still knew.
+    /// An earlier attempt or request performed the write. The response was in the cache of this replica.
     Memory,
 }
 
 /// The response to a write.
 #[derive(Debug)]
-pub struct Answer {
-    /// As the service encoded it.
-    pub response: Arc<[u8]>,
-    /// Whether an earlier request of the client had the effect.
+pub struct WriteResponse {
+    /// The response, encoded by the service.
+    pub encoded: Arc<[u8]>,
+    /// Whether an earlier client request performed the write.
     pub replayed: bool,
 }
 
-impl Key {
-    /// What the key stands for when this response is committed.
-    pub fn stored(&self, response: impl Into<Arc<[u8]>>) -> Stored {
-        Stored {
+impl ScopedKey {
+    /// Returns the value to store for this key and response.
+    pub fn to_stored(&self, response: impl Into<Arc<[u8]>>) -> StoredResponse {
+        StoredResponse {
             fingerprint: self.fingerprint.to_vec(),
             request_id: self.request_id,
             response: response.into(),
@@ -100,29 +101,33 @@ impl Key {
         }
     }
 
-    /// The response to the request that came with this key.
+    /// Converts a stored response into the response to this request.
     ///
     /// # Errors
-    /// When the key was used for something else.
-    pub(crate) fn answer(&self, stored: &Stored, source: Source) -> Result<Answer, Refusal> {
+    /// When the key was used for another request.
+    pub(crate) fn write_response(
+        &self,
+        stored: &StoredResponse,
+        source: ResponseSource,
+    ) -> Result<WriteResponse, Refusal> {
         if stored.fingerprint != self.fingerprint {
-            self.log(Outcome::Conflict);
+            self.record(Outcome::Conflict);
             return Err(Refusal::KeyReused);
         }
         let replayed = stored.request_id != self.request_id;
         match (source, replayed) {
-            (Source::Performed, _) if self.generated => {
-                // Every write without a key of the client's would say so.
+            (ResponseSource::Performed, _) if self.generated => {
+                // Not logged, because otherwise every write without a client key would be logged.
             }
-            (Source::Performed, _) => self.log(Outcome::New),
-            (_, false) => self.log(Outcome::Retried),
-            (Source::Database, true) => self.log(Outcome::Replayed),
-            (Source::Memory, true) => self.log(Outcome::CacheHit),
+            (ResponseSource::Performed, _) => self.record(Outcome::New),
+            (_, false) => self.record(Outcome::Retried),
+            (ResponseSource::Database, true) => self.record(Outcome::Replayed),
+            (ResponseSource::Memory, true) => self.record(Outcome::CacheHit),
         }
-        Ok(Answer { response: Arc::clone(&stored.response), replayed })
+        Ok(WriteResponse { encoded: Arc::clone(&stored.response), replayed })
     }
 
-    fn log(&self, outcome: Outcome) {
+    fn record(&self, outcome: Outcome) {
         outcome.count();
         let (message, outcome, operation) = (outcome.message(), outcome.name(), self.operation);
         tracing::info!(idempotency_key = self.key, %operation, outcome, "{message}");

@@ -1,9 +1,9 @@
-//! Every keyed write happens once, across repetitions, replicas and crashes.
+//! Performs every write with an idempotency key exactly once, across repeated requests, replicas and crashes.
 //!
-//! The truth is in PostgreSQL, where a key is committed together with its effect: a service's store claims the key in
-//! the transaction of the write and puts the response to it ([`claim`], [`answer`]). In front of it a cache answers
-//! repetitions without the database, and lets identical calls on this replica wait for the first one in memory,
-//! without a connection of their own ([`Idempotency`]).
+//! PostgreSQL is the source of truth. A key is committed in the same transaction as the effect of the write, because
+//! the store of a service claims the key and stores the response in that transaction ([`claim_key`],
+//! [`store_response`]). A cache in front of the database answers repeated requests from memory. It also lets
+//! identical concurrent calls on one replica wait for the first call without a database connection ([`Idempotency`]).
 
 mod cache;
 mod fingerprint;
@@ -15,7 +15,7 @@ mod sweep;
 pub use self::{
     cache::Idempotency,
     fingerprint::Fingerprint,
-    key::{Answer, GivenKey, Key, Operation, Source, Stored},
-    sql::{answer, claim, stored},
+    key::{Operation, RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse},
+    sql::{claim_key, load_response, store_response},
     sweep::sweep_expired_keys,
 };

@@ -1,20 +1,25 @@
-//! What became of a keyed write, for logs and metrics.
+//! The outcomes of keyed writes, for logs and metrics.
 
 use std::sync::LazyLock;
 
 use metrics::Counter;
 
-/// What became of a keyed write.
+/// The outcome of a keyed write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    /// The write was performed.
     New,
+    /// A repeated client request got the response from the database.
     Replayed,
+    /// A repeated client request got the response from the cache.
     CacheHit,
+    /// An internal retry got the response of an earlier attempt.
     Retried,
+    /// The key was used for a different request.
     Conflict,
 }
 
-/// Counters of what became of keyed writes.
+/// The counters of all outcomes.
 static OUTCOMES: LazyLock<[Counter; Outcome::ALL.len()]> = LazyLock::new(|| {
     Outcome::ALL.map(
         |outcome| metrics::counter!("eventboard_idempotency_outcomes_total", "outcome" => outcome.name()),
@@ -22,10 +27,10 @@ static OUTCOMES: LazyLock<[Counter; Outcome::ALL.len()]> = LazyLock::new(|| {
 });
 
 impl Outcome {
-    /// In the order of the declaration.
+    /// All outcomes, in declaration order.
     const ALL: [Self; 5] = [Self::New, Self::Replayed, Self::CacheHit, Self::Retried, Self::Conflict];
 
-    /// Shows all counters from the start, at zero.
+    /// Registers all counters, so that they are exported with the value zero.
     pub(crate) fn register() {
         LazyLock::force(&OUTCOMES);
     }
@@ -34,7 +39,7 @@ impl Outcome {
         OUTCOMES[self as usize].increment(1);
     }
 
-    /// In logs and metrics.
+    /// Returns the name in logs and metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -47,10 +52,10 @@ impl Outcome {
 
     pub(crate) fn message(self) -> &'static str {
         match self {
-            Self::New => "Idempotency: performed and remembered",
-            Self::Replayed => "Idempotency: replayed, not performed again",
-            Self::CacheHit => "Idempotency: replayed from memory, not performed again",
-            Self::Retried => "Idempotency: an earlier attempt had the effect; not performed again",
+            Self::New => "Idempotency: write performed, response stored",
+            Self::Replayed => "Idempotency: response replayed, write not repeated",
+            Self::CacheHit => "Idempotency: response replayed from memory, write not repeated",
+            Self::Retried => "Idempotency: write already performed by an earlier attempt, not repeated",
             Self::Conflict => "Idempotency: the key was used for another request",
         }
     }

@@ -1,18 +1,20 @@
-//! Keys in PostgreSQL. A service's store calls this inside the transaction of the write.
+//! The SQL statements for idempotency keys. The store of a service calls these functions in the transaction of the
+//! write.
 
 use std::time::{Duration, Instant};
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Named, db_error};
+use eventboard_db::{Instrumented, db_error};
 use sqlx::PgConnection;
 
-use crate::key::{Key, Stored};
+use crate::key::{ScopedKey, StoredResponse};
 
-/// Hands the statement that claims a key to another macro, before its own input: the macros of sqlx take literals only.
-/// With it a service can write the key and an effect in one statement (`with claimed as (… returning 1) …`).
+/// Calls a macro with the statement that claims a key, followed by the given input. The statement is passed as a
+/// literal, because sqlx's macros accept only literals. A service can combine the statement with the effect of the
+/// write (`with claimed as (… returning 1) …`).
 ///
 /// The parameters are $1 caller, $2 service, $3 method, $4 key, $5 fingerprint, $6 request, $7 response and $8 lifetime
-/// in seconds. It takes a key that is free or has expired, and otherwise no row.
+/// in seconds. The statement affects one row when the key is free or expired, and no row otherwise.
 #[macro_export]
 macro_rules! with_claim_statement {
     ($macro:ident! $($input:tt)*) => {
@@ -31,23 +33,27 @@ macro_rules! with_claim_statement {
     };
 }
 
-macro_rules! statement {
+macro_rules! claim_query {
     ($claim:literal $($value:expr),+ $(,)?) => {
         sqlx::query!($claim, $($value),+)
     };
 }
 
-/// Takes the key for this transaction, or finds the response that it stands for.
+/// Claims the key for this transaction. Returns the stored response when the key is already committed.
 ///
-/// While another transaction holds the key, PostgreSQL lets this one wait on the unique index; when
-/// that one commits its response is found, and when it rolls back the key is free. An expired key is taken over.
+/// While another transaction has claimed the key, this statement waits on the unique index. When the other
+/// transaction commits, its response is returned. When it rolls back, this transaction claims the key. An expired key
+/// is claimed again.
 ///
 /// # Errors
-/// When the database cannot do it in time.
-pub async fn claim(transaction: &mut PgConnection, key: &Key) -> Result<Option<Stored>, ServiceError> {
+/// When the statement fails or times out.
+pub async fn claim_key(
+    transaction: &mut PgConnection,
+    key: &ScopedKey,
+) -> Result<Option<StoredResponse>, ServiceError> {
     let no_response_yet: &[u8] = &[];
     let claimed = with_claim_statement!(
-        statement!
+        claim_query!
         key.caller_id,
         key.operation.service,
         key.operation.method,
@@ -58,21 +64,24 @@ pub async fn claim(transaction: &mut PgConnection, key: &Key) -> Result<Option<S
         key.lifetime.as_secs_f64(),
     )
     .execute(&mut *transaction)
-    .named("CLAIM IdempotencyKey")
+    .instrumented("CLAIM IdempotencyKey")
     .await
     .map_err(db_error)?;
     if claimed.rows_affected() == 1 {
         return Ok(None);
     }
-    stored(transaction, key).await.map(Some)
+    load_response(transaction, key).await.map(Some)
 }
 
-/// The response of a key that another transaction has committed. The claim that found it taken locked it for this
-/// transaction, so it is there.
+/// Loads the response of a key that another transaction committed. The preceding claim has locked the row, so the row
+/// exists.
 ///
 /// # Errors
-/// When the database cannot do it in time.
-pub async fn stored(transaction: &mut PgConnection, key: &Key) -> Result<Stored, ServiceError> {
+/// When the statement fails or times out.
+pub async fn load_response(
+    transaction: &mut PgConnection,
+    key: &ScopedKey,
+) -> Result<StoredResponse, ServiceError> {
     let row = sqlx::query!(
         r#"
         select fingerprint, "requestId" as request_id, response,
@@ -85,11 +94,11 @@ pub async fn stored(transaction: &mut PgConnection, key: &Key) -> Result<Stored,
         key.key,
     )
     .fetch_one(transaction)
-    .named("SELECT IdempotencyKey")
+    .instrumented("SELECT IdempotencyKey")
     .await
     .map_err(db_error)?;
     let left = Duration::try_from_secs_f64(row.seconds_left).unwrap_or_default();
-    Ok(Stored {
+    Ok(StoredResponse {
         fingerprint: row.fingerprint,
         request_id: row.request_id,
         response: row.response.into(),
@@ -97,15 +106,15 @@ pub async fn stored(transaction: &mut PgConnection, key: &Key) -> Result<Stored,
     })
 }
 
-/// Puts the response to a claimed key, in the transaction of the effect.
+/// Stores the response with a claimed key, in the transaction of the write.
 ///
 /// # Errors
-/// When the database cannot do it in time.
-pub async fn answer(
+/// When the statement fails or times out.
+pub async fn store_response(
     transaction: &mut PgConnection,
-    key: &Key,
+    key: &ScopedKey,
     response: Vec<u8>,
-) -> Result<Stored, ServiceError> {
+) -> Result<StoredResponse, ServiceError> {
     sqlx::query!(
         r#"
         update "IdempotencyKey" set response = $5
@@ -118,8 +127,8 @@ pub async fn answer(
         response,
     )
     .execute(transaction)
-    .named("UPDATE IdempotencyKey")
+    .instrumented("UPDATE IdempotencyKey")
     .await
     .map_err(db_error)?;
-    Ok(key.stored(response))
+    Ok(key.to_stored(response))
 }

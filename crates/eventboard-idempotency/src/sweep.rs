@@ -1,31 +1,31 @@
-//! Expired keys are removed, those of all services: whoever runs sweeps for all.
+//! Removes the expired keys of all services.
 
 use std::time::Duration;
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Database, Named, db_error};
+use eventboard_db::{Database, Instrumented, db_error};
 
 /// How often expired keys are removed.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Keys removed by one statement, so that it never holds many locks.
-const BATCH: i64 = 1000;
+/// The maximum number of keys that one statement removes. It limits the locks that the statement holds.
+const BATCH_SIZE: i64 = 1000;
 
-/// Removes expired keys for as long as the service runs, beginning at once.
+/// Removes expired keys at once and then periodically. Never returns.
 pub async fn sweep_expired_keys(database: Database) {
     loop {
         match sweep_all(&database).await {
             Ok(0) => {}
             Ok(swept) => tracing::info!(swept, "Idempotency: expired keys removed"),
             Err(error) => {
-                tracing::warn!(%error, "Idempotency: expired keys could not be removed; trying again later");
+                tracing::warn!(%error, "Idempotency: expired keys could not be removed and will be retried");
             }
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// Batch after batch, until none is left; the number removed.
+/// Removes all expired keys in batches. Returns the number of removed keys.
 async fn sweep_all(database: &Database) -> Result<u64, ServiceError> {
     let mut swept = 0;
     loop {
@@ -36,8 +36,8 @@ async fn sweep_all(database: &Database) -> Result<u64, ServiceError> {
     }
 }
 
-/// Removes one batch; the number removed. Replicas sweep beside each other: none waits for rows that another one is
-/// at.
+/// Removes one batch. Returns the number of removed keys. Replicas may do this concurrently, because each one skips
+/// rows that another replica has locked.
 async fn sweep_batch(database: &Database) -> Result<u64, ServiceError> {
     let mut lease = database.acquire().await?;
     let swept = sqlx::query!(
@@ -47,10 +47,10 @@ async fn sweep_batch(database: &Database) -> Result<u64, ServiceError> {
             limit $1 for update skip locked
         ))
         "#,
-        BATCH,
+        BATCH_SIZE,
     )
     .execute(&mut *lease)
-    .named("SWEEP IdempotencyKey")
+    .instrumented("SWEEP IdempotencyKey")
     .await
     .map_err(db_error)?;
     lease.release();

@@ -1,4 +1,4 @@
-//! Keys on a real PostgreSQL, and calls that share one.
+//! Tests of keys with a real PostgreSQL, and of concurrent calls with the same key.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -6,21 +6,24 @@ use std::{
 };
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_idempotency::{Fingerprint, GivenKey, Idempotency, Key, Source, Stored, answer, claim};
+use eventboard_idempotency::{
+    Fingerprint, Idempotency, RequestKey, ResponseSource, ScopedKey, StoredResponse, claim_key,
+    store_response,
+};
 use eventboard_testing::TestDatabase;
 use sqlx::Connection;
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn key(idempotency: &Idempotency, generated: bool, text: &str) -> Key {
-    let given = GivenKey { key: "k".into(), request_id: Uuid::now_v7(), generated };
+fn key(idempotency: &Idempotency, generated: bool, text: &str) -> ScopedKey {
+    let request_key = RequestKey { key: "k".into(), request_id: Uuid::now_v7(), generated };
     let fingerprint = Fingerprint::of("Method").text("text", Some(text)).finish();
-    idempotency.key(Uuid::nil(), "Method", given, fingerprint)
+    idempotency.scoped_key(Uuid::nil(), "Method", request_key, fingerprint)
 }
 
 #[tokio::test]
-async fn a_key_of_one_service_is_none_of_another() {
+async fn the_same_key_can_be_used_in_two_services() {
     let database = TestDatabase::create().await;
     let mut connection = database.connect().await;
     for service in ["auth-service", "events-service"] {
@@ -28,92 +31,95 @@ async fn a_key_of_one_service_is_none_of_another() {
         assert_eq!(key.operation.to_string(), format!("{service}/Method"));
 
         let mut transaction = connection.begin().await.unwrap();
-        assert!(claim(&mut transaction, &key).await.unwrap().is_none());
-        answer(&mut transaction, &key, service.into()).await.unwrap();
+        assert!(claim_key(&mut transaction, &key).await.unwrap().is_none());
+        store_response(&mut transaction, &key, service.into()).await.unwrap();
         transaction.commit().await.unwrap();
 
         let mut transaction = connection.begin().await.unwrap();
-        let stored = claim(&mut transaction, &key).await.unwrap().unwrap();
+        let stored = claim_key(&mut transaction, &key).await.unwrap().unwrap();
         assert_eq!((&*stored.response, stored.request_id), (service.as_bytes(), key.request_id));
     }
 }
 
 #[tokio::test]
-async fn a_claim_that_is_rolled_back_burns_no_key() {
+async fn a_key_is_free_after_its_claim_is_rolled_back() {
     let database = TestDatabase::create().await;
     let mut connection = database.connect().await;
     let key = key(&Idempotency::new("tests", DAY), false, "a text");
     for _ in 0..2 {
         let mut transaction = connection.begin().await.unwrap();
-        assert!(claim(&mut transaction, &key).await.unwrap().is_none());
+        assert!(claim_key(&mut transaction, &key).await.unwrap().is_none());
         transaction.rollback().await.unwrap();
     }
 }
 
-/// Counts how often it was performed.
+/// A write that counts how often it was performed.
 #[derive(Default)]
-struct Effect(AtomicU32);
+struct CountedWrite(AtomicU32);
 
-impl Effect {
-    async fn perform(&self, key: &Key) -> Result<(Stored, Source), ServiceError> {
+impl CountedWrite {
+    async fn perform(&self, key: &ScopedKey) -> Result<(StoredResponse, ResponseSource), ServiceError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(50)).await;
-        Ok((key.stored(*b"response"), Source::Performed))
+        Ok((key.to_stored(*b"response"), ResponseSource::Performed))
     }
 
     /// Fails the first time.
-    async fn fail_then_perform(&self, key: &Key) -> Result<(Stored, Source), ServiceError> {
+    async fn fail_then_perform(
+        &self,
+        key: &ScopedKey,
+    ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
         let performed = self.perform(key).await?;
-        if self.times() == 1 {
+        if self.count() == 1 {
             Err(ServiceError::new(ErrorCode::Unavailable, "Not now."))
         } else {
             Ok(performed)
         }
     }
 
-    fn times(&self) -> u32 {
+    fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 #[tokio::test]
-async fn of_identical_calls_at_once_one_performs_and_the_others_are_replays() {
-    let (idempotency, effect) = (Idempotency::new("tests", DAY), Effect::default());
+async fn of_two_identical_concurrent_calls_one_performs_the_write_and_one_is_a_replay() {
+    let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let [one, other] = [(); 2].map(|()| key(&idempotency, false, "the same"));
     let (one, other) = tokio::join!(
-        idempotency.once(&one, || effect.perform(&one)),
-        idempotency.once(&other, || effect.perform(&other)),
+        idempotency.perform_once(&one, || write.perform(&one)),
+        idempotency.perform_once(&other, || write.perform(&other)),
     );
-    assert_eq!(effect.times(), 1);
+    assert_eq!(write.count(), 1);
     assert_ne!(one.unwrap().replayed, other.unwrap().replayed);
 }
 
 #[tokio::test]
-async fn a_call_that_waited_for_one_that_failed_performs_itself() {
-    let (idempotency, effect) = (Idempotency::new("tests", DAY), Effect::default());
+async fn a_waiting_call_performs_the_write_when_the_first_call_fails() {
+    let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let [one, other] = [(); 2].map(|()| key(&idempotency, false, "the same"));
     let (one, other) = tokio::join!(
-        idempotency.once(&one, || effect.fail_then_perform(&one)),
-        idempotency.once(&other, || effect.fail_then_perform(&other)),
+        idempotency.perform_once(&one, || write.fail_then_perform(&one)),
+        idempotency.perform_once(&other, || write.fail_then_perform(&other)),
     );
-    assert_eq!((one.is_err(), other.is_err(), effect.times()), (true, false, 2));
+    assert_eq!((one.is_err(), other.is_err(), write.count()), (true, false, 2));
 }
 
 #[tokio::test]
 async fn a_key_that_was_used_for_another_request_is_refused() {
-    let (idempotency, effect) = (Idempotency::new("tests", DAY), Effect::default());
+    let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let (one, other) = (key(&idempotency, false, "one"), key(&idempotency, false, "another"));
-    idempotency.once(&one, || effect.perform(&one)).await.unwrap();
-    let refused = idempotency.once(&other, || effect.perform(&other)).await.unwrap_err();
-    assert_eq!((refused.code(), effect.times()), (ErrorCode::KeyReused, 1));
+    idempotency.perform_once(&one, || write.perform(&one)).await.unwrap();
+    let refused = idempotency.perform_once(&other, || write.perform(&other)).await.unwrap_err();
+    assert_eq!((refused.code(), write.count()), (ErrorCode::KeyReused, 1));
 }
 
 #[tokio::test]
-async fn a_generated_key_is_not_kept_in_memory() {
-    let (idempotency, effect) = (Idempotency::new("tests", DAY), Effect::default());
+async fn a_generated_key_is_not_cached() {
+    let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let key = key(&idempotency, true, "the same");
     for _ in 0..2 {
-        idempotency.once(&key, || effect.perform(&key)).await.unwrap();
+        idempotency.perform_once(&key, || write.perform(&key)).await.unwrap();
     }
-    assert_eq!(effect.times(), 2);
+    assert_eq!(write.count(), 2);
 }

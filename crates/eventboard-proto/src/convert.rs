@@ -1,7 +1,7 @@
-//! Between the messages and the domain: the one table of each enum, and instants.
+//! Converts enums and timestamps between protobuf messages and the domain.
 //!
-//! It stands beside the generated code because a conversion has to stand with one of its two types, and the domain knows
-//! nobody.
+//! The conversions are in this crate because Rust's orphan rule requires them in the crate of one of the two types,
+//! and the domain does not depend on the generated code.
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::{EventStatus, Role, SortBy};
@@ -12,7 +12,7 @@ use crate::{
     events::{EventStatus as EventStatusMessage, SortBy as SortByMessage},
 };
 
-/// A message that names no value of an enum, or one of a newer version.
+/// The message contains the unspecified value of an enum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unspecified;
 
@@ -43,27 +43,27 @@ enum_conversions!(Role, RoleMessage { User, Moderator, Admin } or Unspecified);
 enum_conversions!(EventStatus, EventStatusMessage { Draft, Submitted, Approved, Rejected } or Unspecified);
 enum_conversions!(SortBy, SortByMessage { StartDate, CreatedAt, Title, Status });
 
-/// The message for an instant.
+/// Converts an instant into a protobuf timestamp.
 pub fn timestamp(instant: DateTime<Utc>) -> Timestamp {
-    // Below 2^31, for a nanosecond count of a second is.
+    // Nanoseconds of one second (less than 2 * 10^9 in a leap second) fit into `i32`.
     let nanos = i32::try_from(instant.timestamp_subsec_nanos()).unwrap_or_default();
     Timestamp { seconds: instant.timestamp(), nanos }
 }
 
-/// The instant of a message; `None` when it is none that the calendar has.
+/// Converts a protobuf timestamp into an instant; `None` when it is out of range.
 pub fn instant(timestamp: &Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use eventboard_domain::Vocabulary;
+    use eventboard_domain::StringEnum;
 
     use super::*;
 
-    fn assert_reads_back<D, P>()
+    fn assert_round_trips<D, P>()
     where
-        D: Vocabulary + std::fmt::Debug + TryFrom<P, Error = Unspecified>,
+        D: StringEnum + std::fmt::Debug + TryFrom<P, Error = Unspecified>,
         P: From<D>,
     {
         for value in D::ALL {
@@ -72,22 +72,22 @@ mod tests {
     }
 
     #[test]
-    fn every_enum_reads_back() {
-        assert_reads_back::<Role, RoleMessage>();
-        assert_reads_back::<EventStatus, EventStatusMessage>();
-        assert_reads_back::<SortBy, SortByMessage>();
+    fn every_enum_round_trips() {
+        assert_round_trips::<Role, RoleMessage>();
+        assert_round_trips::<EventStatus, EventStatusMessage>();
+        assert_round_trips::<SortBy, SortByMessage>();
         assert_eq!(Role::try_from(RoleMessage::Unspecified), Err(Unspecified));
     }
 
     #[test]
-    fn an_instant_before_1970_counts_its_nanoseconds_forwards() {
+    fn the_nanoseconds_of_an_instant_before_1970_are_positive() {
         let before = DateTime::from_timestamp_millis(-1).expect("an instant");
         assert_eq!(timestamp(before), Timestamp { seconds: -1, nanos: 999_000_000 });
         assert_eq!(instant(&timestamp(before)), Some(before));
     }
 
     #[test]
-    fn a_timestamp_that_is_none_is_refused() {
+    fn an_out_of_range_timestamp_is_rejected() {
         assert_eq!(instant(&Timestamp { seconds: 0, nanos: -1 }), None);
         assert_eq!(instant(&Timestamp { seconds: i64::MAX, nanos: 0 }), None);
     }

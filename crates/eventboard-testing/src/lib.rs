@@ -1,9 +1,9 @@
-//! A database of its own for every test.
+//! Creates a separate database for every test.
 //!
-//! The first test of a test binary starts a private PostgreSQL cluster and migrates a template in it
-//! once; each test then clones the template, which takes some ten milliseconds. The cluster ends with
-//! the test process, however that ends. `EVENTBOARD_PG_BIN` chooses the server binaries.
-#![expect(clippy::expect_used, reason = "a test that cannot have its database fails here")]
+//! The first test of a test binary starts a private PostgreSQL cluster and migrates a template database in it. Each
+//! test clones the template, which takes some ten milliseconds. The cluster ends when the test process ends for any
+//! reason. The variable `EVENTBOARD_PG_BIN` selects the server binaries.
+#![expect(clippy::expect_used, reason = "a test without its database fails here")]
 
 use std::{
     env,
@@ -18,55 +18,56 @@ use tokio::sync::{Mutex, OnceCell};
 
 const TEMPLATE: &str = "eventboard_template";
 
-/// One database, empty but migrated.
+/// A migrated database without rows.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
 }
 
 impl TestDatabase {
-    /// Clones the template.
+    /// Creates a database by cloning the template.
     ///
     /// # Panics
-    /// When there is no PostgreSQL to be found or it refuses.
+    /// When no PostgreSQL is found or PostgreSQL rejects the command.
     pub async fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let cluster = cluster().await;
+        let cluster = shared_cluster().await;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         clone_template(cluster, &name).await;
         Self { url: cluster.url(&name) }
     }
 
-    /// Where it is: `postgres://user:password@host:port/name`.
+    /// The URL of the database: `postgres://user:password@host:port/name`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A connection outside of any service, to look at rows and to break things.
+    /// Opens a connection for the test itself, to read rows and to inject faults.
     ///
     /// # Panics
-    /// When the database is away.
+    /// When the database is unavailable.
     pub async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.expect("the test database is there")
+        PgConnection::connect(&self.url).await.expect("the test database is available")
     }
 }
 
-/// A cluster of a test's own, for tests that stop and start it; with a migrated database.
+/// Starts a separate cluster with a migrated database, for tests that stop and start the server.
 ///
 /// # Panics
-/// When there is no PostgreSQL to be found.
-pub async fn own_cluster() -> (Cluster, TestDatabase) {
-    let cluster = start().await;
+/// When no PostgreSQL is found.
+pub async fn dedicated_cluster() -> (Cluster, TestDatabase) {
+    let cluster = start_cluster().await;
     let url = cluster.url(TEMPLATE);
     (cluster, TestDatabase { url })
 }
 
-async fn cluster() -> &'static Cluster {
+/// The cluster that all tests of this process share.
+async fn shared_cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-    CLUSTER.get_or_init(start).await
+    CLUSTER.get_or_init(start_cluster).await
 }
 
-async fn start() -> Cluster {
+async fn start_cluster() -> Cluster {
     let binaries =
         find_binaries(&env::temp_dir().join("eventboard-postgres")).await.expect("server binaries");
     let cluster = Cluster::temporary(&binaries).await.expect("a cluster");
@@ -78,10 +79,10 @@ async fn start() -> Cluster {
 }
 
 async fn clone_template(cluster: &Cluster, name: &str) {
-    // A template can be cloned by one at a time.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let mut admin = PgConnection::connect(&cluster.url("postgres")).await.expect("the cluster is there");
+    // PostgreSQL cannot clone a template database several times concurrently.
+    static CLONE_LOCK: Mutex<()> = Mutex::const_new(());
+    let _guard = CLONE_LOCK.lock().await;
+    let mut admin = PgConnection::connect(&cluster.url("postgres")).await.expect("the cluster is running");
     let statement = format!("create database {name} template {TEMPLATE}");
     sqlx::query(AssertSqlSafe(statement)).execute(&mut admin).await.expect("a clone of the template");
 }

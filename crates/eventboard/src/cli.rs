@@ -1,22 +1,19 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use eventboard_domain::{Role, UnknownWord};
+use eventboard_domain::{Role, UnknownVariant};
 use uuid::Uuid;
 
-/// Runs EventBoard and answers an operator's questions.
+/// Runs EventBoard locally and manages an installation.
 ///
 #[cfg_attr(
     feature = "up",
-    doc = "Every command but `up` and `healthcheck` works on the database that DATABASE_URL names, else on the private
-one of this project, whether `eventboard up` is running or not."
+    doc = "All commands except `up` and `healthcheck` use the database in DATABASE_URL. If it is not set, they use the
+private database of this project, whether `eventboard up` is running or not."
 )]
-#[cfg_attr(
-    not(feature = "up"),
-    doc = "Every command but `healthcheck` works on the database that DATABASE_URL names."
-)]
+#[cfg_attr(not(feature = "up"), doc = "All commands except `healthcheck` use the database in DATABASE_URL.")]
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+/// Exit codes: 0 success, 1 failure, 2 invalid usage or configuration.
 #[derive(Debug, Parser)]
 #[command(name = "eventboard", version, verbatim_doc_comment)]
 pub(crate) struct Cli {
@@ -29,7 +26,7 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// What to do: by default `up`, where there is one.
+    /// The command to run. The default is `up`, if this binary includes it.
     pub(crate) fn into_command(self) -> Command {
         #[cfg(feature = "up")]
         return self.command.unwrap_or(Command::Up);
@@ -40,134 +37,134 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start PostgreSQL and the three services, with demo data, until Ctrl-C (the default)
+    /// Start PostgreSQL and the three services with demo data; Ctrl-C stops them (default)
     ///
-    /// PostgreSQL is the one of DATABASE_URL, else a private one whose data stay in .eventboard/
-    /// (EVENTBOARD_HOME names another folder). Nothing needs to be installed or configured.
+    /// Uses the database in DATABASE_URL. If it is not set, starts a private PostgreSQL that stores its data in
+    /// .eventboard/ (EVENTBOARD_HOME selects another folder). Nothing needs to be installed or configured.
     #[cfg(feature = "up")]
     Up,
     /// Bring the database schema up to date
     Migrate,
-    /// Put the demo data into the database; repeating it adds only what is missing
+    /// Insert the demo data; running it again adds only what is missing
     Seed {
-        /// Also with APP_ENV=production, where everybody knows the passwords of the demo users
+        /// Allow it with APP_ENV=production, although the demo passwords are public
         #[arg(long)]
         force: bool,
     },
-    /// Ask a service for its health: exit code 0 when it answers 200
+    /// Check the health of a service; exit code 0 means that it returned status 200
     ///
-    /// The default asks whether the service of this container is ready for work (not for /health/live: a
-    /// container that cannot do its work should not count as healthy). The port is PORT, else GATEWAY_PORT,
-    /// else 3000.
+    /// By default it checks whether the service of this container is ready to accept requests. It does not use
+    /// /health/live: a container that cannot serve requests should not count as healthy. The port is PORT, else
+    /// GATEWAY_PORT, else 3000.
     Healthcheck {
-        /// What to ask for, for instance http://localhost:3000/health [default: /health/ready of this container]
+        /// URL to request, for example http://localhost:3000/health [default: /health/ready of this container]
         #[arg(long)]
         url: Option<String>,
     },
-    /// Look at idempotency keys and remove them
+    /// List and remove idempotency keys
     #[command(subcommand)]
     Idempotency(IdempotencyCommand),
-    /// List organizations; open them to anybody who signs up, or close them
+    /// List organizations; open or close them for signup
     #[command(subcommand)]
     Org(OrganizationCommand),
-    /// List users, change their roles, disable and enable them
+    /// List users, change their roles, disable or enable them
     #[command(subcommand)]
     User(UserCommand),
-    /// Look at what happened to an event
+    /// Show the history of an event
     #[command(subcommand)]
     Event(EventCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdempotencyCommand {
-    /// Keys that are still in force, the newest first
+    /// List the keys that have not expired, newest first
     List {
-        /// Only those of the user with this e-mail address
+        /// List only the keys of the user with this email address
         #[arg(long, value_name = "EMAIL")]
         caller: Option<String>,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Remove keys, so that the same key performs its request again
+    /// Remove keys; a request that reuses a removed key is performed again
     Clear(ClearArgs),
 }
 
-/// Which keys to remove: those that meet all conditions.
+/// Selects the keys to remove. A key must match all conditions.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct ClearArgs {
-    /// Those with this value
+    /// Remove keys with this value
     #[arg(long)]
     pub key: Option<String>,
-    /// Those of the user with this e-mail address
+    /// Remove keys of the user with this email address
     #[arg(long, value_name = "EMAIL")]
     pub caller: Option<String>,
-    /// All of them
+    /// Remove all keys
     #[arg(long, conflicts_with_all = ["key", "caller"])]
     pub all: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrganizationCommand {
-    /// Organizations by slug
+    /// List organizations, sorted by slug
     List(ListArgs),
-    /// Let anybody join who signs up with the organization's id
+    /// Allow users to join by signing up with the organization's id
     Open {
-        /// The organization, for instance acme-corp
+        /// Slug of the organization, for example acme-corp
         slug: String,
     },
-    /// Let nobody join by signing up any more; its users stay
+    /// Stop users from joining by signup; existing users stay
     Close {
-        /// The organization, for instance acme-corp
+        /// Slug of the organization, for example acme-corp
         slug: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Users by e-mail address
+    /// List users, sorted by email address
     List {
-        /// Only those of the organization with this slug
+        /// List only the users of the organization with this slug
         #[arg(long, value_name = "SLUG")]
         org: Option<String>,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Give a user another role within the organization
+    /// Change a user's role in the organization
     Role {
-        /// The user's e-mail address
+        /// Email address of the user
         email: String,
         /// USER, MODERATOR or ADMIN
-        #[arg(value_parser = role)]
+        #[arg(value_parser = parse_role)]
         role: Role,
     },
-    /// Keep a user out; the user's events stay
+    /// Disable a user, who can then no longer log in; the user's events stay
     Disable {
-        /// The user's e-mail address
+        /// Email address of the user
         email: String,
     },
-    /// Let a disabled user in again
+    /// Enable a disabled user
     Enable {
-        /// The user's e-mail address
+        /// Email address of the user
         email: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventCommand {
-    /// Who created, submitted, approved, rejected or deleted an event, and when; also of a deleted one
+    /// Show who created, submitted, approved, rejected or deleted an event, and when; includes deleted events
     History {
-        /// The event's id
+        /// Id of the event
         id: Uuid,
         #[command(flatten)]
         list: ListArgs,
     },
 }
 
-/// What every list can be told.
+/// Options of every list command.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ListArgs {
-    /// Rows at most
+    /// Maximum number of rows
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
     /// Print an array of objects instead of a table
@@ -176,14 +173,14 @@ pub(crate) struct ListArgs {
 }
 
 impl ListArgs {
-    /// One row more than is shown, which tells whether there are more.
-    pub(crate) fn fetch(self) -> i64 {
+    /// One row more than is shown, to detect whether more rows exist.
+    pub(crate) fn fetch_limit(self) -> i64 {
         i64::from(self.limit) + 1
     }
 }
 
-fn role(word: &str) -> Result<Role, UnknownWord> {
-    word.to_uppercase().parse()
+fn parse_role(text: &str) -> Result<Role, UnknownVariant> {
+    text.to_uppercase().parse()
 }
 
 #[cfg(test)]
@@ -198,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn clearing_wants_to_be_told_what() {
-        let parses = |arguments: &str| Cli::try_parse_from(arguments.split(' ')).is_ok();
-        assert!(!parses("eventboard idempotency clear"));
-        assert!(!parses("eventboard idempotency clear --all --key a"));
-        assert!(parses("eventboard idempotency clear --key a --caller b@example.org"));
+    fn clear_requires_a_key_a_caller_or_all() {
+        let is_valid = |arguments: &str| Cli::try_parse_from(arguments.split(' ')).is_ok();
+        assert!(!is_valid("eventboard idempotency clear"));
+        assert!(!is_valid("eventboard idempotency clear --all --key a"));
+        assert!(is_valid("eventboard idempotency clear --key a --caller b@example.org"));
     }
 
     #[test]
-    fn a_role_is_understood_in_any_case() {
-        assert_eq!(role("moderator"), Ok(Role::Moderator));
-        assert!(role("owner").is_err());
+    fn a_role_is_parsed_in_any_letter_case() {
+        assert_eq!(parse_role("moderator"), Ok(Role::Moderator));
+        assert!(parse_role("owner").is_err());
     }
 }

@@ -1,30 +1,31 @@
-//! The file `.env` of the project: variables for whoever does not want to export them.
+//! Loads environment variables from the project's `.env` file.
 
 use thiserror::Error;
 
-/// The file is there but cannot be used.
+/// The file exists but cannot be read or parsed.
 #[derive(Debug, Error)]
 #[error("the file .env {0}")]
-pub(crate) struct Malformed(String);
+pub(crate) struct DotenvError(String);
 
-/// Loads `.env` from this folder or the nearest one above that has it. What the environment says
-/// already goes first.
+/// Loads `.env` from the current folder or the nearest parent folder that has one. Variables that are already set
+/// take precedence.
 ///
 /// # Errors
-/// When the file cannot be read or understood.
-pub(crate) fn load() -> Result<(), Malformed> {
+/// When the file cannot be read or parsed.
+pub(crate) fn load() -> Result<(), DotenvError> {
     match dotenvy::dotenv() {
-        Err(error) if !error.not_found() => Err(Malformed(complaint(&error))),
+        Err(error) if !error.not_found() => Err(DotenvError(describe(&error))),
         _ => Ok(()),
     }
 }
 
-/// The library's own message quotes the line, which may hold a secret.
-fn complaint(error: &dotenvy::Error) -> String {
+/// Describes the error without the invalid line, because that line may contain a secret. The library's message would
+/// quote the line.
+fn describe(error: &dotenvy::Error) -> String {
     match error {
         dotenvy::Error::LineParse(line, _) => {
             let name = line.split('=').next().unwrap_or_default().trim();
-            format!("has a line that is not NAME=value, or whose quotes do not match, at {name:?}")
+            format!("has an invalid line at {name:?}: expected NAME=value with matching quotes")
         }
         _ => "cannot be read".to_owned(),
     }
@@ -35,9 +36,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complaint_names_the_variable_and_not_its_value() {
+    fn an_error_names_the_variable_but_not_its_value() {
         let error = dotenvy::Error::LineParse("JWT_SECRET='s3cret".to_owned(), 11);
-        let complaint = complaint(&error);
-        assert!(complaint.contains("JWT_SECRET") && !complaint.contains("s3cret"), "{complaint}");
+        let message = describe(&error);
+        assert!(message.contains("JWT_SECRET") && !message.contains("s3cret"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! The operator's binary: runs the whole system, and answers an operator's questions.
+//! The command-line tool for operators: runs the whole system locally and manages an installation.
 
 mod cli;
 mod commands;
@@ -19,8 +19,8 @@ use eventboard_chassis::config::ConfigError;
 
 use crate::cli::{Cli, Command};
 
-/// As clap ends for a command line that it does not understand.
-const BAD_CONFIGURATION: u8 = 2;
+/// The exit code that clap uses for an invalid command line.
+const INVALID_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     match start(Cli::parse().into_command()) {
@@ -33,11 +33,11 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
-    // Before there is a second thread, because it changes the environment of the process.
+    // Must run before other threads start, because it changes the environment.
     dotenv::load()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(run(command));
-    // Whoever presses Ctrl-C twice does not want to wait for what still blocks a thread.
+    // After a second Ctrl-C the process must exit without waiting for blocked threads.
     runtime.shutdown_background();
     outcome
 }
@@ -58,8 +58,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let is_configuration = |cause: &(dyn std::error::Error + 'static)| {
-        cause.is::<ConfigError>() || cause.is::<dotenv::Malformed>()
+    let is_configuration_error = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<ConfigError>() || cause.is::<dotenv::DotenvError>()
     };
-    if error.chain().any(is_configuration) { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
+    if error.chain().any(is_configuration_error) {
+        ExitCode::from(INVALID_CONFIGURATION)
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -1,4 +1,4 @@
-//! Lists as people and programs read them.
+//! Output of lists, as a table or as JSON.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -7,19 +7,18 @@ use serde::Serialize;
 
 use crate::cli::ListArgs;
 
-/// Between two columns.
-const GAP: &str = "  ";
+const COLUMN_GAP: &str = "  ";
 
-/// What a list consists of; as JSON it is the object itself.
+/// One row of a list. In JSON, a row is the serialized object.
 pub(crate) trait Row: Serialize {
-    /// The headings of the table.
+    /// The column headings of the table.
     const HEADINGS: &'static [&'static str];
 
-    /// One text for each heading.
+    /// The texts of the row, one per heading.
     fn cells(&self) -> Vec<String>;
 }
 
-/// Prints the rows that were fetched with [`ListArgs::fetch`].
+/// Prints the rows that were fetched with [`ListArgs::fetch_limit`].
 pub(crate) fn list<R: Row>(mut rows: Vec<R>, args: ListArgs) -> anyhow::Result<()> {
     let limit = args.limit as usize;
     let has_more = rows.len() > limit;
@@ -27,23 +26,23 @@ pub(crate) fn list<R: Row>(mut rows: Vec<R>, args: ListArgs) -> anyhow::Result<(
     let text = if args.json { serde_json::to_string_pretty(&rows)? + "\n" } else { table(&rows) };
     print(&text)?;
     if has_more {
-        eprintln!("Only the first {limit} are shown; --limit shows more.");
+        eprintln!("Only the first {limit} rows are shown; use --limit to show more.");
     }
     Ok(())
 }
 
-/// Writes to stdout. Somebody who has read enough (`| head`) is no error.
+/// Writes to stdout. A closed pipe (as with `| head`) is not an error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        result => result,
     }
 }
 
-/// A moment as the API writes it.
-pub(crate) fn moment(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+/// Formats a timestamp in the same way as the API.
+pub(crate) fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn table<R: Row>(rows: &[R]) -> String {
@@ -52,15 +51,16 @@ fn table<R: Row>(rows: &[R]) -> String {
         std::iter::once(headings).chain(rows.iter().map(|row| printable(row.cells()))).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..R::HEADINGS.len()).map(width).collect();
-    lines.iter().map(|line| aligned(line, &widths)).collect()
+    lines.iter().map(|line| align(line, &widths)).collect()
 }
 
-fn aligned(line: &[String], widths: &[usize]) -> String {
+fn align(line: &[String], widths: &[usize]) -> String {
     let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-    cells.join(GAP).trim_end().to_owned() + "\n"
+    cells.join(COLUMN_GAP).trim_end().to_owned() + "\n"
 }
 
-/// Texts of users must neither break the table nor reach the terminal as commands.
+/// Replaces control characters, because texts from users must not break the table or act as terminal escape
+/// sequences.
 fn printable(cells: Vec<String>) -> Vec<String> {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     cells.into_iter().map(|cell| cell.chars().map(visible).collect()).collect()
@@ -82,13 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_text() {
+    fn a_column_is_as_wide_as_its_longest_text() {
         let text = table(&[Pair("größer", "a"), Pair("b", "")]);
         assert_eq!(text, "NAME    TEXT\ngrößer  a\nb\n");
     }
 
     #[test]
-    fn a_table_without_rows_still_says_what_it_lists() {
+    fn an_empty_table_still_has_headings() {
         assert_eq!(table::<Pair>(&[]), "NAME  TEXT\n");
     }
 

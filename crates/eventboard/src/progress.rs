@@ -1,8 +1,7 @@
-//! Progress for the person who waits.
+//! Progress messages.
 
-/// Tells it as a line of the log, or on stderr where there is no log: a command's stdout is for what
-/// was asked for.
-pub(crate) fn tell(message: &str) {
+/// Logs the message, or prints it to stderr if no log is set up, because stdout is reserved for a command's result.
+pub(crate) fn report(message: &str) {
     if tracing::enabled!(tracing::Level::INFO) {
         tracing::info!("{message}");
     } else {

@@ -1,5 +1,5 @@
-//! Cursors: where a listing goes on. Opaque to clients, signed, and bound to the listing they came
-//! from.
+//! Cursors for keyset pagination. A cursor is opaque to clients, signed, and is valid only for the list with the same
+//! filters and sort order.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use eventboard_chassis::token::TokenConfig;
@@ -8,54 +8,54 @@ use secrecy::ExposeSecret;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::listing::{Filter, Position};
+use crate::listing::{Filter, RowPosition};
 
-/// Keeps the key apart from the one that signs tokens.
-const PURPOSE: &[u8] = b"eventboard cursor v1";
+/// Separates the keys that sign cursors from the keys that sign tokens.
+const KEY_PURPOSE: &[u8] = b"eventboard cursor v1";
 
-/// Bytes of the signature that are kept.
+/// The length of the truncated signature, in bytes.
 const TAG_BYTES: usize = 16;
 
-/// Bytes of an id.
+/// The length of an id, in bytes.
 const ID_BYTES: usize = 16;
 
-/// Makes and checks cursors.
+/// Signs and verifies cursors.
 #[derive(Clone)]
 pub(crate) struct CursorSigner {
-    /// The current key first; the previous one still verifies while a secret is being rotated.
+    /// The current key, then the previous key, which is only used to verify while the secret is rotated.
     keys: Vec<Hmac<Sha256>>,
 }
 
 impl CursorSigner {
-    /// A signer whose keys derive from the token secrets, which all replicas share.
+    /// Derives the keys from the token secrets, which all replicas share.
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     pub(crate) fn new(config: &TokenConfig) -> Self {
         let secrets = [Some(&config.secret), config.previous.as_ref()];
         let keys = secrets.into_iter().flatten().map(|secret| {
             let mut key =
                 Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("any length");
-            key.update(PURPOSE);
+            key.update(KEY_PURPOSE);
             key
         });
         Self { keys: keys.collect() }
     }
 
-    /// The cursor that goes on after `position` in the listing of `filter`.
-    pub(crate) fn sign(&self, position: &Position, filter: &Filter) -> String {
+    /// Creates the cursor for the rows after `position` in the list with this filter.
+    pub(crate) fn sign(&self, position: &RowPosition, filter: &Filter) -> String {
         let payload = [position.id.as_bytes(), position.sort_key.as_bytes()].concat();
         let tag = self.keys.first().map(|key| mac(key, &payload, filter).finalize().into_bytes());
         let tag = tag.as_deref().unwrap_or_default();
         URL_SAFE_NO_PAD.encode([&tag[..TAG_BYTES.min(tag.len())], &payload].concat())
     }
 
-    /// The position of a cursor, or `None` when it was not made here for this listing.
-    pub(crate) fn verify(&self, cursor: &str, filter: &Filter) -> Option<Position> {
+    /// Returns the position in a cursor, or `None` when the cursor was not signed for this list.
+    pub(crate) fn verify(&self, cursor: &str, filter: &Filter) -> Option<RowPosition> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (tag, payload) = bytes.split_at_checked(TAG_BYTES)?;
-        let genuine =
+        let is_genuine =
             self.keys.iter().any(|key| mac(key, payload, filter).verify_truncated_left(tag).is_ok());
-        let (id, sort_key) = payload.split_at_checked(ID_BYTES).filter(|_| genuine)?;
-        Some(Position {
+        let (id, sort_key) = payload.split_at_checked(ID_BYTES).filter(|_| is_genuine)?;
+        Some(RowPosition {
             sort_key: String::from_utf8(sort_key.to_vec()).ok()?,
             id: Uuid::from_slice(id).ok()?,
         })
@@ -66,7 +66,7 @@ fn mac(key: &Hmac<Sha256>, payload: &[u8], filter: &Filter) -> Hmac<Sha256> {
     let mut mac = key.clone();
     mac.update(&(payload.len() as u64).to_be_bytes());
     mac.update(payload);
-    mac.update(filter.identity().as_bytes());
+    mac.update(filter.cursor_scope().as_bytes());
     mac
 }
 
@@ -104,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_bound_to_filters_and_order() {
-        let position = Position { sort_key: "a title".into(), id: Uuid::from_u128(5) };
+    fn a_cursor_is_bound_to_filters_and_sort_order() {
+        let position = RowPosition { sort_key: "a title".into(), id: Uuid::from_u128(5) };
         let cursor = signer().sign(&position, &filter());
         for other in [
             Filter { descending: true, ..filter() },
@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_survives_the_rotation_of_the_secret() {
-        let position = Position { sort_key: "x".into(), id: Uuid::from_u128(5) };
+    fn a_cursor_is_valid_during_the_rotation_of_the_secret() {
+        let position = RowPosition { sort_key: "x".into(), id: Uuid::from_u128(5) };
         let cursor = signer().sign(&position, &filter());
         let rotated = CursorSigner::new(&config("new", Some("secret")));
         assert_eq!(rotated.verify(&cursor, &filter()), Some(position));
@@ -131,15 +131,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_signed_reads_back(sort_key in "\\PC{0,200}", id in any::<u128>()) {
-            let position = Position { sort_key, id: Uuid::from_u128(id) };
+        fn every_position_round_trips_through_a_cursor(sort_key in "\\PC{0,200}", id in any::<u128>()) {
+            let position = RowPosition { sort_key, id: Uuid::from_u128(id) };
             let cursor = signer().sign(&position, &filter());
             prop_assert_eq!(signer().verify(&cursor, &filter()), Some(position));
         }
 
         #[test]
-        fn a_changed_cursor_is_refused(sort_key in "[a-z]{1,20}", at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_-]") {
-            let cursor = signer().sign(&Position { sort_key, id: Uuid::from_u128(5) }, &filter());
+        fn a_changed_cursor_is_rejected(sort_key in "[a-z]{1,20}", at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_-]") {
+            let cursor = signer().sign(&RowPosition { sort_key, id: Uuid::from_u128(5) }, &filter());
             let at = at.index(cursor.len());
             let forged = format!("{}{with}{}", &cursor[..at], &cursor[at + 1..]);
             prop_assume!(URL_SAFE_NO_PAD.decode(&forged) != URL_SAFE_NO_PAD.decode(&cursor));
@@ -147,7 +147,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_else_is_refused_without_a_panic(text in "\\PC{0,100}") {
+        fn any_other_text_is_rejected_without_a_panic(text in "\\PC{0,100}") {
             prop_assert_eq!(signer().verify(&text, &filter()), None);
         }
     }

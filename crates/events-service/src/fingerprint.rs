@@ -1,12 +1,13 @@
-//! The fingerprint of a write, by which a repetition of it is recognised: event, normalized body and `If-Match`.
+//! The fingerprint of a write, which identifies repeated requests. It includes the event id, the normalized body and
+//! `If-Match`.
 //!
-//! It is stable across releases, because stored keys outlive them.
+//! The fingerprint must be stable across releases, because stored keys outlive a release.
 
 use eventboard_domain::{EventChange, EventPatch, IfMatch, NewEvent};
 use eventboard_idempotency::Fingerprint;
 use uuid::Uuid;
 
-/// The fingerprint of a create.
+/// Returns the fingerprint of a request to create an event.
 pub(crate) fn of_create(method: &str, content: &NewEvent) -> [u8; 32] {
     let NewEvent { title, description, location, start_date, end_date } = content;
     Fingerprint::of(method)
@@ -18,27 +19,27 @@ pub(crate) fn of_create(method: &str, content: &NewEvent) -> [u8; 32] {
         .finish()
 }
 
-/// The fingerprint of a change of an event.
+/// Returns the fingerprint of a request to change an event.
 pub(crate) fn of_change(
     method: &str,
     id: Uuid,
     if_match: Option<&IfMatch>,
     change: &EventChange,
 ) -> [u8; 32] {
-    let print = Fingerprint::of(method)
+    let fingerprint = Fingerprint::of(method)
         .text("id", Some(&id.to_string()))
-        .text("ifMatch", if_match.map(describe).as_deref());
+        .text("ifMatch", if_match.map(if_match_text).as_deref());
     match change {
-        EventChange::Update(patch) => of_patch(print, patch),
-        EventChange::Reject { reason } => print.text("reason", Some(reason)),
-        EventChange::Delete | EventChange::Submit | EventChange::Approve => print,
+        EventChange::Update(patch) => add_patch(fingerprint, patch),
+        EventChange::Reject { reason } => fingerprint.text("reason", Some(reason)),
+        EventChange::Delete | EventChange::Submit | EventChange::Approve => fingerprint,
     }
     .finish()
 }
 
-fn of_patch(print: Fingerprint, patch: &EventPatch) -> Fingerprint {
+fn add_patch(fingerprint: Fingerprint, patch: &EventPatch) -> Fingerprint {
     let EventPatch { title, description, location, start_date, end_date } = patch;
-    print
+    fingerprint
         .text("title", title.as_deref())
         .text("description", description.as_deref())
         .text("location given", location.as_ref().map(|_| ""))
@@ -47,7 +48,7 @@ fn of_patch(print: Fingerprint, patch: &EventPatch) -> Fingerprint {
         .instant("endDate", *end_date)
 }
 
-fn describe(if_match: &IfMatch) -> String {
+fn if_match_text(if_match: &IfMatch) -> String {
     match if_match {
         IfMatch::Any => "*".into(),
         IfMatch::Versions(versions) => format!("{versions:?}"),
@@ -66,14 +67,14 @@ mod tests {
         of_change(method, Uuid::from_u128(id), if_match, change)
     }
 
-    fn hex(print: [u8; 32]) -> String {
-        print.iter().map(|byte| format!("{byte:02x}")).collect()
+    fn hex(fingerprint: [u8; 32]) -> String {
+        fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]
     fn different_requests_have_different_fingerprints() {
         let patch = |patch: EventPatch| of("Update", 1, None, &EventChange::Update(patch));
-        let prints = [
+        let fingerprints = [
             of("Submit", 1, None, &EventChange::Submit),
             of("Approve", 1, None, &EventChange::Approve),
             of("Delete", 1, None, &EventChange::Delete),
@@ -88,13 +89,13 @@ mod tests {
             patch(EventPatch { title: Some("Here".into()), ..EventPatch::default() }),
             patch(EventPatch { description: Some("Here".into()), ..EventPatch::default() }),
         ];
-        assert_eq!(prints.iter().collect::<HashSet<_>>().len(), prints.len());
+        assert_eq!(fingerprints.iter().collect::<HashSet<_>>().len(), fingerprints.len());
     }
 
     #[test]
     fn a_fingerprint_does_not_change_between_releases() {
-        let print = of("Reject", 1, None, &EventChange::Reject { reason: "not this year".into() });
-        assert_eq!(hex(print), "8ddab62969ba5e7318ad298b494f7a4e6950e81bd15b460e20e49d07986e73a4");
+        let fingerprint = of("Reject", 1, None, &EventChange::Reject { reason: "not this year".into() });
+        assert_eq!(hex(fingerprint), "8ddab62969ba5e7318ad298b494f7a4e6950e81bd15b460e20e49d07986e73a4");
 
         let [start, end] = [0, 1].map(|millis| DateTime::from_timestamp_millis(1_800_000_000_000 + millis));
         let patch = EventPatch {
@@ -105,8 +106,8 @@ mod tests {
             end_date: end,
         };
         let versions = IfMatch::Versions(vec![1, 7]);
-        let print = of("Update", 1, Some(&versions), &EventChange::Update(patch));
-        assert_eq!(hex(print), "2d23a6d7c10200972038da7dd6fb0c28d68bee349de81400a3d6e58fc2b75c01");
+        let fingerprint = of("Update", 1, Some(&versions), &EventChange::Update(patch));
+        assert_eq!(hex(fingerprint), "2d23a6d7c10200972038da7dd6fb0c28d68bee349de81400a3d6e58fc2b75c01");
 
         let content = NewEvent {
             title: "A title".into(),
@@ -115,7 +116,7 @@ mod tests {
             start_date: start.unwrap_or_default(),
             end_date: end.unwrap_or_default(),
         };
-        let print = of_create("Create", &content);
-        assert_eq!(hex(print), "3adfd823574693954a23934fb4602e6e2dedfea1eb2fab32023abf24c676225a");
+        let fingerprint = of_create("Create", &content);
+        assert_eq!(hex(fingerprint), "3adfd823574693954a23934fb4602e6e2dedfea1eb2fab32023abf24c676225a");
     }
 }

@@ -1,8 +1,8 @@
-//! Events and their life: create, find, change, submit, approve, reject, delete; every keyed write
-//! exactly once.
+//! Events and their workflow: create, find, list, change, submit, approve, reject and delete. Every write with an
+//! idempotency key is performed exactly once.
 //!
-//! A call comes in at `grpc`, which reads its message; a use case finds, asks the domain to decide, and has the `store`
-//! write.
+//! `grpc` converts and validates messages. A use case in `use_cases` reads data, asks the domain for a decision and
+//! writes the result. `store` contains the SQL.
 
 mod cursor;
 mod fingerprint;
@@ -26,28 +26,28 @@ use eventboard_idempotency::{Idempotency, sweep_expired_keys};
 use eventboard_proto::events::events_service_server::EventsServiceServer;
 use tokio::net::TcpListener;
 
-use crate::{cursor::CursorSigner, grpc::EventsGrpc, store::Store, use_cases::Events};
+use crate::{cursor::CursorSigner, grpc::EventsGrpc, store::Store, use_cases::EventUseCases};
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
 pub const NAME: &str = "events-service";
 
-/// Everything that the service can be told.
+/// The configuration of the service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens: `EVENTS_SERVICE_PORT` (default 3002).
+    /// The address to listen on; the port is `EVENTS_SERVICE_PORT` (default 3002).
     pub listen: ListenConfig,
-    /// How much it does at once.
+    /// The limit for concurrent requests.
     pub load: LoadConfig,
-    /// How it verifies tokens.
+    /// The settings for verifying tokens.
     pub token: TokenConfig,
-    /// Where its data are.
+    /// The database connection.
     pub database: DatabaseConfig,
-    /// `IDEMPOTENCY_TTL` (default 24h): how long a client's idempotency key is remembered.
+    /// `IDEMPOTENCY_TTL` (default 24h): how long a client's idempotency key is stored.
     pub idempotency_ttl: Duration,
 }
 
 impl Config {
-    /// Reads the service's variables.
+    /// Reads the configuration from environment variables.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             listen: ListenConfig::from_env(env, "EVENTS_SERVICE_PORT", 3002),
@@ -59,16 +59,16 @@ impl Config {
     }
 }
 
-/// Serves on `listener` until the shutdown.
+/// Runs the service on `listener` until shutdown.
 ///
 /// # Errors
-/// When the listener fails, or the database is there but cannot be used.
+/// When the listener fails, or the database is reachable but unusable.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
     if config.token.is_publicly_known() {
-        tracing::warn!("JWT_SECRET is a secret that everybody knows; set one of your own");
+        tracing::warn!("JWT_SECRET is publicly known; set a custom secret");
     }
     let database = Database::open(config.database);
-    let events = Events {
+    let use_cases = EventUseCases {
         store: Store::new(database.clone()),
         idempotency: Idempotency::new(NAME, config.idempotency_ttl),
         cursors: CursorSigner::new(&config.token),
@@ -77,7 +77,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         service: NAME,
         verifier: TokenVerifier::new(&config.token),
         admission: Admission::new(config.load.max_concurrent_requests),
-        health: Health::of_backend(NAME, shutdown.clone(), vec![database.check()]),
+        health: Health::of_backend(NAME, shutdown.clone(), vec![database.health_check()]),
         descriptors: eventboard_proto::FILE_DESCRIPTOR_SET,
     };
     let background = async {
@@ -85,8 +85,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         sweep_expired_keys(database).await;
         anyhow::Ok(())
     };
+    let grpc_service = EventsServiceServer::new(EventsGrpc::new(use_cases));
     tokio::select! {
-        served = server.serve(listener, EventsServiceServer::new(EventsGrpc::new(events)), shutdown) => served,
+        served = server.serve(listener, grpc_service, shutdown) => served,
         stopped = background => stopped,
     }
 }

@@ -1,30 +1,30 @@
-//! What a listing asks for, and what it gives.
+//! The queries and pages of event lists.
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::{Event, EventStatus, SortBy, Visibility};
 use uuid::Uuid;
 
-/// Totals are exact up to this many rows.
+/// The largest exact total. A larger total is reported as this number and marked as not exact.
 pub(crate) const MAX_EXACT_TOTAL: u32 = 10_000;
 
-/// One page of a listing, as it is asked for.
+/// The query of one page.
 #[derive(Debug)]
-pub(crate) struct Listing {
+pub(crate) struct ListQuery {
     pub filter: Filter,
-    pub page: PageAt,
+    pub page: PageSelector,
     pub limit: u32,
 }
 
-/// Which page.
+/// The requested page.
 #[derive(Debug)]
-pub(crate) enum PageAt {
-    /// Counted from 1.
+pub(crate) enum PageSelector {
+    /// The number of the page, starting at 1.
     Number(u64),
-    /// The one after a cursor, which is not verified yet.
+    /// The page after a cursor. The cursor is not verified yet.
     Cursor(String),
 }
 
-/// Which events, in which order.
+/// The filters and the sort order of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Filter {
     pub organization_id: Uuid,
@@ -32,16 +32,17 @@ pub(crate) struct Filter {
     pub sort_by: SortBy,
     pub descending: bool,
     pub status: Option<EventStatus>,
-    /// Literal, without regard to case.
+    /// Searched as literal text, ignoring case.
     pub search: Option<String>,
     pub start_date_from: Option<DateTime<Utc>>,
     pub start_date_to: Option<DateTime<Utc>>,
 }
 
 impl Filter {
-    /// Equal for two listings only when a cursor of one makes sense in the other. Visibility is not
-    /// part of it: a cursor shows nothing, it only says where to go on.
-    pub(crate) fn identity(&self) -> String {
+    /// Returns a text that identifies the list for cursors. A cursor of one list is valid in another list only if
+    /// both lists have the same text. Visibility is not included, because a cursor contains only a position and
+    /// grants no access.
+    pub(crate) fn cursor_scope(&self) -> String {
         let Self {
             organization_id,
             visibility: _,
@@ -58,29 +59,29 @@ impl Filter {
     }
 }
 
-/// Where a row stands in the order of a listing.
+/// The position of a row in the sort order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// The row's value of the sort key, as text.
+pub(crate) struct RowPosition {
+    /// The value of the sort key, as text.
     pub sort_key: String,
-    /// The row's id, which breaks ties.
+    /// The id of the row, which orders rows with equal sort keys.
     pub id: Uuid,
 }
 
-/// Where the rows begin.
+/// The position before the first row of a page.
 #[derive(Debug, Clone)]
-pub(crate) enum Start {
+pub(crate) enum PageStart {
     /// After this many rows.
     Offset(u64),
     /// After this row.
-    After(Position),
+    After(RowPosition),
 }
 
-/// One page of a listing; `N` is what says where the next one begins.
+/// One page of a list. `N` is the start of the next page: a [`RowPosition`] or a cursor.
 #[derive(Debug)]
 pub(crate) struct Page<N> {
     pub events: Vec<Event>,
-    /// Present when more rows follow.
+    /// The start of the next page; `None` on the last page.
     pub next: Option<N>,
     /// At most [`MAX_EXACT_TOTAL`].
     pub total: u32,
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_identity_of_a_listing_does_not_change_between_releases() {
+    fn the_cursor_scope_does_not_change_between_releases() {
         let filter = Filter {
             organization_id: Uuid::from_u128(1),
             visibility: Visibility::OwnAndApproved(Uuid::from_u128(2)),
@@ -104,7 +105,7 @@ mod tests {
             start_date_to: None,
         };
         assert_eq!(
-            filter.identity(),
+            filter.cursor_scope(),
             r#"00000000-0000-0000-0000-000000000001 StartDate true Some(Draft) Some("a \"word\"") Some(1970-01-01T00:00:00Z) None"#
         );
     }

@@ -1,4 +1,4 @@
-//! The message of an event, which is also how responses are kept for replay.
+//! The protobuf message of an event. It is also the format of stored responses.
 
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::Event;
@@ -8,8 +8,8 @@ use eventboard_proto::{
 };
 use prost::Message;
 
-/// The event as callers see it.
-pub(crate) fn message(event: Event) -> EventMessage {
+/// Converts an event into its protobuf message.
+pub(crate) fn event_message(event: Event) -> EventMessage {
     let Event {
         id,
         organization_id,
@@ -42,15 +42,15 @@ pub(crate) fn message(event: Event) -> EventMessage {
     }
 }
 
-/// The response to keep for a write that left this event; empty for one that left none.
-pub(crate) fn encode(remaining: Option<Event>) -> Vec<u8> {
-    remaining.map(|event| message(event).encode_to_vec()).unwrap_or_default()
+/// Encodes the response to store for a write. It is empty when the event was deleted.
+pub(crate) fn encode_response(event: Option<Event>) -> Vec<u8> {
+    event.map(|event| event_message(event).encode_to_vec()).unwrap_or_default()
 }
 
-/// A response that was kept.
+/// Decodes a stored response.
 ///
 /// # Errors
-/// When it cannot be read, which is a defect.
-pub(crate) fn decode(response: &[u8]) -> Result<EventMessage, ServiceError> {
+/// When the response is malformed, which is a defect.
+pub(crate) fn decode_response(response: &[u8]) -> Result<EventMessage, ServiceError> {
     EventMessage::decode(response).map_err(ServiceError::internal)
 }

@@ -1,46 +1,46 @@
-//! The server binaries.
+//! Describes the server binaries and how they were found.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::version::Version;
 
-/// Names the folder that holds `initdb` and `postgres`, before anything is searched.
+/// The variable with the folder that contains `initdb` and `postgres`. If it is set, no other folder is searched.
 pub(crate) const OVERRIDE_VARIABLE: &str = "EVENTBOARD_PG_BIN";
 
-/// A folder with the `initdb` and `postgres` of a supported version, which the server's account can run.
+/// A folder that contains `initdb` and `postgres` in a supported version. The server's account can run them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binaries {
     /// The absolute path of the folder.
     pub dir: PathBuf,
-    /// What led to the folder.
+    /// How the folder was found.
     pub origin: Origin,
-    /// The version of the server in it, at least [`OLDEST_MAJOR`](crate::OLDEST_MAJOR).
+    /// The version of the server, at least [`OLDEST_MAJOR`](crate::OLDEST_MAJOR).
     pub version: Version,
 }
 
-/// How binaries were found, in the order of preference.
+/// How binaries were found, in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Named by the environment variable `EVENTBOARD_PG_BIN`.
-    Chosen,
-    /// The program `postgres` on PATH, its symbolic links followed.
+    /// Set in the environment variable `EVENTBOARD_PG_BIN`.
+    Override,
+    /// The program `postgres` on PATH, with symbolic links followed.
     Path,
-    /// Named by `pg_config --bindir`.
+    /// Reported by `pg_config --bindir`.
     PgConfig,
-    /// The newest in the folders where distributions install PostgreSQL.
+    /// The newest version in the folders where distributions install PostgreSQL.
     Installed,
-    /// A copy that was downloaded, now or earlier.
+    /// A downloaded copy.
     Downloaded,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Chosen => OVERRIDE_VARIABLE,
+            Self::Override => OVERRIDE_VARIABLE,
             Self::Path => "PATH",
             Self::PgConfig => "pg_config --bindir",
-            Self::Installed => "/usr/lib/postgresql/*/bin and the like",
+            Self::Installed => "/usr/lib/postgresql/*/bin and similar folders",
             Self::Downloaded => "downloaded copies",
         })
     }

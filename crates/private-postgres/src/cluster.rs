@@ -1,4 +1,4 @@
-//! A running private cluster: starting, stopping, and breaking it on purpose.
+//! Starts and stops a private cluster, and simulates its failures for fault tests.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,109 +10,116 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::config::ClusterConfig;
-use crate::connection::Access;
-use crate::guard::{Guard, Shutdown, Watch};
+use crate::connection::ConnectionParams;
 use crate::postmaster::{Postmaster, State};
-use crate::{initdb, place, port, postmaster, server_log, settings};
+use crate::supervisor::{Shutdown, Supervisor, SupervisorConfig};
+use crate::{folders, initdb, port, postmaster, server_log, settings};
 
-/// Long enough for the recovery of a data folder whose machine crashed.
-const START_LIMIT: Duration = Duration::from_secs(120);
+/// The time limit for a start. It is long enough to recover a data folder after a crash of the machine.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Long enough for writing a large amount of changed data to a slow disk.
-const STOP_LIMIT: Duration = Duration::from_secs(120);
+/// The time limit for a stop. It is long enough to write much modified data to a slow disk.
+const STOP_TIMEOUT: Duration = Duration::from_secs(120);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often another port is tried when the chosen one was taken just before the server came to it.
+/// The number of attempts to start, because another process may take the chosen port just before the server binds it.
 const PORT_ATTEMPTS: usize = 3;
 
 /// A running PostgreSQL server that belongs to this process.
 ///
-/// It listens on the loopback addresses only. It ends by [`stop`](Self::stop), when it is dropped (without
-/// waiting), and when this process ends in any way. A handle may be used from any runtime.
+/// The server listens on the loopback addresses only. It ends when [`stop`](Self::stop) is called, when this value is
+/// dropped (without waiting), and when this process ends for any reason. A handle can be used from any runtime.
 pub struct Cluster {
-    guard: Guard,
-    access: Access,
+    supervisor: Supervisor,
+    connection: ConnectionParams,
     data_dir: PathBuf,
 }
 
 impl Cluster {
-    /// Starts the cluster of a data folder, which is created on first use and keeps its data from then on.
+    /// Starts a persistent cluster. The data folder is created on first use.
     ///
     /// # Errors
     ///
-    /// Another server still runs on the folder (a few seconds are granted to one that is ending), the folder
-    /// belongs to another major version or password, or the server does not start: then its last log lines are
-    /// in the message.
+    /// Another server is running in the folder (if that server is stopping, this function waits a few seconds), the
+    /// folder has another major version or password, or the server does not start. In the last case the message
+    /// includes its last log lines.
     pub async fn start(binaries: &Binaries, config: &ClusterConfig) -> Result<Self> {
         let account = Account::of_server()?;
         let preferred = config.data_dir.clone();
-        let data_dir = tokio::task::spawn_blocking(move || place::announced_data_dir(&preferred)).await?;
-        let _turn = take_turn(&data_dir).await?;
+        let data_dir =
+            tokio::task::spawn_blocking(move || folders::usable_data_dir_with_notice(&preferred)).await?;
+        let _lock = lock_data_dir(&data_dir).await?;
         postmaster::wait_until_free(&data_dir).await?;
         initdb::ensure_data(binaries, account, config, &data_dir).await?;
-        let guard = Guard::spawn(&watch(binaries, account, config, &data_dir, None))?;
-        Self::launch(guard, config, data_dir).await
+        let supervisor = Supervisor::spawn(&supervisor_config(binaries, account, config, &data_dir, None))?;
+        Self::launch(supervisor, config, data_dir).await
     }
 
-    /// Starts an empty cluster for tests below the system's temporary folder: fast instead of durable, with 300
-    /// connections. Its folder is removed when it ends, in whatever way.
+    /// Starts an empty cluster for tests in the system's temporary folder. The cluster is fast but not durable, and
+    /// allows 300 connections. The folder is removed when the cluster ends for any reason.
     ///
     /// # Errors
     ///
     /// The folder cannot be created or the server does not start.
     pub async fn temporary(binaries: &Binaries) -> Result<Self> {
         let account = Account::of_server()?;
-        let parent = place::temporary_folder(account);
-        let folder = place::create_private(account, &parent, "eventboard-postgres-")?;
+        let parent = folders::temporary_parent(account);
+        let folder = folders::create_private(account, &parent, "eventboard-postgres-")?;
         let config = temporary_config(folder.path());
-        // From here on the guard answers for the folder, also while initdb still works.
+        // From here on, the supervisor is responsible for removing the folder, even while initdb is running.
         let folder_to_remove = Some(folder.path().to_owned());
-        let guard = Guard::spawn(&watch(binaries, account, &config, &config.data_dir, folder_to_remove))?;
+        let supervisor = Supervisor::spawn(&supervisor_config(
+            binaries,
+            account,
+            &config,
+            &config.data_dir,
+            folder_to_remove,
+        ))?;
         let _ = folder.keep();
         initdb::ensure_data(binaries, account, &config, &config.data_dir).await?;
         let data_dir = config.data_dir.clone();
-        Self::launch(guard, &config, data_dir).await
+        Self::launch(supervisor, &config, data_dir).await
     }
 
-    /// The TCP port that the server listens on; it stays the same over [`start_again`](Self::start_again).
+    /// The TCP port of the server. [`start_again`](Self::start_again) does not change it.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.access.port
+        self.connection.port
     }
 
-    /// The folder that holds the data and `server.log`.
+    /// The folder that contains the data and `server.log`.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    /// The URL of a database for the superuser: `postgres://user:password@127.0.0.1:port/database`.
+    /// The URL for the superuser's access to a database: `postgres://user:password@127.0.0.1:port/database`.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        self.access.url(database)
+        self.connection.url(database)
     }
 
-    /// Creates a database (UTF-8, locale C.UTF-8) unless it exists.
+    /// Creates a database (UTF-8, locale C.UTF-8) if it does not exist.
     ///
     /// # Errors
     ///
-    /// The server is not running or refuses.
+    /// The server is not running or rejects the command.
     pub async fn create_database(&self, name: &str) -> Result<()> {
-        self.access.create_database(name).await
+        self.connection.create_database(name).await
     }
 
-    /// Stops the server for good and waits until it has ended; a temporary one is removed with its folder.
+    /// Stops the server permanently and waits until it has ended. The folder of a temporary cluster is removed.
     ///
     /// # Errors
     ///
     /// The server has not ended after two minutes.
     pub async fn stop(self) -> Result<()> {
-        let ended = timeout(STOP_LIMIT, self.guard.end()).await;
-        ended.with_context(|| format!("PostgreSQL on {} does not end", self.data_dir.display()))?
+        let ended = timeout(STOP_TIMEOUT, self.supervisor.end()).await;
+        ended.with_context(|| format!("PostgreSQL on {} does not stop", self.data_dir.display()))?
     }
 
-    /// Ends the server like a crash; [`start_again`](Self::start_again) then has to recover. For fault tests.
+    /// Stops the server as in a crash, so that [`start_again`](Self::start_again) performs recovery. For fault tests.
     ///
     /// # Errors
     ///
@@ -121,7 +128,8 @@ impl Cluster {
         self.shut_down(Shutdown::Immediate).await
     }
 
-    /// Ends the server cleanly, all connections with it, but keeps the data and port. For fault tests.
+    /// Stops the server cleanly, including all connections, but does not remove the data or change the port. For
+    /// fault tests.
     ///
     /// # Errors
     ///
@@ -130,50 +138,54 @@ impl Cluster {
         self.shut_down(Shutdown::Fast).await
     }
 
-    /// Starts the server again after one of the two above, with the same port and data; if it runs, it stays.
+    /// Starts a stopped server again with the same port and data. Does nothing if the server is running.
     ///
     /// # Errors
     ///
-    /// The server does not start, for instance because another program has taken its port.
+    /// The server does not start, for example because another program uses its port.
     pub async fn start_again(&mut self) -> Result<()> {
-        if self.guard.is_running().await? {
+        if self.supervisor.is_running().await? {
             return Ok(());
         }
-        self.run().await
+        self.start_server().await
     }
 
-    /// Starts the server, on another port if the chosen one is lost to somebody at the last moment.
-    async fn launch(guard: Guard, config: &ClusterConfig, data_dir: PathBuf) -> Result<Self> {
+    /// Starts the server. Uses another port if another process takes the chosen one at the last moment.
+    async fn launch(supervisor: Supervisor, config: &ClusterConfig, data_dir: PathBuf) -> Result<Self> {
         let (superuser, password) = (config.superuser.clone(), config.password.clone());
-        let access = Access { port: port::choose(config.port)?, superuser, password };
-        let mut cluster = Self { guard, access, data_dir };
+        let connection = ConnectionParams { port: port::choose(config.port)?, superuser, password };
+        let mut cluster = Self { supervisor, connection, data_dir };
         server_log::rotate(&cluster.data_dir);
         for _ in 1..PORT_ATTEMPTS {
-            match cluster.run().await {
-                Err(_) if !cluster.guard.is_running().await? && !port::is_free(cluster.access.port) => {
-                    cluster.access.port = port::choose(None)?;
+            match cluster.start_server().await {
+                Err(_)
+                    if !cluster.supervisor.is_running().await? && !port::is_free(cluster.connection.port) =>
+                {
+                    cluster.connection.port = port::choose(None)?;
                 }
                 outcome => return outcome.map(|()| cluster),
             }
         }
-        cluster.run().await.map(|()| cluster)
+        cluster.start_server().await.map(|()| cluster)
     }
 
-    async fn run(&self) -> Result<()> {
-        let pid = self.guard.start(self.access.port).await?;
+    async fn start_server(&self) -> Result<()> {
+        let pid = self.supervisor.start(self.connection.port).await?;
         self.wait_until_ready(pid).await?;
-        self.access.check().await
+        self.connection.verify().await
     }
 
-    /// Waits for the server's own word: an answer on the port might be somebody else's.
+    /// Waits until `postmaster.pid` reports that the server is ready. A connection attempt would not suffice, because
+    /// another process may listen on the port.
     async fn wait_until_ready(&self, pid: u32) -> Result<()> {
         let began = Instant::now();
         while !self.is_ready(pid) {
-            if !self.guard.is_running().await? {
+            if !self.supervisor.is_running().await? {
                 bail!("PostgreSQL did not start; {}", server_log::tail(&self.data_dir));
             }
-            if began.elapsed() > START_LIMIT {
-                bail!("PostgreSQL is not ready after {START_LIMIT:?}; {}", server_log::tail(&self.data_dir));
+            if began.elapsed() > START_TIMEOUT {
+                let log = server_log::tail(&self.data_dir);
+                bail!("PostgreSQL is not ready after {START_TIMEOUT:?}; {log}");
             }
             sleep(POLL_INTERVAL).await;
         }
@@ -187,12 +199,12 @@ impl Cluster {
 
     async fn shut_down(&self, shutdown: Shutdown) -> Result<()> {
         let began = Instant::now();
-        while self.guard.is_running().await? {
-            if began.elapsed() > STOP_LIMIT {
-                bail!("PostgreSQL on {} does not end", self.data_dir.display());
+        while self.supervisor.is_running().await? {
+            if began.elapsed() > STOP_TIMEOUT {
+                bail!("PostgreSQL on {} does not stop", self.data_dir.display());
             }
-            // Again and again, because a server that is only just starting may miss a signal.
-            self.guard.signal(shutdown).await?;
+            // The signal is repeated, because a server that has just been started may miss a signal.
+            self.supervisor.signal(shutdown).await?;
             sleep(POLL_INTERVAL).await;
         }
         Ok(())
@@ -203,36 +215,37 @@ fn temporary_config(folder: &Path) -> ClusterConfig {
     ClusterConfig {
         durable: false,
         settings: vec![("max_connections".to_owned(), "300".to_owned())],
-        // Other users of the machine can reach the port, and a superuser may run programs.
+        // A random password is needed, because other users of the machine can reach the port and a superuser can run
+        // programs.
         ..ClusterConfig::new(folder.join("data"), "postgres", format!("{:032x}", rand::random::<u128>()))
     }
 }
 
-fn watch(
+fn supervisor_config(
     binaries: &Binaries,
     account: Account,
     config: &ClusterConfig,
     data_dir: &Path,
-    folder: Option<PathBuf>,
-) -> Watch {
-    Watch {
+    folder_to_remove: Option<PathBuf>,
+) -> SupervisorConfig {
+    SupervisorConfig {
         account,
         postgres: binaries.dir.join("postgres"),
         arguments: settings::arguments(config.durable, &config.settings),
         data_dir: data_dir.to_owned(),
-        at_the_end: if folder.is_some() { Shutdown::Immediate } else { Shutdown::Fast },
-        folder,
+        shutdown: if folder_to_remove.is_some() { Shutdown::Immediate } else { Shutdown::Fast },
+        folder_to_remove,
     }
 }
 
-/// Two processes that start on the same folder do it one after the other: the second then sees the first one's
-/// server instead of half of its `initdb`. The lock is free again when the file is closed.
-async fn take_turn(data_dir: &Path) -> Result<File> {
-    let lock = data_dir.with_added_extension("lock");
+/// Locks the data folder, so that several processes do not start in it at the same time. Otherwise a second process
+/// could see a half-finished `initdb` of the first. Closing the file releases the lock.
+async fn lock_data_dir(data_dir: &Path) -> Result<File> {
+    let path = data_dir.with_added_extension("lock");
     let work = move || {
-        place::create_passable(lock.parent().context("the data folder has no parent")?)?;
-        let failed = || format!("could not lock {}", lock.display());
-        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
+        folders::create_accessible(path.parent().context("the data folder has no parent")?)?;
+        let failed = || format!("could not lock {}", path.display());
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(failed)?;
         file.lock().with_context(failed)?;
         Ok(file)

@@ -1,26 +1,26 @@
-//! What a cluster is made of.
+//! The configuration of a cluster.
 
 use std::path::PathBuf;
 
-/// What a cluster is made of.
+/// The configuration of a cluster.
 #[derive(Clone)]
 pub struct ClusterConfig {
-    /// The data folder; created on first use, see [`usable_data_dir`](crate::usable_data_dir).
+    /// The data folder. It is created on first use; see [`usable_data_dir`](crate::usable_data_dir).
     pub data_dir: PathBuf,
-    /// The TCP port to listen on if it is free; otherwise, and if None, any free one.
+    /// The preferred TCP port. If it is `None` or not free, any free port is used.
     pub port: Option<u16>,
-    /// Whether the data survives a crash of the machine. Without, everything is much faster.
+    /// Whether the data survives a crash of the machine. A cluster that is not durable is much faster.
     pub durable: bool,
-    /// The name of the superuser; it is fixed when the data folder is created.
+    /// The name of the superuser. It is defined when the data folder is created.
     pub superuser: String,
-    /// The superuser's password; it is fixed when the data folder is created.
+    /// The superuser's password. It is defined when the data folder is created.
     pub password: String,
-    /// More server settings by name, for instance `max_connections`; they override all others.
+    /// Additional server settings by name, for example `max_connections`. They override all other settings.
     pub settings: Vec<(String, String)>,
 }
 
 impl ClusterConfig {
-    /// A durable cluster in `data_dir` with the given superuser, on any free port.
+    /// Configures a durable cluster in `data_dir` with the given superuser, on any free port.
     pub fn new(
         data_dir: impl Into<PathBuf>,
         superuser: impl Into<String>,

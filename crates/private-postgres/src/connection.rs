@@ -1,4 +1,4 @@
-//! Connecting to a private cluster as its superuser.
+//! Connects to a private cluster as its superuser.
 
 use anyhow::{Context, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
@@ -9,25 +9,25 @@ const MAINTENANCE_DATABASE: &str = "postgres";
 
 const INVALID_PASSWORD: &str = "28P01";
 const DUPLICATE_DATABASE: &str = "42P04";
-/// What a duplicate is when two create it at the same moment.
+/// The error code for a duplicate database when two connections create it at the same time.
 const UNIQUE_VIOLATION: &str = "23505";
 
-/// Where a cluster listens and who may enter.
+/// The port and the superuser's credentials for a cluster.
 #[derive(Clone)]
-pub(crate) struct Access {
+pub(crate) struct ConnectionParams {
     pub(crate) port: u16,
     pub(crate) superuser: String,
     pub(crate) password: String,
 }
 
-impl Access {
+impl ConnectionParams {
     pub(crate) fn url(&self, database: &str) -> String {
-        let [user, password, database] = [&self.superuser, &self.password, database].map(encode);
+        let [user, password, database] = [&self.superuser, &self.password, database].map(percent_encode);
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Enters once, which shows that the port and the password are those of this cluster.
-    pub(crate) async fn check(&self) -> Result<()> {
+    /// Connects once, to verify that the port and the password belong to this cluster.
+    pub(crate) async fn verify(&self) -> Result<()> {
         self.connect().await?.close().await?;
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Access {
     pub(crate) async fn create_database(&self, name: &str) -> Result<()> {
         let mut connection = self.connect().await?;
         let quoted = name.replace('"', "\"\"");
-        // An identifier cannot be a parameter; it is quoted above.
+        // An identifier cannot be a statement parameter, so it is quoted above.
         let statement = format!(
             "create database \"{quoted}\" template template0 encoding 'UTF8' locale 'C.UTF-8' \
              owner \"{}\"",
@@ -54,9 +54,13 @@ impl Access {
     async fn connect(&self) -> Result<PgConnection> {
         let connected = self.options().connect().await;
         connected.map_err(|error| {
-            let refused = has_code(&error, &[INVALID_PASSWORD]);
+            let is_rejected = has_code(&error, &[INVALID_PASSWORD]);
             let error = anyhow::Error::new(error);
-            if refused { error.context(self.wrong_password()) } else { error.context("could not connect") }
+            if is_rejected {
+                error.context(self.wrong_password())
+            } else {
+                error.context("could not connect")
+            }
         })
     }
 
@@ -72,8 +76,8 @@ impl Access {
 
     fn wrong_password(&self) -> String {
         format!(
-            "the data folder was made for another superuser or password than {} and the one given; use those, or remove \
-             the folder to begin anew",
+            "the data folder was created with another superuser or password than {} and the given one; use those, or \
+             remove the folder to start with an empty one",
             self.superuser
         )
     }
@@ -84,8 +88,8 @@ fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     code.is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
-/// Percent-encodes everything that has a meaning in a URL.
-fn encode(text: &str) -> String {
+/// Percent-encodes all characters that are reserved in a URL.
+fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::new(), |encoded, byte| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
             encoded + &char::from(byte).to_string()
@@ -99,10 +103,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_survives_any_password() {
-        let access = Access { port: 5433, superuser: "event board".into(), password: "p@ss:/ä".into() };
+    fn special_characters_in_a_url_are_encoded() {
+        let connection =
+            ConnectionParams { port: 5433, superuser: "event board".into(), password: "p@ss:/ä".into() };
         assert_eq!(
-            access.url("eventboard_db"),
+            connection.url("eventboard_db"),
             "postgres://event%20board:p%40ss%3A%2F%C3%A4@127.0.0.1:5433/eventboard_db"
         );
     }

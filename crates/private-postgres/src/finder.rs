@@ -1,40 +1,41 @@
-//! Server binaries, found on this machine, else downloaded.
+//! Finds server binaries on this machine, or downloads them.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::binaries::{Binaries, OVERRIDE_VARIABLE};
-use crate::search::{Found, Search};
+use crate::search::{Search, SearchResult};
 use crate::version::OLDEST_MAJOR;
-use crate::{download, place};
+use crate::{download, folders};
 
-/// Finds a PostgreSQL server, in the order of [`Origin`](crate::Origin), and downloads one to `download_dir` when there is none.
+/// Finds a PostgreSQL server in the order of [`Origin`](crate::Origin). If none is found, downloads one to
+/// `download_dir`.
 ///
 /// # Errors
 ///
-/// `EVENTBOARD_PG_BIN` names a folder that is not usable, or nothing was found and the download failed. The
-/// message says what was tried and what to do.
+/// `EVENTBOARD_PG_BIN` is set to an unusable folder, or no server was found and the download failed. The message
+/// lists what was tried and suggests a fix.
 pub async fn find_binaries(download_dir: &Path) -> Result<Binaries> {
     let download_dir = download_dir.to_owned();
     let search = move || {
-        let download_dir = place::usable_data_dir(&download_dir);
+        let download_dir = folders::usable_data_dir(&download_dir);
         Ok::<_, anyhow::Error>((Search::of_environment(download_dir.clone()).run()?, download_dir))
     };
-    let (found, download_dir) = tokio::task::spawn_blocking(search).await??;
-    match found {
-        Found::Binaries(binaries) => Ok(binaries),
-        Found::Nothing { tried } => {
-            download::fetch(&download_dir).await.with_context(|| nothing_found(&tried))
+    let (result, download_dir) = tokio::task::spawn_blocking(search).await??;
+    match result {
+        SearchResult::Found(binaries) => Ok(binaries),
+        SearchResult::NotFound { tried } => {
+            download::download(&download_dir).await.with_context(|| not_found_message(&tried))
         }
     }
 }
 
-fn nothing_found(tried: &[String]) -> String {
+fn not_found_message(tried: &[String]) -> String {
     format!(
-        "no PostgreSQL server was found ({}), and downloading one failed. Install PostgreSQL {OLDEST_MAJOR} or newer \
-         (for instance `apt-get install postgresql`) or name the folder of its initdb and postgres in \
-         {OVERRIDE_VARIABLE}; or set DATABASE_URL to a server that runs already",
+        "no PostgreSQL server was found ({}), and the download failed. Install PostgreSQL {OLDEST_MAJOR} or newer \
+         (for example `apt-get install postgresql`), or set {OVERRIDE_VARIABLE} to the folder of its initdb and \
+         postgres, or set DATABASE_URL to a running server",
         tried.join("; ")
     )
 }

@@ -1,4 +1,4 @@
-//! Creating a data folder, all or nothing.
+//! Creates a data folder with `initdb`, atomically.
 
 use std::fs;
 use std::io::Write;
@@ -11,12 +11,12 @@ use tempfile::NamedTempFile;
 use crate::account::Account;
 use crate::binaries::{Binaries, OVERRIDE_VARIABLE};
 use crate::config::ClusterConfig;
-use crate::{place, progress};
+use crate::{folders, progress};
 
-/// Follows the name of the data folder in the name of a folder that is not complete yet.
-const UNFINISHED: &str = ".initdb-";
+/// Appended to the name of the data folder while `initdb` is running.
+const UNFINISHED_SUFFIX: &str = ".initdb-";
 
-/// Makes `data_dir` a data folder of this major version: there already, or created now.
+/// Ensures that `data_dir` is a data folder of this major version. Creates it if it does not exist.
 pub(crate) async fn ensure_data(
     binaries: &Binaries,
     account: Account,
@@ -34,11 +34,12 @@ pub(crate) async fn ensure_data(
     }
 }
 
-fn check_version(binaries: &Binaries, data_dir: &Path, made_by: &str) -> Result<()> {
+fn check_version(binaries: &Binaries, data_dir: &Path, data_version: &str) -> Result<()> {
     ensure!(
-        made_by == binaries.version.major.to_string(),
-        "the data folder {} was made by PostgreSQL {made_by}, but the server found in {} is PostgreSQL {}; name the \
-         folder of a PostgreSQL {made_by} in {OVERRIDE_VARIABLE}, or remove the data folder to begin anew",
+        data_version == binaries.version.major.to_string(),
+        "the data folder {} was created by PostgreSQL {data_version}, but the server in {} is PostgreSQL {}; set \
+         {OVERRIDE_VARIABLE} to the folder of a PostgreSQL {data_version}, or remove the data folder to start with an \
+         empty one",
         data_dir.display(),
         binaries.dir.display(),
         binaries.version.major
@@ -46,7 +47,8 @@ fn check_version(binaries: &Binaries, data_dir: &Path, made_by: &str) -> Result<
     Ok(())
 }
 
-/// Creates the data beside its place and renames it: what bears the final name is complete.
+/// Creates the data folder under a temporary name and then renames it, so that a folder with the final name is always
+/// complete.
 async fn create(
     binaries: &Binaries,
     account: Account,
@@ -55,23 +57,23 @@ async fn create(
 ) -> Result<()> {
     ensure!(
         is_absent_or_empty(data_dir),
-        "{} is not empty, but not a PostgreSQL data folder either; remove it or choose another",
+        "{} is neither empty nor a PostgreSQL data folder; remove it or choose another folder",
         data_dir.display()
     );
     remove_unfinished(data_dir)?;
     if config.durable {
-        progress::tell(&format!(
+        progress::report(&format!(
             "Creating a PostgreSQL {} data folder in {}",
             binaries.version,
             data_dir.display()
         ));
     }
-    let unfinished = place::create_private(account, &parent(data_dir)?, &unfinished_prefix(data_dir))?;
+    let unfinished = folders::create_private(account, &parent(data_dir)?, &unfinished_prefix(data_dir))?;
     let password = password_file(account, config, data_dir)?;
     run_initdb(binaries, account, config, unfinished.path(), password.path()).await?;
     fs::rename(unfinished.path(), data_dir)
         .with_context(|| format!("could not create the data folder {}", data_dir.display()))?;
-    // Renamed away, so there is nothing for it to remove.
+    // The folder was renamed, so there is nothing left to remove.
     let _ = unfinished.keep();
     Ok(())
 }
@@ -96,21 +98,22 @@ async fn run_initdb(
     if output.status.success() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
-    bail!("initdb failed ({}):\n{}", output.status, String::from_utf8_lossy(&said).trim())
+    let text = [output.stdout, output.stderr].concat();
+    bail!("initdb failed ({}):\n{}", output.status, String::from_utf8_lossy(&text).trim())
 }
 
-/// The password in a file that only the server's account can read, removed when dropped. It lies where the
-/// unfinished data lies, to be cleared away with it after an interruption.
+/// Writes the password to a file that only the server's account can read. The file is removed when the result is
+/// dropped. It is next to the unfinished data, so that after an interruption both are removed.
 fn password_file(account: Account, config: &ClusterConfig, data_dir: &Path) -> Result<NamedTempFile> {
     let folder = parent(data_dir)?;
     let mut file = tempfile::Builder::new().prefix(&unfinished_prefix(data_dir)).tempfile_in(folder)?;
     writeln!(file, "{}", config.password)?;
-    account.give(file.path())?;
+    account.take_ownership(file.path())?;
     Ok(file)
 }
 
-/// Removes what an interrupted run left; the caller holds the lock of the folder, so it is nobody's work.
+/// Removes the files and folders that an interrupted run left behind. No other process uses them, because the caller
+/// holds the folder's lock.
 fn remove_unfinished(data_dir: &Path) -> Result<()> {
     let prefix = unfinished_prefix(data_dir);
     for entry in parent(data_dir)?.read_dir()?.flatten() {
@@ -124,7 +127,7 @@ fn remove_unfinished(data_dir: &Path) -> Result<()> {
 }
 
 fn unfinished_prefix(data_dir: &Path) -> String {
-    format!("{}{UNFINISHED}", data_dir.file_name().unwrap_or_default().to_string_lossy())
+    format!("{}{UNFINISHED_SUFFIX}", data_dir.file_name().unwrap_or_default().to_string_lossy())
 }
 
 fn parent(data_dir: &Path) -> Result<PathBuf> {

@@ -1,8 +1,8 @@
 //! Finds PostgreSQL server binaries and runs a private cluster, for development, tests and small installations.
 //!
-//! Nothing but `initdb` and `postgres` is used of an installation, and nothing of the system's own clusters is
-//! touched. [`find_binaries`] says where the server is, [`Cluster::start`] runs one whose data stays, and
-//! [`Cluster::temporary`] one that leaves nothing behind:
+//! From a PostgreSQL installation, only the programs `initdb` and `postgres` are used. PostgreSQL clusters already on
+//! the machine are never touched. [`find_binaries`] locates the server, [`Cluster::start`] runs a persistent cluster,
+//! and [`Cluster::temporary`] runs one that is removed when it ends:
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -15,8 +15,9 @@
 //! # }
 //! ```
 //!
-//! A cluster never outlives the process that started it, however that process ends: a small shell watches a
-//! pipe that only the owner holds, and shuts the server down when the pipe closes (`guard`).
+//! A cluster never outlives the process that started it, however that process ends. A small shell process, the
+//! `supervisor`, reads from a pipe whose write end only the starting process holds. When that process ends, the pipe
+//! closes, and the supervisor shuts the server down.
 
 mod account;
 mod binaries;
@@ -25,21 +26,21 @@ mod config;
 mod connection;
 mod download;
 mod finder;
-mod guard;
+mod folders;
 mod initdb;
-mod place;
 mod port;
 mod postmaster;
 mod progress;
 mod search;
 mod server_log;
 mod settings;
+mod supervisor;
 mod version;
 
 pub use binaries::{Binaries, Origin};
 pub use cluster::Cluster;
 pub use config::ClusterConfig;
 pub use finder::find_binaries;
-pub use place::usable_data_dir;
+pub use folders::usable_data_dir;
 pub use postmaster::running_port;
 pub use version::{OLDEST_MAJOR, Version};

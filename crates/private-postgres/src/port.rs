@@ -1,18 +1,18 @@
-//! Choosing the TCP port.
+//! Chooses the TCP port of a server.
 
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
 use anyhow::{Context, Result};
 
-/// `wanted` if it is free, else any free port.
-pub(crate) fn choose(wanted: Option<u16>) -> Result<u16> {
-    match wanted {
+/// Returns `preferred` if it is free. Otherwise returns any free port.
+pub(crate) fn choose(preferred: Option<u16>) -> Result<u16> {
+    match preferred {
         Some(port) if is_free(port) => Ok(port),
         _ => any_free(),
     }
 }
 
-/// Whether nobody listens on `port` of the loopback addresses.
+/// Whether `port` is free on the loopback addresses.
 pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
         && (!has_ipv6() || TcpListener::bind((Ipv6Addr::LOCALHOST, port)).is_ok())
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_port_is_kept_and_a_busy_one_replaced() -> Result<()> {
+    fn a_free_port_is_used_and_a_busy_port_is_replaced() -> Result<()> {
         let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = busy.local_addr()?.port();
         assert_ne!(choose(Some(port))?, port);

@@ -1,4 +1,4 @@
-//! What `postmaster.pid` tells about the server of a data folder, and whether it is true.
+//! Reads `postmaster.pid` and checks whether the server that it describes is running.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -9,15 +9,16 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
-use crate::{place, progress};
+use crate::{folders, progress};
 
-/// Given to a server whose owner has just died, whose guard is about to end it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a running server to end. If the process that started it has just died, the supervisor is
+/// about to stop the server.
+const RUNNING_WAIT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Given to a server that is ending already.
-const PATIENCE_WITH_SHUTDOWN: Duration = Duration::from_secs(60);
+/// How long to wait for a server that is stopping.
+const STOPPING_WAIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// The file that a server keeps in its data folder while it runs, and leaves there when it is killed.
+/// The contents of `postmaster.pid`, which exists while a server runs, and remains if the server is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Postmaster {
     pub(crate) pid: u32,
@@ -32,38 +33,38 @@ pub(crate) enum State {
     Stopping,
 }
 
-/// The port of the cluster that runs on `data_dir`, whoever started it; None if none does or it takes no
-/// connections. `data_dir` is the folder that [`Cluster::start`](crate::Cluster::start) was given. Blocks for
-/// half a second at most.
+/// Returns the port of the cluster that is running in `data_dir`, no matter which process started it. Returns `None`
+/// if no cluster is running or the cluster accepts no connections. `data_dir` is the folder that was passed to
+/// [`Cluster::start`](crate::Cluster::start). Blocks for at most half a second.
 #[must_use]
 pub fn running_port(data_dir: &Path) -> Option<u16> {
-    let data_dir = place::usable_data_dir(data_dir);
+    let data_dir = folders::usable_data_dir(data_dir);
     let postmaster = Postmaster::read(&data_dir)?;
     let port = postmaster.port?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let answers = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok();
-    (postmaster.is_alive(&data_dir) && answers()).then_some(port)
+    let accepts_connections = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok();
+    (postmaster.is_alive(&data_dir) && accepts_connections()).then_some(port)
 }
 
-/// Waits a little until no server works in `data_dir` any more, then clears away what a killed one left.
+/// Waits until no server uses `data_dir`, up to a limit. Then removes the `postmaster.pid` of a killed server.
 pub(crate) async fn wait_until_free(data_dir: &Path) -> Result<()> {
     let began = Instant::now();
-    let mut told = false;
-    while let Some((pid, state)) = occupant(data_dir) {
-        let patience = if state == State::Stopping { PATIENCE_WITH_SHUTDOWN } else { PATIENCE };
-        if began.elapsed() > patience {
+    let mut reported = false;
+    while let Some((pid, state)) = process_using(data_dir) {
+        let limit = if state == State::Stopping { STOPPING_WAIT_LIMIT } else { RUNNING_WAIT_LIMIT };
+        if began.elapsed() > limit {
             bail!(
-                "a PostgreSQL server (process {pid}) runs on {} already; stop the program that started it, or, if \
-                 there is none, the server: kill -INT {pid}",
+                "a PostgreSQL server (process {pid}) is already running in {}; stop the program that started it or, if \
+                 that has ended, the server itself: kill -INT {pid}",
                 data_dir.display()
             );
         }
-        if !told {
-            progress::tell(&format!(
-                "Waiting for the PostgreSQL server of {} to end (process {pid})",
+        if !reported {
+            progress::report(&format!(
+                "Waiting for the PostgreSQL server in {} to stop (process {pid})",
                 data_dir.display()
             ));
-            told = true;
+            reported = true;
         }
         sleep(Duration::from_millis(100)).await;
     }
@@ -88,7 +89,7 @@ impl Postmaster {
     }
 
     fn is_alive(&self, data_dir: &Path) -> bool {
-        if has_proc() { works_in(self.pid, data_dir) } else { exists(self.pid) }
+        if has_proc() { is_server_of(self.pid, data_dir) } else { exists(self.pid) }
     }
 }
 
@@ -96,23 +97,23 @@ fn file(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("postmaster.pid")
 }
 
-/// A process that uses the data: the server, or one of its children that has outlived it for the moment.
-fn occupant(data_dir: &Path) -> Option<(u32, State)> {
+/// Finds a process that uses the data folder: the server, or a child process that has not ended yet.
+fn process_using(data_dir: &Path) -> Option<(u32, State)> {
     let postmaster = Postmaster::read(data_dir);
     if let Some(postmaster) = postmaster.filter(|postmaster| postmaster.is_alive(data_dir)) {
         return Some((postmaster.pid, postmaster.state));
     }
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.find(|pid| works_in(*pid, data_dir)).map(|pid| (pid, State::Stopping))
+    pids.find(|pid| is_server_of(*pid, data_dir)).map(|pid| (pid, State::Stopping))
 }
 
-/// PostgreSQL refuses to start when the process id in a stale file is in use again, which in a container it
-/// soon is. Where /proc has shown that nobody works in the folder the file means nothing; elsewhere PostgreSQL
-/// judges.
+/// Removes a stale `postmaster.pid`. PostgreSQL refuses to start if the process id in it has been reused, which is
+/// common in containers. If /proc shows that no process uses the folder, the file is stale. Without /proc, the file
+/// is left, and PostgreSQL decides.
 fn remove_stale_file(data_dir: &Path) {
     if has_proc() {
-        // There is none after a clean end.
+        // The result is ignored, because after a clean shutdown there is no file.
         let _ = fs::remove_file(file(data_dir));
     }
 }
@@ -121,8 +122,9 @@ fn has_proc() -> bool {
     Path::new("/proc/self/cwd").exists()
 }
 
-/// Every process of a server has the data folder as its current one.
-fn works_in(pid: u32, data_dir: &Path) -> bool {
+/// Whether the process belongs to the server of the data folder. All processes of the server have that folder as
+/// their current directory.
+fn is_server_of(pid: u32, data_dir: &Path) -> bool {
     let process = Path::new("/proc").join(pid.to_string());
     let is_postgres = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
     let folder = || Some((process.join("cwd").canonicalize().ok()?, data_dir.canonicalize().ok()?));
@@ -140,26 +142,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_of_a_running_server_is_read() {
+    fn the_file_of_a_running_server_is_parsed() {
         let text = "4711\n/data\n1700000000\n5433\n\n127.0.0.1\n  1234  5\nready   \n";
         let expected = Postmaster { pid: 4711, port: Some(5433), state: State::Ready };
         assert_eq!(Postmaster::parse(text), Some(expected));
     }
 
     #[test]
-    fn a_file_that_is_being_written_is_a_server_that_starts() {
+    fn an_incomplete_file_means_that_the_server_is_starting() {
         let expected = Postmaster { pid: 4711, port: None, state: State::Starting };
         assert_eq!(Postmaster::parse("4711\n/data\n"), Some(expected));
         assert_eq!(Postmaster::parse(""), None);
     }
 
     #[test]
-    fn a_stale_file_with_a_process_id_in_use_again_is_no_server() -> Result<()> {
+    fn a_stale_file_with_a_reused_process_id_is_not_a_running_server() -> Result<()> {
         let folder = tempfile::tempdir()?;
         fs::write(file(folder.path()), format!("{}\n/data\n1\n5432\n", std::process::id()))?;
         assert_eq!(running_port(folder.path()), None);
         if has_proc() {
-            assert_eq!(occupant(folder.path()), None);
+            assert_eq!(process_using(folder.path()), None);
         }
         Ok(())
     }

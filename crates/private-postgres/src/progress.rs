@@ -1,6 +1,7 @@
-//! A line for the person who waits: to the log, or to stderr where nobody set up a log (a test run).
+//! Progress messages.
 
-pub(crate) fn tell(message: &str) {
+/// Logs the message, or prints it to stderr if no log is set up (as in a test run).
+pub(crate) fn report(message: &str) {
     if tracing::enabled!(tracing::Level::INFO) {
         tracing::info!("{message}");
     } else {

@@ -1,4 +1,4 @@
-//! The search for PostgreSQL server binaries on this machine.
+//! Searches this machine for PostgreSQL server binaries.
 
 use std::cmp::Reverse;
 use std::ffi::OsString;
@@ -11,8 +11,8 @@ use crate::account::Account;
 use crate::binaries::{Binaries, OVERRIDE_VARIABLE, Origin};
 use crate::version::{OLDEST_MAJOR, Version, leading_number};
 
-/// Where distributions put every major version beside the others: a folder, the start of the names in it, and
-/// the bin folder below each.
+/// Where distributions install all major versions side by side: the parent folder, the prefix of the version's
+/// folder, and its bin folder.
 const INSTALLED: [(&str, &str, &str); 4] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -20,61 +20,65 @@ const INSTALLED: [(&str, &str, &str); 4] = [
     ("/usr/local/opt", "postgresql@", "bin"),
 ];
 
-/// What a downloaded copy is called in the download folder, before its version.
+/// The name prefix of downloaded copies, followed by the version.
 pub(crate) const DOWNLOADED_PREFIX: &str = "postgresql-";
 
-/// Everything the outcome of a search depends on, so that tests need not change the process.
+/// The inputs of a search. Tests can set the inputs without changing the process environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search {
-    pub(crate) chosen: Option<OsString>,
+    pub(crate) override_dir: Option<OsString>,
     pub(crate) path: OsString,
     pub(crate) download_dir: PathBuf,
 }
 
-/// The outcome: binaries, or a line for each place that was looked at.
-pub(crate) enum Found {
-    Binaries(Binaries),
-    Nothing { tried: Vec<String> },
+/// The result of a search.
+pub(crate) enum SearchResult {
+    Found(Binaries),
+    /// No usable server was found. `tried` has one line for each location that was tried.
+    NotFound {
+        tried: Vec<String>,
+    },
 }
 
 impl Search {
     pub(crate) fn of_environment(download_dir: PathBuf) -> Self {
-        let chosen = std::env::var_os(OVERRIDE_VARIABLE).filter(|value| !value.is_empty());
-        Self { chosen, path: std::env::var_os("PATH").unwrap_or_default(), download_dir }
+        let override_dir = std::env::var_os(OVERRIDE_VARIABLE).filter(|value| !value.is_empty());
+        Self { override_dir, path: std::env::var_os("PATH").unwrap_or_default(), download_dir }
     }
 
-    /// Looks through every place in order. Blocks: it runs programs.
-    pub(crate) fn run(&self) -> Result<Found> {
-        if let Some(folder) = &self.chosen {
-            return chosen(Path::new(folder)).map(Found::Binaries);
+    /// Searches all locations in order. Blocks, because it runs programs.
+    pub(crate) fn run(&self) -> Result<SearchResult> {
+        if let Some(folder) = &self.override_dir {
+            return inspect_override(Path::new(folder)).map(SearchResult::Found);
         }
         let mut tried = Vec::new();
         for origin in [Origin::Path, Origin::PgConfig, Origin::Installed, Origin::Downloaded] {
             let folders = self.folders(origin);
             if folders.is_empty() {
-                tried.push(format!("{origin}: nothing there"));
+                tried.push(format!("{origin}: not found"));
             }
             for folder in folders {
                 match inspect(&folder, origin) {
-                    Ok(binaries) => return Ok(Found::Binaries(binaries)),
-                    Err(problem) => tried.push(format!("{origin}: {problem:#}")),
+                    Ok(binaries) => return Ok(SearchResult::Found(binaries)),
+                    Err(error) => tried.push(format!("{origin}: {error:#}")),
                 }
             }
         }
-        Ok(Found::Nothing { tried })
+        Ok(SearchResult::NotFound { tried })
     }
 
     fn folders(&self, origin: Origin) -> Vec<PathBuf> {
         match origin {
-            Origin::Chosen => self.chosen.iter().map(PathBuf::from).collect(),
+            Origin::Override => self.override_dir.iter().map(PathBuf::from).collect(),
             Origin::Path => self.on_path(),
-            Origin::PgConfig => self.told_by_pg_config(),
-            Origin::Installed => installed(),
+            Origin::PgConfig => self.reported_by_pg_config(),
+            Origin::Installed => installed_versions(),
             Origin::Downloaded => newest_first(&self.download_dir, DOWNLOADED_PREFIX, "bin"),
         }
     }
 
-    /// Folders of `postgres` on PATH; behind a symbolic link both the real folder and the one of the link.
+    /// The folders on PATH that contain `postgres`. If `postgres` is a symbolic link, both the folder of the target
+    /// and the folder of the link.
     fn on_path(&self) -> Vec<PathBuf> {
         let linked = std::env::split_paths(&self.path).filter(|folder| folder.join("postgres").is_file());
         let both = linked.map(|folder| (folder.join("postgres").canonicalize(), folder));
@@ -83,60 +87,60 @@ impl Search {
             .collect()
     }
 
-    fn told_by_pg_config(&self) -> Vec<PathBuf> {
-        let answer =
+    fn reported_by_pg_config(&self) -> Vec<PathBuf> {
+        let output =
             Command::new("pg_config").arg("--bindir").env("PATH", &self.path).stdin(Stdio::null()).output();
-        let Ok(output) = answer else { return Vec::new() };
+        let Ok(output) = output else { return Vec::new() };
         let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if output.status.success() && !folder.is_empty() { vec![PathBuf::from(folder)] } else { Vec::new() }
     }
 }
 
-fn installed() -> Vec<PathBuf> {
+fn installed_versions() -> Vec<PathBuf> {
     INSTALLED.iter().flat_map(|(folder, prefix, bin)| newest_first(Path::new(folder), prefix, bin)).collect()
 }
 
-fn chosen(folder: &Path) -> Result<Binaries> {
-    inspect(folder, Origin::Chosen).with_context(|| {
+fn inspect_override(folder: &Path) -> Result<Binaries> {
+    inspect(folder, Origin::Override).with_context(|| {
         format!(
-            "{OVERRIDE_VARIABLE}={} is not usable; let it name the folder that holds initdb and postgres of \
+            "{OVERRIDE_VARIABLE}={} is not usable; set it to the folder that holds initdb and postgres of \
              PostgreSQL {OLDEST_MAJOR} or newer, or unset it",
             folder.display()
         )
     })
 }
 
-/// Accepts `folder` when the account of the server can run a supported server from there.
+/// Accepts `folder` if the server's account can run a supported server from it.
 pub(crate) fn inspect(folder: &Path, origin: Origin) -> Result<Binaries> {
     let folder = std::path::absolute(folder)?;
     for program in ["initdb", "postgres"] {
         ensure!(folder.join(program).is_file(), "{} has no {program}", folder.display());
     }
-    let version = ask_version(&folder.join("postgres"))?;
+    let version = query_version(&folder.join("postgres"))?;
     ensure!(
         version.is_supported(),
-        "{} holds PostgreSQL {version}, which is older than {OLDEST_MAJOR}",
+        "{} contains PostgreSQL {version}, which is older than {OLDEST_MAJOR}",
         folder.display()
     );
     Ok(Binaries { dir: folder, origin, version })
 }
 
-fn ask_version(postgres: &Path) -> Result<Version> {
+fn query_version(postgres: &Path) -> Result<Version> {
     let mut command = Account::of_server()?.command(postgres);
     command.arg("--version").stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = || format!("the user that PostgreSQL runs as cannot run {}", postgres.display());
     let output = command.output().with_context(failed)?;
-    let answer = String::from_utf8_lossy(&output.stdout);
-    match Version::parse(&answer) {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    match Version::parse(&stdout) {
         Some(version) if output.status.success() => Ok(version),
         _ => {
-            let complaint = String::from_utf8_lossy(&output.stderr);
-            bail!("{} does not tell its version: {answer}{}", postgres.display(), complaint.trim())
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            bail!("{} does not report its version: {stdout}{}", postgres.display(), stderr.trim())
         }
     }
 }
 
-/// The folders `<folder>/<prefix><version>/<bin>`, highest version first.
+/// The folders `<folder>/<prefix><version>/<bin>`, with the highest version first.
 fn newest_first(folder: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
     let entries = folder.read_dir().into_iter().flatten().flatten();
     let mut versions: Vec<(Vec<u32>, PathBuf)> = entries
@@ -157,8 +161,8 @@ mod tests {
 
     use super::*;
 
-    fn chosen_error(folder: &Path) -> String {
-        let search = Search { chosen: Some(folder.into()), ..Search::default() };
+    fn override_error(folder: &Path) -> String {
+        let search = Search { override_dir: Some(folder.into()), ..Search::default() };
         match search.run() {
             Ok(_) => panic!("{} was accepted", folder.display()),
             Err(error) => format!("{error:#}"),
@@ -166,9 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_chosen_folder_is_an_error_that_names_variable_folder_and_remedy() -> Result<()> {
+    fn an_invalid_override_is_reported_with_variable_folder_and_fix() -> Result<()> {
         let empty = tempfile::tempdir()?;
-        let error = chosen_error(empty.path());
+        let error = override_error(empty.path());
         assert!(error.contains("EVENTBOARD_PG_BIN="), "{error}");
         assert!(error.contains(&format!("{} has no initdb", empty.path().display())), "{error}");
         assert!(error.contains("PostgreSQL 15 or newer, or unset it"), "{error}");
@@ -176,19 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_server_that_is_too_old_or_none_at_all_is_refused() -> Result<()> {
+    fn an_override_with_an_unsupported_or_broken_server_is_rejected() -> Result<()> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         write_program(&folder.path().join("initdb"), "exit 1")?;
         write_program(&folder.path().join("postgres"), "echo 'postgres (PostgreSQL) 14.2'")?;
-        assert!(chosen_error(folder.path()).contains("holds PostgreSQL 14.2, which is older than 15"));
+        assert!(override_error(folder.path()).contains("contains PostgreSQL 14.2, which is older than 15"));
         write_program(&folder.path().join("postgres"), "echo broken >&2; exit 1")?;
-        assert!(chosen_error(folder.path()).contains("does not tell its version: broken"));
+        assert!(override_error(folder.path()).contains("does not report its version: broken"));
         Ok(())
     }
 
     #[test]
-    fn a_program_on_path_is_followed_to_its_real_folder() -> Result<()> {
+    fn a_symbolic_link_on_path_is_followed_to_its_real_folder() -> Result<()> {
         let (real, linked) = (tempfile::tempdir()?, tempfile::tempdir()?);
         write_program(&real.path().join("postgres"), "exit 0")?;
         std::os::unix::fs::symlink(real.path().join("postgres"), linked.path().join("postgres"))?;
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_comes_first_by_number() -> Result<()> {
+    fn versions_are_sorted_numerically_newest_first() -> Result<()> {
         let folder = tempfile::tempdir()?;
         for name in ["postgresql-9.6", "postgresql-17.9", "postgresql-17.10", "postgresql-x", "other-18"] {
             fs::create_dir_all(folder.path().join(name).join("bin"))?;

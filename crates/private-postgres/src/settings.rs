@@ -1,20 +1,22 @@
-//! The server's settings. They are given on its command line, so a data folder needs no edited file.
+//! The server's settings. The settings are passed on the server's command line, so no file in the data folder needs
+//! to be edited.
 
 use crate::port;
 
 const COMMON: [(&str, &str); 5] = [
-    // Sockets would need a folder with a short path that only we can write to; TCP with a password does not.
+    // No socket is used, because it would need a private folder with a short path. TCP with a password does not.
     ("unix_socket_directories", ""),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
-    // Compiling costs more than it saves on queries as short as ours.
+    // For our short queries, just-in-time compilation costs more time than it saves.
     ("jit", "off"),
     ("logging_collector", "off"),
 ];
 
-/// For data that nobody misses after a crash of the machine: fast, and small beside a hundred tests. Commits stay
-/// synchronous, which costs little without fsync: what was committed outlives a crash of the server itself.
-const FLEETING: [(&str, &str); 6] = [
+/// Settings for a cluster whose data may be lost if the machine crashes. They make it fast, and small enough for a
+/// hundred parallel tests. Commits stay synchronous, which costs little without fsync, so that committed data
+/// survives a crash of the server itself.
+const NON_DURABLE: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("wal_level", "minimal"),
@@ -23,10 +25,11 @@ const FLEETING: [(&str, &str); 6] = [
     ("log_checkpoints", "off"),
 ];
 
-/// Arguments for `postgres`; of two with the same name the later one counts, so `extra` overrides the rest.
+/// The arguments for `postgres`. If a setting occurs twice, the later one takes effect, so `extra` overrides all
+/// other settings.
 pub(crate) fn arguments(durable: bool, extra: &[(String, String)]) -> Vec<String> {
-    let fleeting = if durable { &[][..] } else { &FLEETING[..] };
-    let fixed = COMMON.iter().chain(fleeting).copied();
+    let non_durable = if durable { &[][..] } else { &NON_DURABLE[..] };
+    let fixed = COMMON.iter().chain(non_durable).copied();
     let addresses = [("listen_addresses", port::listen_addresses())];
     let extra = extra.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     fixed
@@ -41,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_fleeting_data_goes_without_fsync() {
+    fn fsync_is_disabled_only_for_non_durable_data() {
         let unsafe_setting = "fsync=off".to_owned();
         assert!(arguments(false, &[]).contains(&unsafe_setting));
         assert!(!arguments(true, &[]).contains(&unsafe_setting));

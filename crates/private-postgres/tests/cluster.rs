@@ -1,4 +1,4 @@
-//! Clusters of a real PostgreSQL: what they keep, what they leave behind, and what stands in their way.
+//! Tests of clusters with a real PostgreSQL: persistence, cleanup and error cases.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, Permissions};
@@ -17,8 +17,8 @@ async fn binaries() -> Binaries {
     find_binaries(&std::env::temp_dir().join("eventboard-postgres-bin")).await.unwrap()
 }
 
-/// A folder that the server's account can enter when the tests run as root.
-fn open_folder() -> TempDir {
+/// A temporary folder that the server's account can enter when the tests run as root.
+fn world_readable_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     folder
@@ -39,7 +39,7 @@ async fn start_error(config: &ClusterConfig) -> String {
     }
 }
 
-async fn text(url: &str, query: &str) -> String {
+async fn query_text(url: &str, query: &str) -> String {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&mut connection).await.unwrap()
 }
@@ -49,14 +49,14 @@ async fn execute(url: &str, statement: &str) {
     sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
 }
 
-fn accepts(port: u16) -> bool {
+fn accepts_connections(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let began = Instant::now();
-    while !happened() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not happen");
+    while !is_true() {
+        assert!(began.elapsed() < Duration::from_secs(20), "timed out: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -70,8 +70,8 @@ fn server_pid(data_dir: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_second_start_finds_the_data_of_the_first() {
-    let folder = open_folder();
+async fn data_survives_a_restart() {
+    let folder = world_readable_folder();
     let config = ClusterConfig { durable: true, ..config(folder.path()) };
 
     let cluster = start(&config).await;
@@ -81,42 +81,42 @@ async fn a_second_start_finds_the_data_of_the_first() {
 
     let cluster = start(&config).await;
     cluster.create_database("eventboard_db").await.unwrap();
-    assert_eq!(text(&cluster.url("eventboard_db"), "select text from note").await, "kept");
-    assert_eq!(text(&cluster.url("eventboard_db"), "show fsync").await, "on");
+    assert_eq!(query_text(&cluster.url("eventboard_db"), "select text from note").await, "kept");
+    assert_eq!(query_text(&cluster.url("eventboard_db"), "show fsync").await, "on");
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_temporary_cluster_speaks_unicode_and_leaves_nothing() {
+async fn a_temporary_cluster_supports_unicode_and_is_removed_when_stopped() {
     let cluster = Cluster::temporary(&binaries().await).await.unwrap();
     let (port, folder) = (cluster.port(), cluster.data_dir().parent().unwrap().to_owned());
     cluster.create_database("odd \"name\"").await.unwrap();
 
     let url = cluster.url("odd \"name\"");
-    assert_eq!(text(&url, "select lower('É')").await, "é");
+    assert_eq!(query_text(&url, "select lower('É')").await, "é");
     assert_eq!(
-        text(&url, "select datcollate::text from pg_database where datname = current_database()").await,
+        query_text(&url, "select datcollate::text from pg_database where datname = current_database()").await,
         "C.UTF-8"
     );
-    assert_eq!(text(&url, "show server_encoding").await, "UTF8");
-    assert_eq!(text(&url, "show timezone").await, "UTC");
-    assert_eq!(text(&url, "show max_connections").await, "300");
+    assert_eq!(query_text(&url, "show server_encoding").await, "UTF8");
+    assert_eq!(query_text(&url, "show timezone").await, "UTC");
+    assert_eq!(query_text(&url, "show max_connections").await, "300");
 
     cluster.stop().await.unwrap();
     assert!(!folder.exists());
-    assert!(!accepts(port));
+    assert!(!accepts_connections(port));
 }
 
 #[tokio::test]
-async fn a_dropped_cluster_ends_by_itself() {
+async fn a_dropped_cluster_is_removed() {
     let cluster = Cluster::temporary(&binaries().await).await.unwrap();
     let folder = cluster.data_dir().parent().unwrap().to_owned();
     drop(cluster);
-    wait_until("the removal of the folder", || !folder.exists());
+    wait_until("the folder is removed", || !folder.exists());
 }
 
 #[tokio::test]
-async fn the_same_database_can_be_created_by_many_at_once() {
+async fn the_same_database_can_be_created_concurrently() {
     let cluster = Cluster::temporary(&binaries().await).await.unwrap();
     let (first, second, third) = tokio::join!(
         cluster.create_database("shared"),
@@ -128,7 +128,7 @@ async fn the_same_database_can_be_created_by_many_at_once() {
 }
 
 #[tokio::test]
-async fn only_the_password_opens_a_cluster() {
+async fn a_wrong_password_is_rejected() {
     let cluster = Cluster::temporary(&binaries().await).await.unwrap();
     let url = format!("postgres://postgres:wrong@127.0.0.1:{}/postgres", cluster.port());
     let error = PgConnection::connect(&url).await.unwrap_err();
@@ -137,8 +137,8 @@ async fn only_the_password_opens_a_cluster() {
 }
 
 #[tokio::test]
-async fn a_busy_port_gives_way_to_a_free_one() {
-    let folder = open_folder();
+async fn a_busy_port_is_replaced_by_a_free_one() {
+    let folder = world_readable_folder();
     let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = busy.local_addr().unwrap().port();
     let config = ClusterConfig { port: Some(taken), ..config(folder.path()) };
@@ -155,9 +155,9 @@ async fn a_busy_port_gives_way_to_a_free_one() {
     cluster.stop().await.unwrap();
 }
 
-/// Each runtime of a process may use a cluster, as tests do that share one.
+/// Tests share a cluster although each has its own runtime.
 #[test]
-fn a_stopped_server_starts_again_on_its_port_from_any_runtime() {
+fn a_stopped_server_can_be_started_again_on_its_port_from_any_runtime() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut cluster = runtime().block_on(async { Cluster::temporary(&binaries().await).await.unwrap() });
     let (port, url) = (cluster.port(), cluster.url("postgres"));
@@ -167,19 +167,19 @@ fn a_stopped_server_starts_again_on_its_port_from_any_runtime() {
         runtime().block_on(async {
             let stopped = if clean { cluster.stop_fast().await } else { cluster.stop_immediate().await };
             stopped.unwrap();
-            assert!(!accepts(port));
+            assert!(!accepts_connections(port));
             cluster.start_again().await.unwrap();
-            // A second call finds it running.
+            // A second call does nothing, because the server is running.
             cluster.start_again().await.unwrap();
-            assert_eq!(text(&url, "select text from note").await, "kept");
+            assert_eq!(query_text(&url, "select text from note").await, "kept");
         });
     }
     runtime().block_on(cluster.stop()).unwrap();
 }
 
 #[tokio::test]
-async fn a_server_that_was_killed_does_not_hinder_the_next_start() {
-    let folder = open_folder();
+async fn a_cluster_starts_after_its_server_was_killed() {
+    let folder = world_readable_folder();
     let config = config(folder.path());
     let cluster = start(&config).await;
     execute(&cluster.url("postgres"), "create table note as select 'kept' as text").await;
@@ -188,45 +188,45 @@ async fn a_server_that_was_killed_does_not_hinder_the_next_start() {
     assert!(config.data_dir.join("postmaster.pid").exists());
 
     let cluster = start(&config).await;
-    assert_eq!(text(&cluster.url("postgres"), "select text from note").await, "kept");
+    assert_eq!(query_text(&cluster.url("postgres"), "select text from note").await, "kept");
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_start_waits_for_a_server_that_is_just_ending() {
-    let folder = open_folder();
+async fn a_start_waits_for_a_server_that_is_stopping() {
+    let folder = world_readable_folder();
     let config = config(folder.path());
     drop(start(&config).await);
     start(&config).await.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_folder_in_use_is_an_error_that_names_the_process() {
-    let folder = open_folder();
+async fn a_data_folder_in_use_is_reported_with_the_process_id() {
+    let folder = world_readable_folder();
     let config = config(folder.path());
     let cluster = start(&config).await;
     let error = start_error(&config).await;
     let pid = server_pid(cluster.data_dir());
-    assert!(error.contains(&format!("(process {pid}) runs on")), "{error}");
+    assert!(error.contains(&format!("(process {pid}) is already running in")), "{error}");
     assert!(error.contains(&format!("kill -INT {pid}")), "{error}");
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn data_of_another_major_version_is_an_error_that_names_both() {
-    let folder = open_folder();
+async fn data_of_another_major_version_is_reported_with_both_versions() {
+    let folder = world_readable_folder();
     let config = config(folder.path());
     fs::create_dir(&config.data_dir).unwrap();
     fs::write(config.data_dir.join("PG_VERSION"), "12\n").unwrap();
     let error = start_error(&config).await;
-    assert!(error.contains("was made by PostgreSQL 12"), "{error}");
+    assert!(error.contains("was created by PostgreSQL 12"), "{error}");
     assert!(error.contains(&format!("is PostgreSQL {}", binaries().await.version.major)), "{error}");
     assert!(error.contains("EVENTBOARD_PG_BIN"), "{error}");
 }
 
 #[tokio::test]
-async fn another_password_is_an_error_that_says_so() {
-    let folder = open_folder();
+async fn a_changed_password_is_reported() {
+    let folder = world_readable_folder();
     start(&config(folder.path())).await.stop().await.unwrap();
     let changed = ClusterConfig { password: "changed".to_owned(), ..config(folder.path()) };
     let error = start_error(&changed).await;
@@ -234,19 +234,19 @@ async fn another_password_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn a_folder_with_something_else_is_left_alone() {
-    let folder = open_folder();
+async fn a_folder_with_other_files_is_not_changed() {
+    let folder = world_readable_folder();
     let config = config(folder.path());
     fs::create_dir(&config.data_dir).unwrap();
     fs::write(config.data_dir.join("thesis.txt"), "years of work").unwrap();
     let error = start_error(&config).await;
-    assert!(error.contains("not a PostgreSQL data folder"), "{error}");
+    assert!(error.contains("neither empty nor a PostgreSQL data folder"), "{error}");
     assert!(config.data_dir.join("thesis.txt").exists());
 }
 
 #[tokio::test]
-async fn an_interrupted_initdb_is_done_again() {
-    let folder = open_folder();
+async fn an_interrupted_initdb_is_cleaned_up_and_repeated() {
+    let folder = world_readable_folder();
     let config = config(folder.path());
     let unfinished = folder.path().join("postgres.initdb-x1y2z3");
     fs::create_dir(&unfinished).unwrap();
@@ -258,20 +258,20 @@ async fn an_interrupted_initdb_is_done_again() {
 }
 
 #[tokio::test]
-async fn a_failed_start_shows_the_log_of_the_server() {
-    let folder = open_folder();
+async fn a_failed_start_is_reported_with_the_server_log() {
+    let folder = world_readable_folder();
     let settings = vec![("max_connections".to_owned(), "many".to_owned())];
     let error = start_error(&ClusterConfig { settings, ..config(folder.path()) }).await;
     assert!(error.contains("PostgreSQL did not start"), "{error}");
     assert!(error.contains("invalid value for parameter \"max_connections\""), "{error}");
 }
 
-/// A project in a closed folder, as root's home is: only the folder's owner gets in.
+/// Simulates a project in root's home, which only its owner can enter.
 #[tokio::test]
-async fn a_closed_folder_does_not_keep_the_server_from_its_data() {
-    let closed = tempfile::tempdir().unwrap();
-    fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
-    let config = config(closed.path());
+async fn a_cluster_in_a_private_folder_starts() {
+    let private = tempfile::tempdir().unwrap();
+    fs::set_permissions(private.path(), Permissions::from_mode(0o700)).unwrap();
+    let config = config(private.path());
     let cluster = start(&config).await;
     let data_dir = cluster.data_dir().to_owned();
     assert_eq!(data_dir, private_postgres::usable_data_dir(&config.data_dir));
@@ -282,21 +282,21 @@ async fn a_closed_folder_does_not_keep_the_server_from_its_data() {
 }
 
 #[test]
-fn a_killed_process_leaves_neither_server_nor_temporary_folder() {
+fn a_killed_process_leaves_no_server_and_no_temporary_folder() {
     let mut owner = Owner::spawn(None);
     let folder = owner.data_dir.parent().unwrap().to_owned();
-    assert!(accepts(owner.port));
+    assert!(accepts_connections(owner.port));
     owner.kill();
-    wait_until("the end of the server", || !accepts(owner.port));
-    wait_until("the removal of the folder", || !folder.exists());
+    wait_until("the end of the server", || !accepts_connections(owner.port));
+    wait_until("the folder is removed", || !folder.exists());
 }
 
 #[tokio::test]
-async fn a_killed_process_leaves_a_clean_persistent_cluster() {
-    let folder = open_folder();
+async fn a_killed_process_leaves_a_cleanly_stopped_persistent_cluster() {
+    let folder = world_readable_folder();
     let mut owner = Owner::spawn(Some(folder.path()));
     owner.kill();
-    // Without a pause: the guard may be at work still.
+    // Immediately, while the supervisor may still be stopping the server.
     let cluster = start(&config(folder.path())).await;
     let log = fs::read_to_string(cluster.data_dir().join("server.log")).unwrap();
     assert!(!log.contains("was not properly shut down"), "{log}");
@@ -323,8 +323,8 @@ impl Owner {
         Self { process, output, port: port.parse().unwrap(), data_dir: data_dir.into() }
     }
 
-    /// Kills without a chance to clean up. Its output then ends, though the server may work on: nothing that
-    /// stays behind holds it open.
+    /// Kills the process without a chance to clean up. Its output must then end even if the server is still running,
+    /// because no remaining process holds it open.
     fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

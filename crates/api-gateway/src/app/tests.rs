@@ -1,4 +1,4 @@
-//! The layers and extractors together, as far as no service is needed.
+//! Tests of the combined layers and extractors. They need no service.
 
 use http::{Method, Request, StatusCode, header, request::Builder};
 use serde_json::json;
@@ -25,7 +25,7 @@ async fn an_unknown_path_is_a_problem_with_the_correlation_id_of_the_request() {
             "type": "urn:eventboard:problem:unknown-path",
             "title": "Unknown path",
             "status": 404,
-            "detail": "There is nothing at this path.",
+            "detail": "No endpoint exists at this path.",
             "instance": "/nowhere",
             "correlationId": "order-66",
         })
@@ -33,7 +33,7 @@ async fn an_unknown_path_is_a_problem_with_the_correlation_id_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_malformed_correlation_id_is_replaced_everywhere() {
+async fn a_malformed_correlation_id_is_replaced_in_header_and_body() {
     let request = Request::get("/nowhere").header("x-correlation-id", "two words");
     let response = send(&gateway([]), request, "").await;
     let id = response.headers()["x-correlation-id"].to_str().expect("text").to_owned();
@@ -42,7 +42,7 @@ async fn a_malformed_correlation_id_is_replaced_everywhere() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_a_405_that_lists_the_right_ones() {
+async fn a_405_lists_the_allowed_methods() {
     for (path, allowed) in [
         ("/events", vec!["GET", "HEAD", "POST"]),
         ("/events/x", vec!["DELETE", "GET", "HEAD", "PATCH"]),
@@ -60,7 +60,7 @@ async fn a_wrong_method_is_a_405_that_lists_the_right_ones() {
 }
 
 #[tokio::test]
-async fn without_a_token_every_route_of_a_caller_is_a_401_whatever_else_is_wrong() {
+async fn a_missing_token_is_a_401_before_any_other_error() {
     let id = "not-an-id";
     for (method, path) in [
         (Method::GET, "/auth/me?x=1".to_owned()),
@@ -82,15 +82,15 @@ async fn without_a_token_every_route_of_a_caller_is_a_401_whatever_else_is_wrong
 }
 
 #[tokio::test]
-async fn a_body_is_refused_for_its_size_then_its_type_then_its_form() {
-    let long = "x".repeat(64 * 1024 + 1);
+async fn a_body_is_checked_for_size_then_media_type_then_syntax() {
+    let too_long = "x".repeat(64 * 1024 + 1);
     let gateway = gateway([]);
-    let too_long = send(&gateway, Request::post(LOGIN), &long).await;
-    assert_eq!(too_long.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let response = send(&gateway, Request::post(LOGIN), &too_long).await;
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let declared = Request::post(LOGIN).header(header::CONTENT_LENGTH, "65537");
     assert_eq!(send(&gateway, declared, "").await.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let just_fits = send(&gateway, Request::post(LOGIN), &long[1..]).await;
-    assert_eq!(just_fits.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let at_the_limit = send(&gateway, Request::post(LOGIN), &too_long[1..]).await;
+    assert_eq!(at_the_limit.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let malformed = send(&gateway, post_json(LOGIN), "{\"email\":").await;
     assert_eq!(malformed.status(), StatusCode::BAD_REQUEST);
     let body = json(malformed).await;
@@ -99,7 +99,7 @@ async fn a_body_is_refused_for_its_size_then_its_type_then_its_form() {
 }
 
 #[tokio::test]
-async fn every_fault_of_body_and_query_is_told_at_once() {
+async fn all_violations_of_body_and_query_are_reported_at_once() {
     let response = send(&gateway([]), post_json("/auth/login?x=1"), "{\"email\":1,\"y\":2}").await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert_eq!(
@@ -114,11 +114,11 @@ async fn every_fault_of_body_and_query_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_is_a_503() {
+async fn an_unreachable_service_is_a_503() {
     let credentials = r#"{"email":"a@b.cd","password":"Password123!"}"#;
     let gateway = gateway([]);
     let with_token = Request::get("/auth/me").header("authorization", bearer(Uuid::now_v7()));
-    // Nobody was confirmed before, so nobody can be let in.
+    // The cache is empty and no service is running, so the token's user cannot be validated.
     for (request, body) in [(post_json(LOGIN), credentials), (with_token, "")] {
         let response = send(&gateway, request, body).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -130,13 +130,13 @@ async fn a_service_that_cannot_be_reached_is_a_503() {
 }
 
 #[tokio::test]
-async fn a_bad_token_does_not_matter_where_none_is_needed() {
-    let request = post_json(LOGIN).header("authorization", "Bearer nonsense");
+async fn an_invalid_token_is_ignored_where_no_token_is_required() {
+    let request = post_json(LOGIN).header("authorization", "Bearer invalid");
     assert_eq!(send(&gateway([]), request, "{}").await.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn head_works_where_get_does() {
+async fn head_is_allowed_wherever_get_is() {
     for path in ["/health/live", "/api/openapi.json"] {
         let response = send(&gateway([]), Request::head(path), "").await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -146,7 +146,7 @@ async fn head_works_where_get_does() {
 }
 
 #[tokio::test]
-async fn health_is_a_document_and_no_problem() {
+async fn health_returns_a_health_document_and_not_a_problem() {
     let response = send(&gateway([]), Request::get("/health"), "").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.headers().contains_key("x-correlation-id"));

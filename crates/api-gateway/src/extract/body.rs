@@ -1,40 +1,40 @@
-//! JSON bodies: within the limit, declared as JSON, an object, and every field by its rule.
+//! Reads a JSON body: checks the length and the media type, parses the object, and reads its fields.
 
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
 };
 use bytes::Bytes;
-use eventboard_domain::{Faults, rules::REQUIRED};
+use eventboard_domain::{Violations, rules::REQUIRED};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
 use super::input::{FromInput, Input};
 use crate::{
-    gateway::Gateway,
     openapi::{
         OperationDescription, OperationPart,
         problems::{InvalidInput, PayloadTooLarge, UnsupportedMediaType},
     },
-    problem::{BODY_LIMIT, Edge, Problem},
+    problem::{BODY_LIMIT, HttpError, Problem},
+    state::AppState,
 };
 
-/// The field to which faults of the body as a whole belong.
+/// The field name for violations that concern the whole body.
 const BODY: &str = "body";
 
-/// What a route with a JSON body reads.
+/// Extracts the input for a route with a JSON body.
 pub(crate) struct WithBody<T>(pub(crate) T);
 
-impl<T: FromInput> FromRequest<Gateway> for WithBody<T> {
+impl<T: FromInput> FromRequest<AppState> for WithBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Gateway) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let mut input = Input::of(&mut parts).await?;
+        let mut input = Input::from_parts(&mut parts).await?;
         let bytes = read_within_limit(body).await?;
         require_json(&parts.headers)?;
-        input.body = input.faults.check(BODY, parse_object(&bytes));
+        input.body = input.violations.check(BODY, parse_object(&bytes));
         input.read().map(Self)
     }
 }
@@ -42,15 +42,15 @@ impl<T: FromInput> FromRequest<Gateway> for WithBody<T> {
 impl<T: FromInput> OperationPart for WithBody<T> {
     fn describe(description: &mut OperationDescription) {
         T::describe(description);
-        description.problem::<InvalidInput>();
-        description.problem::<PayloadTooLarge>();
-        description.problem::<UnsupportedMediaType>();
+        description.add_problem::<InvalidInput>();
+        description.add_problem::<PayloadTooLarge>();
+        description.add_problem::<UnsupportedMediaType>();
     }
 }
 
 impl Input {
-    /// A text that must be there.
-    pub(super) fn required<T>(
+    /// Reads a required string.
+    pub(super) fn read_required<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -58,14 +58,14 @@ impl Input {
         match self.take(field)? {
             Some(value) => self.check_text(field, &value, rule),
             None => {
-                self.faults.add(field, REQUIRED);
+                self.violations.add(field, REQUIRED);
                 None
             }
         }
     }
 
-    /// A text that may be absent or null.
-    pub(super) fn optional<T>(
+    /// Reads a string that may be absent or null.
+    pub(super) fn read_optional<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -76,22 +76,22 @@ impl Input {
         }
     }
 
-    /// A text that may be absent but not null.
-    pub(super) fn patched<T>(
+    /// Reads a string that may be absent, but not null.
+    pub(super) fn read_patched<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<Option<T>> {
         if self.has_null(field) {
             self.take(field)?;
-            self.faults.add(field, "must not be null");
+            self.violations.add(field, "must not be null");
             return None;
         }
-        self.optional(field, rule)
+        self.read_optional(field, rule)
     }
 
-    /// A text that may be absent (`None`) or cleared by null (`Some(None)`).
-    pub(super) fn clearable<T>(
+    /// Reads a string that may be absent (`None`) or null, which clears it (`Some(None)`).
+    pub(super) fn read_clearable<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -100,24 +100,24 @@ impl Input {
             self.take(field)?;
             return Some(Some(None));
         }
-        Some(self.optional(field, rule)?.map(Some))
+        Some(self.read_optional(field, rule)?.map(Some))
     }
 
-    /// Whether the body could be read, so that a missing field is missing indeed.
+    /// Whether the body was parsed. If it was not, missing fields are not reported as violations.
     pub(crate) fn has_body(&self) -> bool {
         self.body.is_some()
     }
 
-    /// Records a fault of a field that no rule of a single field sees.
-    pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
-        self.faults.add(field, message);
+    /// Records a violation of a rule that concerns several fields.
+    pub(crate) fn add_violation(&mut self, field: &str, message: impl Into<String>) {
+        self.violations.add(field, message);
     }
 
     fn has_null(&self, field: &str) -> bool {
         self.body.as_ref().is_some_and(|body| body.get(field).is_some_and(Value::is_null))
     }
 
-    /// The field's value; the inner `None` when it is absent or null, the outer when there is no body.
+    /// Removes and returns the value of a field: `Some(None)` if it is absent or null, `None` if there is no body.
     fn take(&mut self, field: &str) -> Option<Option<Value>> {
         let value = self.body.as_mut()?.remove(field);
         Some(value.filter(|value| !value.is_null()))
@@ -130,27 +130,27 @@ impl Input {
         rule: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         let text = value.as_str().ok_or_else(|| "must be a string".to_owned());
-        self.faults.check(field, text.and_then(rule))
+        self.violations.check(field, text.and_then(rule))
     }
 }
 
 async fn read_within_limit(body: Body) -> Result<Bytes, Problem> {
     match Limited::new(body, BODY_LIMIT).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Edge::PayloadTooLarge.into()),
-        Err(_) => Err(Faults::one(BODY, "broke off before its end").into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(HttpError::PayloadTooLarge.into()),
+        Err(_) => Err(Violations::one(BODY, "is incomplete").into()),
     }
 }
 
-/// `application/json` with any parameters (RFC 8259 defines none that matter).
+/// Accepts `application/json` with any parameters, because RFC 8259 defines no parameters to check.
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let declared =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    let media_type = declared.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
         Ok(())
     } else {
-        Err(Edge::UnsupportedMediaType.into())
+        Err(HttpError::UnsupportedMediaType.into())
     }
 }
 
@@ -170,10 +170,9 @@ mod tests {
 
     use super::{
         super::{
-            Clearable, Patched,
-            declare::request_body,
-            fields,
-            input::tests::{faults, input},
+            Clearable, Patched, fields,
+            input::tests::{input, violations},
+            macros::request_body,
         },
         *,
     };
@@ -185,11 +184,11 @@ mod tests {
 
     fields! {
         /// A title.
-        Title(String) = rules::title, text(rules::TITLE);
+        Title(String) = rules::title, text(rules::TITLE_LENGTH);
         /// A description.
-        Description(String) = rules::description, text(rules::DESCRIPTION);
+        Description(String) = rules::description, text(rules::DESCRIPTION_LENGTH);
         /// A location.
-        Location(Option<String>) = rules::location, optional_text(*rules::LOCATION.end());
+        Location(Option<String>) = rules::location, optional_text(*rules::LOCATION_LENGTH.end());
     }
 
     request_body! {
@@ -208,37 +207,37 @@ mod tests {
     }
 
     #[test]
-    fn a_required_text_is_missing_when_absent_null_or_blank() {
+    fn a_required_string_is_missing_if_absent_null_or_blank() {
         for absent in [json!({}), json!({"title": null}), json!({"title": "  "})] {
-            assert_eq!(faults::<Patch>(body(absent)), ["title is required"]);
+            assert_eq!(violations::<Patch>(body(absent)), ["title is required"]);
         }
-        assert_eq!(faults::<Patch>(body(json!({"title": 5}))), ["title must be a string"]);
+        assert_eq!(violations::<Patch>(body(json!({"title": 5}))), ["title must be a string"]);
     }
 
     #[test]
-    fn a_patch_tells_absent_from_null() {
+    fn a_patch_distinguishes_absent_from_null() {
         let location = |value| {
-            read(value).expect("no fault").location.0.map(|location| location.and_then(|text| text.0))
+            read(value).expect("no violation").location.0.map(|location| location.and_then(|text| text.0))
         };
         assert_eq!(location(json!({})), None);
         assert_eq!(location(json!({"location": null})), Some(None));
         assert_eq!(location(json!({"location": "  "})), Some(None));
         assert_eq!(location(json!({"location": "Office"})), Some(Some("Office".into())));
-        let unchanged = read(json!({})).expect("no fault");
+        let unchanged = read(json!({})).expect("no violation");
         assert_eq!((unchanged.title.0.as_str(), unchanged.description.0), ("A title", None));
-        let found = faults::<Patch>(body(json!({"title": "A title", "description": null})));
+        let found = violations::<Patch>(body(json!({"title": "A title", "description": null})));
         assert_eq!(found, ["description must not be null"]);
     }
 
     #[test]
-    fn an_unreadable_body_is_one_fault_and_no_field_is_called_missing() {
+    fn an_unparsable_body_is_one_violation_and_no_field_is_reported_missing() {
         let mut unreadable = input(&[], &[], None);
-        unreadable.faults.add("body", "is not valid JSON");
-        assert_eq!(faults::<Patch>(unreadable), ["body is not valid JSON"]);
+        unreadable.violations.add("body", "is not valid JSON");
+        assert_eq!(violations::<Patch>(unreadable), ["body is not valid JSON"]);
     }
 
     #[test]
-    fn only_an_object_is_a_body() {
+    fn a_body_must_be_a_json_object() {
         let deep = "[".repeat(10_000);
         for bad in ["", "[]", "1", "null", "{", "{\"a\":\"\\ud800\"}", "{\"a\":1}x", &deep] {
             assert!(parse_object(bad.as_bytes()).is_err(), "{bad:.20}");
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn json_may_have_parameters() {
+    fn the_media_type_may_have_parameters() {
         let check = |value: &str| {
             let headers = [(header::CONTENT_TYPE, value.parse().expect("a value"))].into_iter().collect();
             require_json(&headers).is_ok()
@@ -263,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_get_an_answer_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_object(&bytes);
         }
     }

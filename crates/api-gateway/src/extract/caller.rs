@@ -1,4 +1,4 @@
-//! On whose behalf a request calls the services.
+//! The caller of a request, and the context in which a handler calls the services for that caller.
 
 use axum::extract::FromRequestParts;
 use eventboard_chassis::{
@@ -11,25 +11,25 @@ use http::request::Parts;
 use uuid::Uuid;
 
 use crate::{
-    gateway::Gateway,
     openapi::{OperationDescription, OperationPart, problems::Unauthenticated},
     problem::Problem,
+    state::AppState,
 };
 
-/// What every call to a service on behalf of this request has in common.
-pub(crate) struct Call {
+/// The context and the policy for all service calls that one request makes.
+pub(crate) struct OutgoingCall {
     context: CallContext,
     policy: CallPolicy,
 }
 
-/// A user whom auth-service confirms.
-pub(crate) struct Caller(pub(crate) Call);
+/// A caller with a valid token, whose user auth-service has validated.
+pub(crate) struct Caller(pub(crate) OutgoingCall);
 
-/// Anybody; a token that comes along is ignored.
-pub(crate) struct Visitor(pub(crate) Call);
+/// A caller of an operation that needs no authentication. If the request contains a token, the token is ignored.
+pub(crate) struct AnonymousCaller(pub(crate) OutgoingCall);
 
-impl Call {
-    fn of(parts: &Parts, token: Option<&VerifiedToken>) -> Result<Self, Problem> {
+impl OutgoingCall {
+    fn from_parts(parts: &Parts, token: Option<&VerifiedToken>) -> Result<Self, Problem> {
         let policy = parts.extensions.get::<CallPolicy>().copied();
         let correlation = parts.extensions.get::<CorrelationId>().cloned();
         let context = CallContext {
@@ -38,47 +38,47 @@ impl Call {
             authorization: token.map(|token| token.authorization.clone()),
             request_id: Uuid::now_v7(),
         };
-        let policy = policy.ok_or_else(|| ServiceError::internal("the route has no policy"))?;
+        let policy = policy.ok_or_else(|| ServiceError::internal("the route has no call policy"))?;
         Ok(Self { context, policy })
     }
 
-    /// A message with everything around it.
+    /// Wraps a message in a gRPC request with the metadata and the policy of this call.
     pub(crate) fn request<M>(&self, message: M) -> tonic::Request<M> {
         self.context.request(self.policy, message)
     }
 
-    /// The same for every attempt of this request and for no other request.
+    /// The id of this request. It is the same for every attempt.
     pub(crate) fn request_id(&self) -> Uuid {
         self.context.request_id
     }
 }
 
-impl FromRequestParts<Gateway> for Visitor {
+impl FromRequestParts<AppState> for AnonymousCaller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Problem> {
-        Call::of(parts, None).map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
+        OutgoingCall::from_parts(parts, None).map(Self)
     }
 }
 
-impl FromRequestParts<Gateway> for Caller {
+impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let token = parts.extensions.get::<VerifiedToken>().ok_or_else(ServiceError::unauthenticated)?;
-        let call = Call::of(parts, Some(token))?;
-        gateway.sessions().confirm(token.identity.clone(), &call.context, call.policy).await?;
+        let call = OutgoingCall::from_parts(parts, Some(token))?;
+        state.user_validator().validate(token.identity.clone(), &call.context, call.policy).await?;
         Ok(Self(call))
     }
 }
 
-impl OperationPart for Visitor {
+impl OperationPart for AnonymousCaller {
     fn describe(_: &mut OperationDescription) {}
 }
 
 impl OperationPart for Caller {
     fn describe(description: &mut OperationDescription) {
-        description.requires_bearer();
-        description.problem::<Unauthenticated>();
+        description.require_bearer();
+        description.add_problem::<Unauthenticated>();
     }
 }

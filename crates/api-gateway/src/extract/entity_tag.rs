@@ -1,25 +1,25 @@
-//! Entity tags: `"<version>"`, and the lists of them in conditional requests.
+//! Entity tags, in the form `"<version>"`, and lists of them in conditional requests.
 
 use std::fmt;
 
-/// What `If-Match` or `If-None-Match` lists (RFC 9110, section 13.1).
+/// The value of `If-Match` or `If-None-Match` (RFC 9110, section 13.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EntityTags {
-    /// `*`: whatever there is.
+    /// `*`: any version.
     Any,
-    /// Any of these.
+    /// One of these tags.
     Listed(Vec<EntityTag>),
 }
 
-/// One entity tag of a client.
+/// An entity tag that a client sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EntityTag {
-    weak: bool,
-    /// Between the quotes. Only a number is a tag of ours.
+    is_weak: bool,
+    /// The text between the quotes. The tags of this API are numbers.
     opaque: String,
 }
 
-/// A header that is not a list of entity tags.
+/// The error for a header that is not a list of entity tags.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -30,10 +30,10 @@ impl fmt::Display for Malformed {
 }
 
 impl EntityTags {
-    /// Reads all values of one header, which together are one list (RFC 9110, section 5.3).
+    /// Parses all values of one header, which together form one list (RFC 9110, section 5.3).
     ///
     /// # Errors
-    /// When they are no such list.
+    /// Returns an error if the values are not a list of entity tags.
     pub(crate) fn parse(values: &[&[u8]]) -> Result<Self, Malformed> {
         if let [value] = values
             && value.trim_ascii() == b"*"
@@ -47,19 +47,19 @@ impl EntityTags {
         if tags.is_empty() { Err(Malformed) } else { Ok(Self::Listed(tags)) }
     }
 
-    /// The versions that the list names by the strong comparison, for which a weak tag is never
-    /// equal to anything (RFC 9110, section 8.8.3.2).
+    /// The versions that can match by strong comparison. Weak tags are left out, because they never match (RFC 9110,
+    /// section 8.8.3.2).
     pub(crate) fn strong_versions(&self) -> Vec<i64> {
         match self {
             Self::Any => Vec::new(),
             Self::Listed(tags) => {
-                tags.iter().filter(|tag| !tag.weak).filter_map(EntityTag::version).collect()
+                tags.iter().filter(|tag| !tag.is_weak).filter_map(EntityTag::version).collect()
             }
         }
     }
 
-    /// Whether the list names the version by the weak comparison.
-    pub(crate) fn weakly_names(&self, version: i64) -> bool {
+    /// Whether the version matches by weak comparison.
+    pub(crate) fn matches_weakly(&self, version: i64) -> bool {
         match self {
             Self::Any => true,
             Self::Listed(tags) => tags.iter().any(|tag| tag.version() == Some(version)),
@@ -68,18 +68,18 @@ impl EntityTags {
 }
 
 impl EntityTag {
-    /// The version, when it is spelled as we spell it.
+    /// The version, if the tag has the exact form that this API generates.
     fn version(&self) -> Option<i64> {
         self.opaque.parse().ok().filter(|version: &i64| version.to_string() == self.opaque)
     }
 }
 
-/// The tag of a version.
-pub(crate) fn of_version(version: i64) -> String {
+/// The entity tag of a version.
+pub(crate) fn from_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// Commas between, blanks around, empty elements allowed (RFC 9110, section 5.6.1.2).
+/// Parses a comma-separated list, with optional whitespace and empty elements (RFC 9110, section 5.6.1.2).
 fn parse_list(value: &[u8], tags: &mut Vec<EntityTag>) -> Result<(), Malformed> {
     let mut rest = value.trim_ascii_start();
     while !rest.is_empty() {
@@ -97,9 +97,9 @@ fn parse_list(value: &[u8], tags: &mut Vec<EntityTag>) -> Result<(), Malformed> 
     Ok(())
 }
 
-/// `[W/]"…"` (RFC 9110, section 8.8.3), and what stands after it.
+/// Parses `[W/]"…"` (RFC 9110, section 8.8.3). Also returns the remaining text.
 fn parse_tag(text: &[u8]) -> Result<(EntityTag, &[u8]), Malformed> {
-    let (weak, text) = text.strip_prefix(b"W/").map_or((false, text), |text| (true, text));
+    let (is_weak, text) = text.strip_prefix(b"W/").map_or((false, text), |text| (true, text));
     let text = text.strip_prefix(b"\"").ok_or(Malformed)?;
     let end = text.iter().position(|byte| *byte == b'"').ok_or(Malformed)?;
     let (opaque, after) = (&text[..end], &text[end + 1..]);
@@ -107,7 +107,7 @@ fn parse_tag(text: &[u8]) -> Result<(EntityTag, &[u8]), Malformed> {
     if !opaque.iter().all(is_allowed) {
         return Err(Malformed);
     }
-    Ok((EntityTag { weak, opaque: String::from_utf8_lossy(opaque).into_owned() }, after))
+    Ok((EntityTag { is_weak, opaque: String::from_utf8_lossy(opaque).into_owned() }, after))
 }
 
 #[cfg(test)]
@@ -137,11 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn weak_comparison_does_not_care_for_weakness() {
-        assert!(parse("W/\"7\"").expect("well-formed").weakly_names(7));
-        assert!(parse("\"1\", \"7\"").expect("well-formed").weakly_names(7));
-        assert!(parse("*").expect("well-formed").weakly_names(7));
-        assert!(!parse("\"8\"").expect("well-formed").weakly_names(7));
+    fn weak_comparison_matches_weak_and_strong_tags() {
+        assert!(parse("W/\"7\"").expect("well-formed").matches_weakly(7));
+        assert!(parse("\"1\", \"7\"").expect("well-formed").matches_weakly(7));
+        assert!(parse("*").expect("well-formed").matches_weakly(7));
+        assert!(!parse("\"8\"").expect("well-formed").matches_weakly(7));
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
+    fn a_malformed_list_is_rejected() {
         for bad in ["", ",", "7", "\"7", "7\"", "w/\"7\"", "\"7\" \"8\"", "*, \"7\"", "\"a b\"", "W/7"] {
             assert_eq!(parse(bad), Err(Malformed), "{bad:?}");
         }
@@ -160,14 +160,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn our_own_tags_read_back(version in 0i64..) {
-            let tags = parse(&of_version(version)).expect("well-formed");
+        fn a_generated_tag_parses_back_to_its_version(version in 0i64..) {
+            let tags = parse(&from_version(version)).expect("well-formed");
             prop_assert_eq!(tags.strong_versions(), vec![version]);
-            prop_assert!(tags.weakly_names(version));
+            prop_assert!(tags.matches_weakly(version));
         }
 
         #[test]
-        fn any_bytes_get_an_answer_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = EntityTags::parse(&[&bytes]);
         }
     }

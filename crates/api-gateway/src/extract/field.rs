@@ -1,6 +1,6 @@
-//! Single values of a request: how each is read, by what rule, and how the API's document describes it.
+//! Single request fields: how each one is read and validated, and its OpenAPI schema.
 
-use eventboard_domain::{UnknownWord, Vocabulary};
+use eventboard_domain::{StringEnum, UnknownVariant};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{
@@ -11,19 +11,19 @@ use utoipa::{
 use super::input::Input;
 use crate::openapi::schemas;
 
-/// A value that is read from a text.
+/// A value that is parsed from a string.
 pub(crate) trait Field: Sized {
-    /// Reads it.
+    /// Parses and validates the value.
     ///
     /// # Errors
-    /// A message that completes the sentence "field …".
+    /// Returns a message that reads as a sentence after the field name.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// What the document says of it.
+    /// The OpenAPI schema.
     fn schema() -> RefOr<Schema>;
 }
 
-/// Declares values, each with its rule and its schema: `Name(what it holds) = rule, schema`.
+/// Declares fields, each with its validation rule and its schema: `Name(Type) = rule, schema`.
 macro_rules! fields {
     ($($(#[doc = $doc:literal])+ $name:ident($value:ty) = $rule:expr, $schema:expr;)+) => { $(
         $(#[doc = $doc])+
@@ -43,14 +43,14 @@ macro_rules! fields {
 }
 pub(crate) use fields;
 
-/// A word of a vocabulary, in a request or in an answer.
+/// A value of an enum (a [`StringEnum`]) in a request or a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Word<T>(pub(crate) T);
+pub(crate) struct EnumValue<T>(pub(crate) T);
 
-impl<T: Vocabulary> Field for Word<T> {
+impl<T: StringEnum> Field for EnumValue<T> {
     fn parse(text: &str) -> Result<Self, String> {
-        T::from_str(text).map(Self).map_err(|unknown: UnknownWord| unknown.to_string())
+        T::from_str(text).map(Self).map_err(|unknown: UnknownVariant| unknown.to_string())
     }
 
     fn schema() -> RefOr<Schema> {
@@ -58,48 +58,48 @@ impl<T: Vocabulary> Field for Word<T> {
     }
 }
 
-impl<T: Vocabulary + Default> Default for Word<T> {
+impl<T: StringEnum + Default> Default for EnumValue<T> {
     fn default() -> Self {
         Self(T::default())
     }
 }
 
-impl<T: Vocabulary> From<Word<T>> for Value {
-    fn from(word: Word<T>) -> Self {
-        word.0.as_str().into()
+impl<T: StringEnum> From<EnumValue<T>> for Value {
+    fn from(value: EnumValue<T>) -> Self {
+        value.0.as_str().into()
     }
 }
 
-impl<T: Vocabulary> PartialSchema for Word<T> {
+impl<T: StringEnum> PartialSchema for EnumValue<T> {
     fn schema() -> RefOr<Schema> {
-        schemas::vocabulary::<T>().into()
+        schemas::enum_component::<T>().into()
     }
 }
 
-impl<T: Vocabulary> ToSchema for Word<T> {
+impl<T: StringEnum> ToSchema for EnumValue<T> {
     fn name() -> std::borrow::Cow<'static, str> {
         T::NAME.into()
     }
 }
 
-/// A member of a JSON body.
+/// A field of a JSON body.
 pub(crate) trait BodyField: Sized {
-    /// Whether it must be there.
+    /// Whether the field is required.
     const REQUIRED: bool;
 
-    /// Reads it; `None` after recording a fault, or when there is no body that could be read.
+    /// Reads the member. Returns `None` after recording a violation, or if the body could not be parsed.
     fn read(input: &mut Input, name: &str) -> Option<Self>;
 
-    /// What the document says of it.
+    /// The OpenAPI schema.
     fn schema() -> RefOr<Schema>;
 }
 
-/// A text that must be there.
+/// A required string.
 impl<T: Field> BodyField for T {
     const REQUIRED: bool = true;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.required(name, T::parse)
+        input.read_required(name, T::parse)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -107,12 +107,12 @@ impl<T: Field> BodyField for T {
     }
 }
 
-/// A text that may be absent or null.
+/// A string that may be absent or null.
 impl<T: Field> BodyField for Option<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.optional(name, T::parse)
+        input.read_optional(name, T::parse)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -120,7 +120,7 @@ impl<T: Field> BodyField for Option<T> {
     }
 }
 
-/// A text that a patch may change: it may be absent but not null, which would mean to clear it.
+/// A string that a patch may change but not clear: the field may be absent, but not null.
 #[derive(Debug)]
 pub(crate) struct Patched<T>(pub(crate) Option<T>);
 
@@ -128,7 +128,7 @@ impl<T: Field> BodyField for Patched<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.patched(name, T::parse).map(Self)
+        input.read_patched(name, T::parse).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -136,7 +136,7 @@ impl<T: Field> BodyField for Patched<T> {
     }
 }
 
-/// A text that a patch may change or clear: absent (`None`), null (`Some(None)`), or a value.
+/// A string that a patch may change or clear: absent (`None`), null (`Some(None)`), or a value.
 #[derive(Debug)]
 pub(crate) struct Clearable<T>(pub(crate) Option<Option<T>>);
 
@@ -144,7 +144,7 @@ impl<T: Field> BodyField for Clearable<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.clearable(name, T::parse).map(Self)
+        input.read_clearable(name, T::parse).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -152,19 +152,19 @@ impl<T: Field> BodyField for Clearable<T> {
     }
 }
 
-/// A parameter of a query.
+/// A query parameter.
 pub(crate) trait QueryField: Sized {
-    /// Reads it; `None` after recording a fault.
+    /// Reads the parameter. Returns `None` after recording a violation.
     fn read(input: &mut Input, name: &str) -> Option<Self>;
 
-    /// What the document says of it.
+    /// The OpenAPI schema.
     fn schema() -> RefOr<Schema>;
 }
 
-/// A parameter that need not be there.
+/// An optional parameter.
 impl<T: Field> QueryField for Option<T> {
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.parameter(name, T::parse)
+        input.read_parameter(name, T::parse)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -172,13 +172,13 @@ impl<T: Field> QueryField for Option<T> {
     }
 }
 
-/// A parameter with a default.
+/// An optional parameter with a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrDefault<T>(pub(crate) T);
 
 impl<T: Field + Default + Into<Value>> QueryField for OrDefault<T> {
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        Some(Self(input.parameter(name, T::parse)?.unwrap_or_default()))
+        Some(Self(input.read_parameter(name, T::parse)?.unwrap_or_default()))
     }
 
     fn schema() -> RefOr<Schema> {

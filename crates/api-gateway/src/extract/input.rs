@@ -1,11 +1,11 @@
-//! The one input of a request: path, query, headers and body, read in one go.
+//! The whole input of a request: path, query, headers and body.
 
 use axum::{
     RequestPartsExt,
     extract::{FromRequestParts, Query, RawPathParams},
 };
 use eventboard_chassis::error::ServiceError;
-use eventboard_domain::Faults;
+use eventboard_domain::Violations;
 use http::{HeaderMap, HeaderName, header, request::Parts};
 use serde_json::{Map, Value};
 use utoipa::openapi::{
@@ -15,42 +15,42 @@ use utoipa::openapi::{
 use uuid::Uuid;
 
 use crate::{
-    gateway::Gateway,
     openapi::{
         OperationDescription, OperationPart,
         problems::{InvalidInput, PayloadTooLarge},
-        schemas::formatted,
+        schemas::string_with_format,
     },
-    problem::{BODY_LIMIT, Edge, Problem},
+    problem::{BODY_LIMIT, HttpError, Problem},
+    state::AppState,
 };
 
-/// Length of a UUID with hyphens, in bytes (RFC 9562, section 4). The other spellings that libraries
-/// read are refused, so that an id is spelled in one way.
+/// Length of a UUID with hyphens, in bytes (RFC 9562, section 4). Other forms that the library parses are rejected, so
+/// that an id has only one form.
 const UUID_LENGTH: usize = 36;
 
-/// Everything that a client sent, while it is being read.
+/// The input of a request while its values are read.
 ///
-/// A method that finds a fault records it: [`Input::read`] gives out what was read only when there was no fault, and what
-/// was sent but not asked for is a fault as well.
+/// The reading methods record violations. [`Input::read`] returns the value only if there are none. A parameter or
+/// field that is never read is a violation too, because it is unknown.
 pub(crate) struct Input {
     id: Option<String>,
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
-    /// The members of the body; `None` when the route takes none or it could not be read.
+    /// The members of the body. `None` if the route has no body or the body could not be parsed.
     pub(super) body: Option<Map<String, Value>>,
-    pub(super) faults: Faults,
+    pub(super) violations: Violations,
 }
 
-/// What can be read from an input, and describes what it reads.
+/// A type that can be read from an [`Input`], and that describes itself for the OpenAPI document.
 pub(crate) trait FromInput: OperationPart + Sized {
-    /// Reads it; `None` after recording a fault.
+    /// Reads the value. Returns `None` after recording a violation.
     fn from_input(input: &mut Input) -> Option<Self>;
 }
 
-macro_rules! from_input_in_turn {
+macro_rules! impl_from_input_for_tuples {
     ($(($($part:ident),+);)+) => { $(
         impl<$($part: FromInput),+> FromInput for ($($part,)+) {
-            #[expect(non_snake_case, reason = "each value has the name of its type")]
+            #[expect(non_snake_case, reason = "each variable has the name of its type")]
             fn from_input(input: &mut Input) -> Option<Self> {
                 $(let $part = $part::from_input(input);)+
                 Some(($($part?,)+))
@@ -65,13 +65,13 @@ macro_rules! from_input_in_turn {
     )+ };
 }
 
-from_input_in_turn! {
+impl_from_input_for_tuples! {
     (A, B);
     (A, B, C);
     (A, B, C, D);
 }
 
-/// Nothing: whatever is sent is a fault.
+/// No input, so any parameter or field is a violation.
 impl FromInput for () {
     fn from_input(_: &mut Input) -> Option<Self> {
         Some(())
@@ -82,61 +82,61 @@ impl OperationPart for () {
     fn describe(_: &mut OperationDescription) {}
 }
 
-/// What a route without a body reads.
+/// Extracts the input for a route without a body.
 pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl Input {
-    pub(super) async fn of(parts: &mut Parts) -> Result<Self, Problem> {
-        refuse_declared_excess(&parts.headers)?;
-        let mut faults = Faults::default();
+    pub(super) async fn from_parts(parts: &mut Parts) -> Result<Self, Problem> {
+        check_content_length(&parts.headers)?;
+        let mut violations = Violations::default();
         Ok(Self {
             id: path_id(parts).await,
-            query: query_pairs(parts, &mut faults),
+            query: query_pairs(parts, &mut violations),
             headers: parts.headers.clone(),
             body: None,
-            faults,
+            violations,
         })
     }
 
-    /// Reads all of it.
+    /// Reads the whole input.
     ///
     /// # Errors
-    /// Every fault that reading came across, and everything that was not asked for.
+    /// Returns all violations, including unknown parameters and fields.
     pub(crate) fn read<T: FromInput>(mut self) -> Result<T, Problem> {
         let value = T::from_input(&mut self);
-        self.refuse_leftovers();
-        self.faults.into_result()?;
-        value.ok_or_else(|| ServiceError::internal("what was read has neither a fault nor a value").into())
+        self.reject_unknown();
+        self.violations.into_result()?;
+        value.ok_or_else(|| ServiceError::internal("the input has neither a value nor a violation").into())
     }
 
-    /// The values of a header, of which there may be several.
+    /// All values of a header.
     pub(super) fn header(&self, name: &HeaderName) -> Vec<&[u8]> {
         self.headers.get_all(name).iter().map(|value| value.as_bytes()).collect()
     }
 
-    fn refuse_leftovers(&mut self) {
+    fn reject_unknown(&mut self) {
         for (name, _) in std::mem::take(&mut self.query) {
-            self.faults.add(name, "is not a known parameter");
+            self.violations.add(name, "is not a known parameter");
         }
         for (name, _) in self.body.take().into_iter().flatten() {
-            self.faults.add(name, "is not a known field");
+            self.violations.add(name, "is not a known field");
         }
     }
 }
 
-impl<T: FromInput> FromRequestParts<Gateway> for Parameters<T> {
+impl<T: FromInput> FromRequestParts<AppState> for Parameters<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Problem> {
-        Input::of(parts).await?.read().map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
+        Input::from_parts(parts).await?.read().map(Self)
     }
 }
 
 impl<T: FromInput> OperationPart for Parameters<T> {
     fn describe(description: &mut OperationDescription) {
         T::describe(description);
-        description.problem::<InvalidInput>();
-        description.problem::<PayloadTooLarge>();
+        description.add_problem::<InvalidInput>();
+        description.add_problem::<PayloadTooLarge>();
     }
 }
 
@@ -147,7 +147,7 @@ pub(crate) struct EventId(pub(crate) String);
 impl FromInput for EventId {
     fn from_input(input: &mut Input) -> Option<Self> {
         let id = input.id.take().unwrap_or_default();
-        input.faults.check("id", uuid(&id)).map(Self)
+        input.violations.check("id", uuid(&id)).map(Self)
     }
 }
 
@@ -157,14 +157,14 @@ impl OperationPart for EventId {
             .name("id")
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
-            .description(Some("The event, in the hyphenated form of a UUID."))
-            .schema(Some(formatted(KnownFormat::Uuid)))
+            .description(Some("The ID of the event: a UUID with hyphens."))
+            .schema(Some(string_with_format(KnownFormat::Uuid)))
             .example(Some("01890000-0000-7000-8000-000000000001".into()));
-        description.parameter(parameter.build());
+        description.add_parameter(parameter.build());
     }
 }
 
-/// A UUID in its hyphenated form, spelled in lower case.
+/// Parses a UUID with hyphens and returns it in lower case.
 pub(crate) fn uuid(text: &str) -> Result<String, String> {
     let parsed =
         Some(text).filter(|text| text.len() == UUID_LENGTH).and_then(|text| Uuid::try_parse(text).ok());
@@ -173,11 +173,11 @@ pub(crate) fn uuid(text: &str) -> Result<String, String> {
         .ok_or_else(|| "must be a UUID, for example 00000000-0000-0000-0000-000000000001".to_owned())
 }
 
-/// Refuses a body that is too long by its own account, also where nobody would read it.
-fn refuse_declared_excess(headers: &HeaderMap) -> Result<(), Problem> {
+/// Rejects a body whose `Content-Length` exceeds the limit, even if the route does not read the body.
+fn check_content_length(headers: &HeaderMap) -> Result<(), Problem> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     match declared.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > BODY_LIMIT as u64 => Err(Edge::PayloadTooLarge.into()),
+        Some(length) if length > BODY_LIMIT as u64 => Err(HttpError::PayloadTooLarge.into()),
         _ => Ok(()),
     }
 }
@@ -187,11 +187,11 @@ async fn path_id(parts: &mut Parts) -> Option<String> {
     parameters.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned())
 }
 
-fn query_pairs(parts: &Parts, faults: &mut Faults) -> Vec<(String, String)> {
+fn query_pairs(parts: &Parts, violations: &mut Violations) -> Vec<(String, String)> {
     match Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
         Ok(Query(pairs)) => pairs,
         Err(_) => {
-            faults.add("query", "cannot be understood");
+            violations.add("query", "is not a valid query string");
             Vec::new()
         }
     }
@@ -201,7 +201,7 @@ fn query_pairs(parts: &Parts, faults: &mut Faults) -> Vec<(String, String)> {
 pub(crate) mod tests {
     use super::*;
 
-    /// An input with these query parameters and headers, and with this body if any.
+    /// An input with these query parameters, headers and body.
     pub(in crate::extract) fn input(
         query: &[(&str, &str)],
         headers: &[(&str, &str)],
@@ -216,37 +216,41 @@ pub(crate) mod tests {
             query: pairs.collect(),
             headers: headers.collect(),
             body: body.map(|body| body.as_object().expect("an object").clone()),
-            faults: Faults::default(),
+            violations: Violations::default(),
         }
     }
 
     impl Input {
-        /// The same with an id in the path.
+        /// The same input with an id in the path.
         pub(crate) fn with_id(mut self, id: &str) -> Self {
             self.id = Some(id.to_owned());
             self
         }
     }
 
-    /// The faults that reading meets, as `field message`.
-    pub(crate) fn faults<T: FromInput>(input: Input) -> Vec<String> {
+    /// The violations found in an input, as `field message`.
+    pub(crate) fn violations<T: FromInput>(input: Input) -> Vec<String> {
         match input.read::<T>() {
             Ok(_) => Vec::new(),
             Err(Problem::Service(error)) => {
-                error.faults().iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect()
+                let violations = error.violations().iter();
+                violations.map(|violation| format!("{} {}", violation.field, violation.message)).collect()
             }
-            Err(other) => panic!("not a fault of the input: {other:?}"),
+            Err(other) => panic!("not a violation of the input: {other:?}"),
         }
     }
 
     #[test]
-    fn what_nobody_asks_for_is_refused() {
-        let input = input(&[("verbose", "1")], &[], Some(serde_json::json!({"colour": "red"})));
-        assert_eq!(faults::<()>(input), ["verbose is not a known parameter", "colour is not a known field"]);
+    fn unknown_parameters_and_fields_are_rejected() {
+        let input = input(&[("verbose", "1")], &[], Some(serde_json::json!({"color": "red"})));
+        assert_eq!(
+            violations::<()>(input),
+            ["verbose is not a known parameter", "color is not a known field"]
+        );
     }
 
     #[test]
-    fn only_a_hyphenated_uuid_is_an_id() {
+    fn an_id_must_be_a_uuid_with_hyphens() {
         let id = "00000000-0000-0000-0000-00000000000a";
         assert_eq!(uuid(id), Ok(id.to_owned()));
         assert_eq!(uuid(&id.to_uppercase()), Ok(id.to_owned()));

@@ -1,36 +1,37 @@
-//! From an HTTP request to the message of a service.
+//! Extractors, which read and validate the input of an HTTP request.
 //!
-//! [`Caller`] (or [`Visitor`]) stands first in every handler, so that 401 goes before anything that
-//! is wrong with the input. [`Parameters`] and [`WithBody`] then read the one [`Input`] in one go, so that every fault of
-//! path, query, headers and body is told at once. What they read is declared by types: `declare` makes one struct the
-//! reader and the description of a body or a query, `values` has the single values, `condition` the headers.
+//! [`Caller`] (or [`AnonymousCaller`]) comes first in every handler, so that a 401 takes precedence over invalid
+//! input. [`Parameters`] or [`WithBody`] then reads the whole [`Input`] (path, query, headers and body), so that all
+//! violations are reported at once. Each input is declared as a type: `macros` generates the reader and the OpenAPI
+//! description of a body or a query from one struct, `field` and `shared_fields` contain the single values, and
+//! `headers` contains the request headers.
 
 mod body;
 mod caller;
-mod condition;
-mod declare;
 pub(crate) mod entity_tag;
 mod field;
+mod headers;
 mod input;
+mod macros;
 pub(crate) mod query;
-pub(crate) mod values;
+pub(crate) mod shared_fields;
 
 pub(crate) use self::{
     body::WithBody,
-    caller::{Caller, Visitor},
-    condition::{IdempotencyKey, IfMatch, IfNoneMatch},
-    declare::{camel_case, query_parameters, request_body},
+    caller::{AnonymousCaller, Caller},
     entity_tag::EntityTags,
-    field::{BodyField, Clearable, Field, OrDefault, Patched, QueryField, Word, fields},
+    field::{BodyField, Clearable, EnumValue, Field, OrDefault, Patched, QueryField, fields},
+    headers::{IdempotencyKey, IfMatch, IfNoneMatch},
     input::{EventId, FromInput, Input, Parameters},
+    macros::{camel_case, query_parameters, request_body},
 };
 
-/// Inputs for the tests of those who read them.
+/// Inputs for unit tests of bodies and queries.
 #[cfg(test)]
 pub(crate) mod testing {
     use serde_json::Value;
 
-    pub(crate) use super::input::tests::faults;
+    pub(crate) use super::input::tests::violations;
     use super::{Input, input::tests};
 
     /// An input with this body.
@@ -38,7 +39,7 @@ pub(crate) mod testing {
         tests::input(&[], &[], Some(value))
     }
 
-    /// An input with this body, for an event that exists.
+    /// An input with this body and with an event id in the path.
     pub(crate) fn patch_body(value: Value) -> Input {
         body(value).with_id("00000000-0000-0000-0000-000000000001")
     }

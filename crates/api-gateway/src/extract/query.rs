@@ -1,10 +1,10 @@
-//! Query parameters: known, given once, and each by its rule.
+//! Reads query parameters.
 
 use super::input::Input;
 
 impl Input {
-    /// A parameter that need not be there, by its rule; `None` after recording a fault.
-    pub(super) fn parameter<T>(
+    /// Reads an optional parameter: returns `Some(None)` if it is absent, and `None` after recording a violation.
+    pub(super) fn read_parameter<T>(
         &mut self,
         name: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -13,14 +13,14 @@ impl Input {
         let Some(value) = values.next() else { return Some(None) };
         let is_repeated = values.count() > 0;
         if is_repeated {
-            self.faults.add(name, "is given more than once");
+            self.violations.add(name, "must not be given more than once");
             return None;
         }
-        self.faults.check(name, rule(&value)).map(Some)
+        self.violations.check(name, rule(&value)).map(Some)
     }
 }
 
-/// A whole number in decimal digits; one that is too large for `u64` counts as the largest.
+/// Parses a whole number in decimal digits. A number that exceeds `u64` becomes `u64::MAX`.
 pub(crate) fn whole_number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
@@ -30,9 +30,9 @@ pub(crate) fn whole_number(text: &str) -> Option<u64> {
 mod tests {
     use super::{
         super::{
-            declare::query_parameters,
-            input::tests::{faults, input},
-            values::Search,
+            input::tests::{input, violations},
+            macros::query_parameters,
+            shared_fields::Search,
         },
         *,
     };
@@ -46,16 +46,16 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_given_at_most_once() {
+    fn a_repeated_parameter_is_a_violation() {
         let twice = input(&[("page", "1"), ("page", "2")], &[], None);
-        let once = input(&[("page", "1")], &[], None).read::<Query>().expect("no fault");
+        let once = input(&[("page", "1")], &[], None).read::<Query>().expect("no violation");
         assert_eq!(once.page.and_then(|page| page.0).as_deref(), Some("1"));
-        let found = faults::<Query>(twice);
-        assert_eq!(found, ["page is given more than once"]);
+        let found = violations::<Query>(twice);
+        assert_eq!(found, ["page must not be given more than once"]);
     }
 
     #[test]
-    fn numbers_are_digits_only() {
+    fn a_whole_number_has_only_digits() {
         assert_eq!(whole_number("0042"), Some(42));
         assert_eq!(whole_number("99999999999999999999999"), Some(u64::MAX));
         for bad in ["", "+1", "-1", "1.0", "1e3", " 1", "٣"] {

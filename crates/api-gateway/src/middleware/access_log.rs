@@ -1,36 +1,37 @@
-//! One line and one measurement a request, also of those whose clients hang up.
+//! Logs and measures every request, including those whose clients disconnect.
 
 use std::{sync::Arc, time::Instant};
 
 use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     layer::{Inner, Next},
-    metrics::{Counted, Histograms},
-    observed::observe_end,
+    metrics::{GaugeGuard, Histograms},
+    outcome::observe_outcome,
 };
 use http::Method;
 use metrics::{Counter, Gauge};
 
 use super::route::Route;
 
-/// Stands for every path that no route has, so that made-up paths do not become labels.
-const NO_ROUTE: &str = "unmatched";
+/// The route label for all paths that no route matches, so that clients cannot create arbitrary label values.
+const UNMATCHED_ROUTE: &str = "unmatched";
 
-/// The client hung up before there was an answer: nginx's number, which HTTP does not define.
-const CLIENT_HUNG_UP: u16 = 499;
+/// The client disconnected before the response. HTTP does not define this status, but nginx uses it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// What operators see of requests.
+/// The request metrics.
 #[derive(Clone)]
-pub(crate) struct Requests {
+pub(crate) struct RequestMetrics {
     active: Gauge,
-    /// Server errors, but for those of health checks. There from the start: the histogram of a status begins with its
-    /// first request, and Prometheus sees no rise in that.
+    /// Server errors, except those of health checks. The counter is registered at startup, because the histogram for
+    /// a status appears only with the first request that has this status, and Prometheus would not count that request
+    /// as an increase.
     failed: Counter,
     /// By route, method and status.
     durations: Arc<Histograms<(&'static str, u16)>>,
 }
 
-impl Requests {
+impl RequestMetrics {
     pub(crate) fn new() -> Self {
         let durations = Histograms::new(|route, (method, status): (&'static str, u16)| {
             metrics::histogram!(
@@ -48,45 +49,49 @@ impl Requests {
     }
 }
 
-/// The layer.
-pub(crate) async fn record(requests: Requests, mut request: Request, next: Next<impl Inner>) -> Response {
-    let _active = Counted::new(&requests.active);
-    let served = Served {
-        requests: &requests,
+/// The layer function: logs and measures the request.
+pub(crate) async fn log_request(
+    metrics: RequestMetrics,
+    mut request: Request,
+    next: Next<impl Inner>,
+) -> Response {
+    let _active = GaugeGuard::new(&metrics.active);
+    let observed = ObservedRequest {
+        metrics: &metrics,
         started: Instant::now(),
         method: method_label(request.method()),
-        route: Route::of(&mut request),
+        route: Route::for_request(&mut request),
     };
-    let end = observe_end(|status| served.record(status));
+    let end = observe_outcome(|status| observed.record_outcome(status));
     let response = next.run(request).await;
     end.finish(response.status().as_u16());
     response
 }
 
-/// A request that is being served.
-struct Served<'r> {
-    requests: &'r Requests,
+/// A request in progress.
+struct ObservedRequest<'m> {
+    metrics: &'m RequestMetrics,
     started: Instant,
     method: &'static str,
     route: Route,
 }
 
-impl Served<'_> {
-    /// Logs and measures the request, also when its client hung up: nobody else would know of it.
-    fn record(&self, status: Option<u16>) {
-        let (status, elapsed) = (status.unwrap_or(CLIENT_HUNG_UP), self.started.elapsed());
-        let route = self.route.template().unwrap_or(NO_ROUTE);
-        self.requests.durations.record(route, (self.method, status), elapsed);
+impl ObservedRequest<'_> {
+    /// Logs and measures the request. `status` is `None` if the client disconnected.
+    fn record_outcome(&self, status: Option<u16>) {
+        let (status, elapsed) = (status.unwrap_or(CLIENT_CLOSED_REQUEST), self.started.elapsed());
+        let route = self.route.template().unwrap_or(UNMATCHED_ROUTE);
+        self.metrics.durations.record(route, (self.method, status), elapsed);
         if status >= 500 && !route.starts_with("/health") {
-            self.requests.failed.increment(1);
+            self.metrics.failed.increment(1);
         }
-        // The method is a field of the span.
+        // The method is not repeated here, because it is a field of the span.
         tracing::info!(route, status, duration_ms = elapsed.as_secs_f64() * 1000.0, "Request finished");
     }
 }
 
-/// A method that HTTP does not define counts as `_OTHER` (OpenTelemetry semantic conventions), so
-/// that made-up methods do not become labels.
+/// The label of a method. All methods that HTTP does not define share the label `_OTHER` (OpenTelemetry semantic
+/// conventions), so that clients cannot create arbitrary label values.
 pub(crate) fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -107,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_up_method_is_no_label() {
+    fn an_unknown_method_is_labeled_other() {
         assert_eq!(method_label(&Method::PATCH), "PATCH");
         assert_eq!(method_label(&Method::from_bytes(b"BREW").expect("a method")), "_OTHER");
     }

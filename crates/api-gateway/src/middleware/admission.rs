@@ -1,4 +1,4 @@
-//! Sheds what is more than the gateway can hold at once, instead of letting it queue.
+//! Sheds requests beyond the concurrency limit instead of queuing them.
 
 use axum::{
     extract::Request,
@@ -11,10 +11,10 @@ use eventboard_chassis::{
 
 use crate::problem::Problem;
 
-/// The layer. The place is held until the answer's head is made.
+/// The layer function. The permit is held until the head of the response is ready.
 pub(crate) async fn admit(admission: Admission, request: Request, next: Next<impl Inner>) -> Response {
     match admission.admit() {
-        Ok(_place) => next.run(request).await,
+        Ok(_permit) => next.run(request).await,
         Err(error) => Problem::from(error).into_response(),
     }
 }
@@ -29,14 +29,14 @@ mod tests {
     use crate::testing::send;
 
     #[tokio::test]
-    async fn what_finds_no_room_is_refused_at_once() {
+    async fn a_request_over_the_concurrency_limit_is_rejected_at_once() {
         let admission = Admission::new(1);
         let router = Router::new().route("/", get(|| async {})).layer(layer_fn(admission.clone(), admit));
-        let place = admission.admit().expect("there is room");
+        let permit = admission.admit().expect("capacity");
         let response = send(&router, Request::get("/"), "").await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()["retry-after"], "1");
-        drop(place);
+        drop(permit);
         assert_eq!(send(&router, Request::get("/"), "").await.status(), StatusCode::OK);
     }
 }

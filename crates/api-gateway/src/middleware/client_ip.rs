@@ -1,4 +1,4 @@
-//! Whose request it is, as far as an address can tell.
+//! The IP address of a request's client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,26 +7,26 @@ use http::{HeaderMap, HeaderName};
 
 use crate::config::TrustedProxy;
 
-/// Set by proxies: the client, then every proxy but the last.
+/// A header that proxies set: the address of the client, followed by the address of every proxy except the last one.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client: that of the connection, or what trusted proxies say of it.
-pub(crate) fn client_ip(request: &Request, trusted: &[TrustedProxy]) -> IpAddr {
+/// The address of the client: the peer of the connection or, behind trusted proxies, the address that they forward.
+pub(crate) fn client_ip(request: &Request, trusted_proxies: &[TrustedProxy]) -> IpAddr {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
-    forwarded_ip(peer.to_canonical(), request.headers(), trusted)
+    forwarded_ip(peer.to_canonical(), request.headers(), trusted_proxies)
 }
 
-/// From the peer back along `X-Forwarded-For`: the first address that is no trusted proxy. What
-/// stands further left was written by a stranger.
-fn forwarded_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|proxy| proxy.contains(address));
+/// Walks from the peer through `X-Forwarded-For`, from right to left, to the first address that is not a trusted
+/// proxy. Addresses further left are ignored, because a client could forge them.
+fn forwarded_ip(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[TrustedProxy]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted_proxies.iter().any(|proxy| proxy.contains(address));
     let mut client = peer;
     for hop in hops(headers).iter().rev() {
         if !is_trusted(client) {
             break;
         }
-        let Some(address) = address(hop) else { break };
+        let Some(address) = parse_address(hop) else { break };
         client = address;
     }
     client
@@ -37,16 +37,16 @@ fn hops(headers: &HeaderMap) -> Vec<&str> {
     values.flat_map(|value| value.split(',')).map(str::trim).collect()
 }
 
-/// Some proxies add the port.
-fn address(hop: &str) -> Option<IpAddr> {
+/// Parses an address with or without a port, because some proxies add the port.
+fn parse_address(hop: &str) -> Option<IpAddr> {
     let bare = || hop.parse::<IpAddr>().ok();
     let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
     bare().or_else(with_port).map(|address| address.to_canonical())
 }
 
-/// The address as a client is counted by: an IPv6 customer has a whole /64 (RFC 6177) and must not
-/// have as many buckets.
-pub(crate) fn counted_as(address: IpAddr) -> IpAddr {
+/// The address by which a client is rate-limited. An IPv6 client has at least a /64 network (RFC 6177), so all
+/// addresses of a /64 share one limit.
+pub(crate) fn rate_limit_key(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {
@@ -70,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_a_stranger_is_not_believed() {
+    fn the_header_is_ignored_when_the_peer_is_not_a_trusted_proxy() {
         assert_eq!(client("203.0.113.5", &["1.1.1.1"], &[]), "203.0.113.5");
         assert_eq!(client("203.0.113.5", &["1.1.1.1"], &["10.0.0.0/8"]), "203.0.113.5");
     }
 
     #[test]
-    fn the_client_is_the_first_address_from_the_right_that_is_no_proxy() {
+    fn the_client_is_the_rightmost_address_that_is_not_a_trusted_proxy() {
         let trusted = ["10.0.0.0/8"];
         assert_eq!(client("10.0.0.1", &["198.51.100.7"], &trusted), "198.51.100.7");
         assert_eq!(client("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], &trusted), "198.51.100.7");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_ends_the_walk_at_the_last_known_address() {
+    fn an_invalid_address_ends_the_walk_at_the_last_valid_one() {
         let trusted = ["10.0.0.0/8"];
         assert_eq!(client("10.0.0.1", &["1.1.1.1, unknown"], &trusted), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &[], &trusted), "10.0.0.1");
@@ -93,8 +93,8 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_clients_are_counted_by_their_network() {
-        let counted = |text: &str| counted_as(text.parse().expect("an address")).to_string();
+    fn ipv6_clients_are_limited_by_their_network() {
+        let counted = |text: &str| rate_limit_key(text.parse().expect("an address")).to_string();
         assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(counted("198.51.100.7"), "198.51.100.7");
     }

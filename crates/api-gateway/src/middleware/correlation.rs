@@ -1,11 +1,13 @@
-//! Gives the request its name: an extension, a field of the span around all work, a header of the
-//! response; and its trace.
+//! Assigns the correlation ID and starts the trace of a request.
+//!
+//! The correlation ID is stored as a request extension and as a field of the log span for all further work, and is
+//! sent as a response header.
 
 use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     correlation::{CorrelationId, HEADER},
     layer::{Inner, Next},
-    observed::observe_end,
+    outcome::observe_outcome,
     traces::{self, Span},
 };
 use http::StatusCode;
@@ -13,47 +15,48 @@ use tracing::Instrument;
 
 use super::{access_log, route::Route};
 
-/// Characters of a path that a span keeps: anybody may send a long one.
-const LONGEST_PATH: usize = 256;
+/// The maximum length of a path in a trace span, in characters. Longer paths are cut, because clients can send very
+/// long paths.
+const MAX_PATH_CHARS: usize = 256;
 
-/// The layer.
+/// The layer function: assigns the correlation ID, opens the log span and records the trace.
 pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     request.extensions_mut().insert(correlation.clone());
-    let traced = span_of(&request);
-    // The path without the query: what people search for is theirs.
+    let trace_span = trace_span(&request);
+    // The span contains the path without the query, because search terms may be private.
     let span = tracing::info_span!(
         "request",
         service = crate::NAME,
         correlation_id = correlation.as_str(),
-        trace_id = traces::trace_id(&traced, request.headers()),
+        trace_id = traces::trace_id(&trace_span, request.headers()),
         method = %request.method(),
         path = request.uri().path(),
     );
-    let (method, route) = (access_log::method_label(request.method()), Route::of(&mut request));
-    let end = observe_end(|status| record(&traced, method, &route, status));
-    let mut response = traced.around(next.run(request).instrument(span)).await;
+    let (method, route) = (access_log::method_label(request.method()), Route::for_request(&mut request));
+    let end = observe_outcome(|status| record_outcome(&trace_span, method, &route, status));
+    let mut response = trace_span.wrap(next.run(request).instrument(span)).await;
     end.finish(response.status());
     response.headers_mut().insert(HEADER, correlation.to_header());
     response
 }
 
-/// Health is asked for all the time, and would bury all other traces.
-fn span_of(request: &Request) -> Span {
+/// Health checks get no trace span, because frequent probes would make up most of the traces.
+fn trace_span(request: &Request) -> Span {
     if matches!(request.uri().path(), "/health" | "/health/live" | "/health/ready") {
         return Span::none();
     }
     let span = Span::server(access_log::method_label(request.method()), request.headers());
     span.set("http.request.method", || access_log::method_label(request.method()));
-    // TLS ends before this process.
+    // Always `http`, because a proxy in front of this process terminates TLS.
     span.set("url.scheme", || "http");
-    span.set("url.path", || request.uri().path().chars().take(LONGEST_PATH).collect::<String>());
+    span.set("url.path", || request.uri().path().chars().take(MAX_PATH_CHARS).collect::<String>());
     span
 }
 
-/// Says in the span what became of the request, by OpenTelemetry's semantic conventions for HTTP. There is no status when
-/// the client hung up.
-fn record(span: &Span, method: &str, route: &Route, status: Option<StatusCode>) {
+/// Records the outcome of the request in the span, by OpenTelemetry's semantic conventions for HTTP. `status` is `None`
+/// if the client disconnected.
+fn record_outcome(span: &Span, method: &str, route: &Route, status: Option<StatusCode>) {
     if let Some(route) = route.template() {
         span.rename(|| format!("{method} {route}"));
         span.set("http.route", || route.to_owned());
@@ -65,7 +68,7 @@ fn record(span: &Span, method: &str, route: &Route, status: Option<StatusCode>) 
                 span.fail(|| status.as_u16().to_string());
             }
         }
-        // The client is no failure of ours.
+        // A disconnected client is not a server error.
         None => span.set("error.type", || "cancelled"),
     }
 }

@@ -1,8 +1,8 @@
-//! Which origins' scripts may use the API (CORS, WHATWG Fetch).
+//! CORS (WHATWG Fetch): allows scripts from the configured origins to use the API.
 //!
-//! tower-http answers every OPTIONS as a preflight and tells every origin what is allowed. Here only
-//! the preflight of an allowed origin is one: any other OPTIONS reaches the routes, whose answer is
-//! 405, and an origin that is not allowed learns nothing.
+//! tower-http treats every OPTIONS request as a preflight request and sends CORS headers to every origin. This layer
+//! applies CORS to allowed origins only. An OPTIONS request that is not a preflight request reaches the routes and
+//! gets a 405. A request from an origin that is not allowed gets no CORS headers.
 
 use std::{
     sync::Arc,
@@ -40,29 +40,29 @@ const EXPOSED_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("ratelimit-reset"),
 ];
 
-/// How long a browser may keep the answer to a preflight, in seconds.
+/// How long a browser may cache the response to a preflight request, in seconds.
 const MAX_AGE_SECONDS: u64 = 600;
 
-/// The layer.
+/// The CORS layer.
 #[derive(Clone)]
-pub(crate) struct CorsPolicy(Arc<PolicyParts>);
+pub(crate) struct CorsPolicy(Arc<CorsPolicyParts>);
 
-struct PolicyParts {
+struct CorsPolicyParts {
     allowed: Box<[AllowedOrigin]>,
     cors: CorsLayer,
 }
 
 impl CorsPolicy {
-    /// A policy that lets in these origins.
+    /// Creates a policy that allows these origins.
     pub(crate) fn new(allowed: &[AllowedOrigin]) -> Self {
-        // The choice of the origin is made before tower-http sees the request.
+        // Safe, because `applies_to` checks the origin before tower-http sees the request.
         let cors = CorsLayer::new()
             .allow_origin(AllowOrigin::mirror_request())
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
             .allow_headers(REQUEST_HEADERS)
             .expose_headers(EXPOSED_HEADERS)
             .max_age(std::time::Duration::from_secs(MAX_AGE_SECONDS));
-        Self(Arc::new(PolicyParts { allowed: allowed.into(), cors }))
+        Self(Arc::new(CorsPolicyParts { allowed: allowed.into(), cors }))
     }
 
     fn applies_to(&self, request: &Request) -> bool {
@@ -82,7 +82,7 @@ impl<S: Clone> Layer<S> for CorsPolicy {
     }
 }
 
-/// A service with CORS for some requests.
+/// A service that applies CORS to requests from allowed origins.
 #[derive(Clone)]
 pub(crate) struct SelectiveCors<S> {
     policy: CorsPolicy,
@@ -104,16 +104,16 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         if self.policy.applies_to(&request) {
-            // Routes are always ready, also this copy of them.
+            // The routes are always ready, so this clone is ready too.
             Either::Left(self.policy.0.cors.layer(self.inner.clone()).call(request))
         } else {
-            Either::Right(self.inner.call(request).map_ok(varies_by_origin as fn(Response) -> Response))
+            Either::Right(self.inner.call(request).map_ok(add_vary_origin as fn(Response) -> Response))
         }
     }
 }
 
-/// A cache must not give an allowed origin the answer of another one.
-fn varies_by_origin(mut response: Response) -> Response {
+/// Adds `Vary: Origin`, because a cache must not serve a response for one origin to another origin.
+fn add_vary_origin(mut response: Response) -> Response {
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     response
 }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_preflight_of_an_allowed_origin_is_answered() {
+    async fn a_preflight_of_an_allowed_origin_gets_cors_headers() {
         let response = send(&gateway([]), preflight("http://localhost:5173"), "").await;
         assert_eq!(response.status(), StatusCode::OK);
         let headers = response.headers();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_allowed_origin_may_read_our_headers_also_on_errors() {
+    async fn an_allowed_origin_may_read_the_exposed_headers_of_errors() {
         let request = Request::get("/nowhere").header("origin", "http://localhost:5173");
         let response = send(&gateway([]), request, "").await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_origin_learns_nothing() {
+    async fn an_origin_that_is_not_allowed_gets_no_cors_headers() {
         for request in [preflight("https://evil.example"), Request::get("/api").header("origin", "null")] {
             let response = send(&gateway([]), request, "").await;
             let cors = response.headers().keys().filter(|name| name.as_str().starts_with("access-control"));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_options_request_that_is_no_preflight_is_not_allowed() {
+    async fn an_options_request_that_is_not_a_preflight_is_a_405() {
         let request = Request::options("/events").header("origin", "http://localhost:5173");
         let response = send(&gateway([]), request, "").await;
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);

@@ -1,19 +1,27 @@
-//! Ends a request when its time is up, and tells the handler how much there is.
+//! Ends a request at its deadline, and passes the deadline to the handler.
 
 use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use eventboard_chassis::layer::{Inner, Next};
+use eventboard_chassis::{
+    error::ServiceError,
+    layer::{Inner, Next},
+};
 
-use crate::{clients, policy::Policy, problem::Problem};
+use crate::{policy::Policy, problem::Problem};
 
-/// The layer. The body is read inside of it: a client that trickles it in gets the same 408.
-pub(crate) async fn keep(policy: Policy, mut request: Request, next: Next<impl Inner>) -> Response {
-    let call = policy.start();
-    request.extensions_mut().insert(call);
-    let answer = tokio::time::timeout_at(call.deadline, next.run(request)).await;
-    answer.unwrap_or_else(|_| Problem::from(clients::deadline_passed()).into_response())
+/// The layer function. The body is read inside this layer, so a client that sends its body too slowly gets a 408 as
+/// well.
+pub(crate) async fn enforce_deadline(
+    policy: Policy,
+    mut request: Request,
+    next: Next<impl Inner>,
+) -> Response {
+    let call_policy = policy.start();
+    request.extensions_mut().insert(call_policy);
+    let response = tokio::time::timeout_at(call_policy.deadline, next.run(request)).await;
+    response.unwrap_or_else(|_| Problem::from(ServiceError::deadline_exceeded()).into_response())
 }
 
 #[cfg(test)]
@@ -35,10 +43,11 @@ mod tests {
             deadline: Duration::from_secs(5),
             attempts: 1,
             retry_on: RetryOn::Unavailable,
-            variables: "READ",
+            env_prefix: "READ",
         };
-        let router =
-            Router::new().route("/", get(std::future::pending::<()>)).route_layer(layer_fn(policy, keep));
+        let router = Router::new()
+            .route("/", get(std::future::pending::<()>))
+            .route_layer(layer_fn(policy, enforce_deadline));
         let started = Instant::now();
         let response = send(&router, Request::get("/"), "").await;
         assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);

@@ -1,5 +1,4 @@
-//! What every request passes through on its way to a handler, one file a layer. The order and the
-//! reason for it stand in `app`.
+//! The layers that every request passes through, one per file. The module `app` explains their order.
 
 pub(crate) mod access_log;
 pub(crate) mod admission;

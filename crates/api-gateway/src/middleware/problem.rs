@@ -1,4 +1,4 @@
-//! Writes the body of every error: those of our own, and those that a library answered with.
+//! Writes the body of every error response, for errors from the gateway itself and from libraries.
 
 use axum::{
     body::Body,
@@ -13,7 +13,7 @@ use http::{HeaderValue, header};
 
 use crate::problem::{MEDIA_TYPE, Problem};
 
-/// The layer.
+/// The layer function: writes the problem details (RFC 9457) of an error response.
 pub(crate) async fn render((): (), request: Request, next: Next<impl Inner>) -> Response {
     let instance = request.uri().path().to_owned();
     let correlation = request.extensions().get::<CorrelationId>().cloned();
@@ -24,19 +24,20 @@ pub(crate) async fn render((): (), request: Request, next: Next<impl Inner>) -> 
     }
 }
 
-/// The layer that makes a panic one failed request and not a broken connection.
+/// The layer function that turns a panic into a 500 response instead of a broken connection.
 pub(crate) async fn catch_panic((): (), request: Request, next: Next<impl Inner>) -> Response {
     next.catch_panic(request).await.unwrap_or_else(|error| Problem::from(error).into_response())
 }
 
-/// The problem that a response stands for. An error that is JSON already is a health document.
+/// The problem of an error response. Returns `None` for an error response that is already JSON, because it is a
+/// health document.
 fn problem_of(response: &mut Response) -> Option<Problem> {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    let is_document =
+    let is_health_document =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    let own = response.extensions_mut().remove::<Problem>();
-    own.or_else(|| (is_error && !is_document).then(|| Problem::of_status(status)))
+    let problem = response.extensions_mut().remove::<Problem>();
+    problem.or_else(|| (is_error && !is_health_document).then(|| Problem::from_status(status)))
 }
 
 fn with_body(
@@ -48,7 +49,7 @@ fn with_body(
     problem.log();
     let document = problem.document(instance, correlation.map_or("", CorrelationId::as_str));
     let body = serde_json::to_vec(&document).unwrap_or_default();
-    // The head stays: it has headers such as Allow and RateLimit-Remaining.
+    // Keep the headers, such as Allow and RateLimit-Remaining.
     let (mut head, _) = response.into_parts();
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     head.headers.remove(header::CONTENT_LENGTH);
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_problem_without_its_text() {
+    async fn a_panic_is_a_problem_that_does_not_contain_its_message() {
         let response = send(&router(), Request::get("/panic"), "").await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
@@ -84,13 +85,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_of_a_library_becomes_a_problem() {
+    async fn an_error_response_of_a_library_becomes_a_problem() {
         let body = json(send(&router(), Request::get("/text"), "").await).await;
         assert_eq!((&body["status"], &body["instance"]), (&418.into(), &"/text".into()));
     }
 
     #[tokio::test]
-    async fn a_health_document_stays_what_it_is() {
+    async fn a_health_document_is_not_changed() {
         let response = send(&router(), Request::get("/health"), "").await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(json(response).await, "down");

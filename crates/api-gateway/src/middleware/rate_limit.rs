@@ -1,4 +1,4 @@
-//! How many requests a client may make: fixed windows, counted per replica of the gateway.
+//! Rate limits per client, with fixed windows. Each gateway replica counts separately.
 
 use std::{
     hash::Hash,
@@ -24,97 +24,99 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::client_ip::{client_ip, counted_as};
+use super::client_ip::{client_ip, rate_limit_key};
 use crate::{
     config::{Config, RateLimit, TrustedProxy},
-    problem::{Edge, Problem},
+    problem::{HttpError, Problem},
 };
 
-/// Clients that are remembered at once, per kind; an entry is some hundred bytes.
+/// The maximum number of open windows for each kind of client (users, IP addresses). A window takes some hundred
+/// bytes.
 const CAPACITY: u64 = 100_000;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// The counters of this replica.
+/// The open windows of this replica.
 #[derive(Clone)]
 pub(crate) struct RateLimiter {
     by_ip: Windows<IpAddr>,
     by_user: Windows<Uuid>,
-    trusted: Arc<[TrustedProxy]>,
+    trusted_proxies: Arc<[TrustedProxy]>,
 }
 
-/// Counts requests that were answered 429, by which limit they had reached.
-fn limited(limit: &'static str) -> Counter {
+/// The counter of 429 responses, by the limit that was exceeded.
+fn rejected_counter(limit: &'static str) -> Counter {
     metrics::counter!("eventboard_rate_limited_requests_total", "limit" => limit)
 }
 
-/// The windows of one kind of client.
+/// The open windows of one kind of client (users or IP addresses).
 #[derive(Clone)]
 struct Windows<K> {
     limit: RateLimit,
-    open: Cache<K, Arc<Window>>,
-    refused: Counter,
+    windows: Cache<K, Arc<Window>>,
+    rejected: Counter,
 }
 
-/// One client's window, which begins with its first request.
+/// The window of one client. It starts with the client's first request.
 struct Window {
     ends: Instant,
     count: AtomicU32,
 }
 
-/// Where a client stands with this request counted.
+/// The state of a client's limit after its current request was counted.
 #[derive(Debug, PartialEq, Eq)]
-struct Standing {
+struct RateLimitStatus {
     limit: u32,
     remaining: u32,
     /// Seconds until the window ends, rounded up.
     reset: u64,
-    exceeded: bool,
+    is_exceeded: bool,
 }
 
 impl RateLimiter {
-    /// Counters as configured; `None` when requests are not limited.
+    /// Creates a limiter. `None` if rate limiting is disabled.
     pub(crate) fn new(config: &Config) -> Option<Self> {
         let limits = &config.rate_limit;
-        // There from the start, also where nothing is limited.
-        let (addresses, users) = (limited("address"), limited("user"));
+        // Registered from the start, even if rate limiting is disabled, so that the metrics always exist.
+        let (addresses, users) = (rejected_counter("address"), rejected_counter("user"));
         limits.enabled.then(|| Self {
             by_ip: Windows::new(limits.per_ip, addresses),
             by_user: Windows::new(limits.per_user, users),
-            trusted: config.trusted_proxies.as_slice().into(),
+            trusted_proxies: config.trusted_proxies.as_slice().into(),
         })
     }
 
-    /// Only a verified token selects the bucket of a user: an unverified one could name any.
-    fn count(&self, request: &Request) -> Standing {
+    /// Counts the request in the window of the user if the token is verified, otherwise in the window of the client's
+    /// IP address. An unverified token could contain any user id.
+    fn count(&self, request: &Request) -> RateLimitStatus {
         match request.extensions().get::<VerifiedToken>() {
             Some(token) => self.by_user.count(token.identity.user_id),
-            None => self.by_ip.count(counted_as(client_ip(request, &self.trusted))),
+            None => self.by_ip.count(rate_limit_key(client_ip(request, &self.trusted_proxies))),
         }
     }
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Windows<K> {
-    fn new(limit: RateLimit, refused: Counter) -> Self {
-        let open = Cache::builder()
+    fn new(limit: RateLimit, rejected: Counter) -> Self {
+        let windows = Cache::builder()
             .max_capacity(CAPACITY)
-            // The default policy keeps a newcomer out of a full cache, and who is not remembered is
-            // not limited.
+            // With the default policy, a full cache may not store the window of a new client, and a client without a
+            // window would not be limited.
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(limit.window)
             .build();
-        Self { limit, open, refused }
+        Self { limit, windows, rejected }
     }
 
-    fn count(&self, client: K) -> Standing {
-        let window = self.open.get_with(client, || Arc::new(Window::new(self.limit.window)));
-        let standing = window.count_one(self.limit.max);
-        if standing.exceeded {
-            self.refused.increment(1);
+    fn count(&self, client: K) -> RateLimitStatus {
+        let window = self.windows.get_with(client, || Arc::new(Window::new(self.limit.window)));
+        let status = window.count_request(self.limit.max);
+        if status.is_exceeded {
+            self.rejected.increment(1);
         }
-        standing
+        status
     }
 }
 
@@ -123,21 +125,21 @@ impl Window {
         Self { ends: Instant::now() + length, count: AtomicU32::new(0) }
     }
 
-    fn count_one(&self, limit: u32) -> Standing {
+    fn count_request(&self, limit: u32) -> RateLimitStatus {
         let saturating = |count: u32| Some(count.saturating_add(1));
         let before = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, saturating);
         let count = before.unwrap_or_else(|count| count).saturating_add(1);
         let left = self.ends.saturating_duration_since(Instant::now());
-        Standing {
+        RateLimitStatus {
             limit,
             remaining: limit.saturating_sub(count),
             reset: (left.as_secs() + u64::from(left.subsec_nanos() > 0)).max(1),
-            exceeded: count > limit,
+            is_exceeded: count > limit,
         }
     }
 }
 
-impl Standing {
+impl RateLimitStatus {
     fn write_to(&self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));
@@ -145,20 +147,20 @@ impl Standing {
     }
 }
 
-/// The layer.
-pub(crate) async fn limit(
+/// The layer function: counts the request, rejects it if it exceeds the limit, and adds the `RateLimit-*` headers.
+pub(crate) async fn enforce_rate_limit(
     limiter: Option<RateLimiter>,
     request: Request,
     next: Next<impl Inner>,
 ) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
-    let standing = limiter.count(&request);
-    let mut response = if standing.exceeded {
-        Problem::from(Edge::RateLimited { retry_after: standing.reset }).into_response()
+    let status = limiter.count(&request);
+    let mut response = if status.is_exceeded {
+        Problem::from(HttpError::RateLimited { retry_after: status.reset }).into_response()
     } else {
         next.run(request).await
     };
-    standing.write_to(response.headers_mut());
+    status.write_to(response.headers_mut());
     response
 }
 
@@ -170,26 +172,28 @@ mod tests {
     use crate::testing::{bearer, gateway, json, send};
 
     #[tokio::test(start_paused = true)]
-    async fn a_window_counts_down_and_then_refuses() {
+    async fn a_window_counts_down_and_then_rejects() {
         let window = Window::new(Duration::from_secs(60));
-        let standing = |remaining, reset, exceeded| Standing { limit: 2, remaining, reset, exceeded };
-        assert_eq!(window.count_one(2), standing(1, 60, false));
+        let status =
+            |remaining, reset, is_exceeded| RateLimitStatus { limit: 2, remaining, reset, is_exceeded };
+        assert_eq!(window.count_request(2), status(1, 60, false));
         tokio::time::advance(Duration::from_millis(10_500)).await;
-        assert_eq!(window.count_one(2), standing(0, 50, false));
-        assert_eq!(window.count_one(2), standing(0, 50, true));
+        assert_eq!(window.count_request(2), status(0, 50, false));
+        assert_eq!(window.count_request(2), status(0, 50, true));
     }
 
     #[test]
-    fn a_new_window_opens_when_the_old_one_ends() {
-        let windows = Windows::new(RateLimit { max: 1, window: Duration::from_millis(50) }, limited("user"));
-        assert!(!windows.count(1).exceeded);
-        assert!(windows.count(1).exceeded);
+    fn a_new_window_starts_when_the_old_one_has_ended() {
+        let windows =
+            Windows::new(RateLimit { max: 1, window: Duration::from_millis(50) }, rejected_counter("user"));
+        assert!(!windows.count(1).is_exceeded);
+        assert!(windows.count(1).is_exceeded);
         std::thread::sleep(Duration::from_millis(60));
-        assert!(!windows.count(1).exceeded);
+        assert!(!windows.count(1).is_exceeded);
     }
 
     #[tokio::test]
-    async fn the_request_after_the_last_is_a_429_with_everything_a_client_needs() {
+    async fn a_request_over_the_limit_is_a_429_with_retry_after_and_limit_headers() {
         let gateway = gateway([("RATE_LIMIT_IP_MAX", "1")]);
         let first = send(&gateway, Request::get("/nowhere"), "").await;
         assert_eq!(first.status(), StatusCode::NOT_FOUND);
@@ -204,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_verified_token_selects_the_bucket_of_a_user() {
+    async fn only_a_verified_token_selects_the_window_of_a_user() {
         let gateway = gateway([("RATE_LIMIT_IP_MAX", "1")]);
         let with = |token: &str| Request::get("/nowhere").header("authorization", token);
         let status = async |token: &str| send(&gateway, with(token), "").await.status();
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn health_is_exempt_and_so_is_everything_when_it_is_off() {
+    async fn health_is_exempt_and_nothing_is_limited_when_limits_are_disabled() {
         let limited = gateway([("RATE_LIMIT_IP_MAX", "1")]);
         let unlimited = gateway([("RATE_LIMIT_IP_MAX", "1"), ("RATE_LIMIT_ENABLED", "false")]);
         for _ in 0..3 {

@@ -1,7 +1,7 @@
-//! Says so when a connection ends because a request was answered before its body was read to the end.
+//! Adds `Connection: close` to a response that is sent before the request body was read to its end.
 //!
-//! HTTP/1.1 cannot go on after half a request, so the server closes the connection; a client that is not
-//! told would send its next request into it (RFC 9112, section 9.6).
+//! HTTP/1.1 cannot reuse a connection with an unread body, so the server closes it. Without the header, the client
+//! might send its next request on that connection (RFC 9112, section 9.6).
 
 use std::{
     pin::Pin,
@@ -22,27 +22,27 @@ use eventboard_chassis::layer::{Inner, Next};
 use http::{HeaderValue, Version, header::CONNECTION};
 use http_body::{Frame, SizeHint};
 
-/// A body that remembers whether it was read to its end.
-struct Watched {
+/// A body that records whether it was read to its end.
+struct TrackedBody {
     body: Body,
-    ended: Arc<AtomicBool>,
+    is_fully_read: Arc<AtomicBool>,
 }
 
-/// The layer.
-pub(crate) async fn announce_close((): (), request: Request, next: Next<impl Inner>) -> Response {
+/// The layer function: adds `Connection: close` if the body was not fully read.
+pub(crate) async fn close_connection((): (), request: Request, next: Next<impl Inner>) -> Response {
     if request.version() > Version::HTTP_11 || request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let ended = Arc::new(AtomicBool::new(false));
-    let watched = |body| Body::new(Watched { body, ended: Arc::clone(&ended) });
-    let mut response = next.run(request.map(watched)).await;
-    if !ended.load(Ordering::Relaxed) {
+    let is_fully_read = Arc::new(AtomicBool::new(false));
+    let track = |body| Body::new(TrackedBody { body, is_fully_read: Arc::clone(&is_fully_read) });
+    let mut response = next.run(request.map(track)).await;
+    if !is_fully_read.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -52,7 +52,7 @@ impl HttpBody for Watched {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.ended.store(true, Ordering::Relaxed);
+            self.is_fully_read.store(true, Ordering::Relaxed);
         }
         frame
     }
@@ -74,13 +74,13 @@ mod tests {
     use super::*;
 
     async fn connection(router: Router, body: &'static str) -> Option<HeaderValue> {
-        let router = router.layer(layer_fn((), announce_close));
+        let router = router.layer(layer_fn((), close_connection));
         let response = crate::testing::send(&router, http::Request::post("/"), body).await;
         response.headers().get(CONNECTION).cloned()
     }
 
     #[tokio::test]
-    async fn only_a_body_that_was_not_read_to_its_end_closes_the_connection() {
+    async fn the_connection_is_closed_only_after_an_unread_body() {
         let unread = Router::new().route("/", post(async || "done"));
         let read = Router::new().route("/", post(async |_: Bytes| "done"));
         assert_eq!(connection(unread.clone(), "something").await, Some(HeaderValue::from_static("close")));

@@ -1,43 +1,49 @@
-//! Headers of answers.
+//! Response headers.
 
 use utoipa::openapi::{Header, ObjectBuilder, Ref, RefOr, ResponseBuilder, header::HeaderBuilder};
 
-use super::schemas::{integer, one_of, string};
+use super::schemas::{integer, string, string_enum};
 
-/// On every answer.
-pub(super) const EVERYWHERE: &[&str] = &["X-Correlation-ID"];
+/// The headers of every response.
+pub(super) const COMMON: &[&str] = &["X-Correlation-ID"];
 
-/// On every answer of an operation that is limited.
-pub(super) const LIMITED: &[&str] =
+/// The headers of every response of a rate-limited operation.
+pub(super) const RATE_LIMITED: &[&str] =
     &["X-Correlation-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
 
-/// Every header by name.
+/// All response headers, by name.
 pub(super) fn all() -> Vec<(&'static str, Header)> {
     let tag = string().pattern(Some(r#"^"[0-9]+"$"#));
     vec![
-        ("X-Correlation-ID", header("The name of the request in the logs.", string())),
-        ("RateLimit-Limit", header("Requests in a window.", integer(1, None))),
-        ("RateLimit-Remaining", header("Requests left in this window.", integer(0, None))),
-        ("RateLimit-Reset", header("Seconds until the window ends.", integer(1, None))),
-        ("Retry-After", header("Seconds after which to try again.", integer(1, None))),
-        ("WWW-Authenticate", header("The scheme to authenticate with.", one_of(["Bearer"]))),
+        ("X-Correlation-ID", header("Identifies the request in the logs.", string())),
+        ("RateLimit-Limit", header("The number of requests allowed per window.", integer(1, None))),
+        (
+            "RateLimit-Remaining",
+            header("The number of requests left in the current window.", integer(0, None)),
+        ),
+        ("RateLimit-Reset", header("Seconds until the current window ends.", integer(1, None))),
+        ("Retry-After", header("Seconds to wait before a retry.", integer(1, None))),
+        ("WWW-Authenticate", header("The required authentication scheme.", string_enum(["Bearer"]))),
         ("ETag", header("The version of the event.", tag)),
-        ("Location", header("The path of what was found or made.", string())),
-        ("Cache-Control", header("Who may keep the answer.", string())),
+        ("Location", header("The path of the created event, or the target of a redirect.", string())),
+        ("Cache-Control", header("How the response may be cached.", string())),
         (
             "Idempotency-Replayed",
-            header("Only on the answer that an earlier request with the same key got.", one_of(["true"])),
+            header(
+                "Present if this is the stored response to an earlier request with the same key.",
+                string_enum(["true"]),
+            ),
         ),
     ]
 }
 
-/// A reference to a header of the components.
+/// A reference to a header component.
 pub(super) fn reference(name: &str) -> RefOr<Header> {
     RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
 }
 
-/// Adds headers to an answer, by reference to the components.
-pub(super) fn with(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
+/// Adds references to header components to a response.
+pub(super) fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
     names.iter().fold(response, |response, name| {
         response.header_ref(*name, Ref::new(format!("#/components/headers/{name}")))
     })

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: the operations as their routes describe them, and what all of them share.
+//! The OpenAPI 3.1 document: the operations that the routes declare, and the components that the operations share.
 
 mod headers;
 mod operation;
@@ -8,7 +8,7 @@ pub(crate) mod schemas;
 #[cfg(test)]
 mod tests;
 
-use eventboard_domain::{EventStatus, Role, SortBy, SortOrder, Vocabulary};
+use eventboard_domain::{EventStatus, Role, SortBy, SortOrder, StringEnum};
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, OpenApi, Server, Tag,
     info::LicenseBuilder,
@@ -20,20 +20,21 @@ pub(crate) use self::{
     operation::{DescribedHandler, OperationDescription, OperationPart},
     parameters::optional_parameter,
 };
-use crate::problem::{FaultDocument, ProblemDocument};
+use crate::problem::{ProblemDocument, ViolationDocument};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
 
-const INTRODUCTION: &str = "Events of organizations: drafted, submitted, approved or rejected.\n\n\
-    **To try it**, send `POST /auth/login` with `admin@acme.com` and `Password123!` (demo data), press \
+const INTRODUCTION: &str = "Manage the events of an organization: create, submit, approve, reject.\n\n\
+    **Try it.** Send `POST /auth/login` with `admin@acme.com` and `Password123!` (demo data), select \
     *Authorize*, and paste the `accessToken`.\n\n\
-    Every error is `application/problem+json` (RFC 9457). Its `type` is \
-    `urn:eventboard:problem:NAME`; its `correlationId` names the request in the logs.\n\n\
-    Every event carries an `ETag`; send it back in `If-Match` to change only what you have seen. \
-    `Idempotency-Key` makes it safe to repeat a write.";
+    **Errors** are `application/problem+json` (RFC 9457). `type` is `urn:eventboard:problem:NAME` and \
+    identifies the kind of error. `correlationId` identifies the request in the logs.\n\n\
+    **Concurrent changes.** Every event has an `ETag`. Send it in `If-Match` to change the event only if \
+    it has not changed since you read it.\n\n\
+    **Retries.** Send an `Idempotency-Key` with a write to make it safe to retry.";
 
-/// The whole document of these operations.
+/// The complete document with these operations.
 pub(crate) fn document(operations: OpenApi) -> OpenApi {
     let OpenApi { paths, components, .. } = operations;
     let mut document = OpenApi::new(info(), paths);
@@ -58,20 +59,20 @@ fn tags() -> [Tag; 3] {
     let tag =
         |name: &str, description: &str| TagBuilder::new().name(name).description(Some(description)).build();
     [
-        tag("auth", "Who is calling."),
-        tag("events", "The events and their life."),
-        tag("infrastructure", "For operators and tools."),
+        tag("auth", "Signup, login and the current user."),
+        tag("events", "Events and their approval workflow."),
+        tag("infrastructure", "Health checks and API documentation."),
     ]
 }
 
 fn shared_components() -> Components {
     let builder = ComponentsBuilder::new()
-        .schema_from::<FaultDocument>()
+        .schema_from::<ViolationDocument>()
         .schema_from::<ProblemDocument>()
-        .schema(Role::NAME, schemas::vocabulary::<Role>())
-        .schema(EventStatus::NAME, schemas::vocabulary::<EventStatus>())
-        .schema(SortBy::NAME, schemas::vocabulary::<SortBy>())
-        .schema(SortOrder::NAME, schemas::vocabulary::<SortOrder>())
+        .schema(Role::NAME, schemas::enum_component::<Role>())
+        .schema(EventStatus::NAME, schemas::enum_component::<EventStatus>())
+        .schema(SortBy::NAME, schemas::enum_component::<SortBy>())
+        .schema(SortOrder::NAME, schemas::enum_component::<SortOrder>())
         .security_scheme(BEARER, bearer());
     let builder = headers::all().into_iter().fold(builder, |to, (name, header)| to.header(name, header));
     problems::all().into_iter().fold(builder, |to, (name, response)| to.response(name, response)).build()
@@ -81,6 +82,6 @@ fn bearer() -> SecurityScheme {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("The accessToken of POST /auth/login or POST /auth/signup."));
+        .description(Some("The `accessToken` from `POST /auth/login` or `POST /auth/signup`."));
     SecurityScheme::Http(bearer.build())
 }

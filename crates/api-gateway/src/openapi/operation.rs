@@ -1,8 +1,8 @@
-//! The description of one operation, completed by what its handler's signature and its policy tell.
+//! Completes the OpenAPI description of an operation from its handler's signature and its policy.
 //!
-//! `#[utoipa::path]` on a handler states what is its own: method, path, summary, answers. What a handler reads (body,
-//! parameters, headers, who calls) is described by the types of its arguments, because those are what is really read; the
-//! problems that follow from reading them come along.
+//! `#[utoipa::path]` on a handler declares the method, path, summary and responses. The types of the handler's
+//! arguments describe the input (body, parameters, headers, caller) and the problems that reading it can cause. So
+//! the document always matches what the handler reads.
 
 use axum::extract::State;
 use utoipa::openapi::{
@@ -15,7 +15,7 @@ use utoipa::openapi::{
 
 use super::{
     BEARER,
-    headers::{self, EVERYWHERE, LIMITED},
+    headers::{self, COMMON, RATE_LIMITED},
     parameters::{correlation_id, optional_parameter},
     problems::{Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable},
     schemas,
@@ -23,17 +23,17 @@ use super::{
 use crate::policy::Policy;
 
 /// The extension that says who may call an operation.
-const WHO: &str = "x-who";
+const ACCESS: &str = "x-access";
 
-/// The description of an operation while it is put together.
+/// The description of an operation while it is built.
 pub(crate) struct OperationDescription {
     operation: Operation,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
 
-/// An argument of a handler, and what it tells of the operation.
+/// An argument of a handler that contributes to the description of its operation.
 pub(crate) trait OperationPart {
-    /// Adds what it tells.
+    /// Adds the argument's part to the description.
     fn describe(description: &mut OperationDescription);
 }
 
@@ -41,15 +41,15 @@ impl<S> OperationPart for State<S> {
     fn describe(_: &mut OperationDescription) {}
 }
 
-/// A handler: a function whose three arguments are the state, the caller and the input.
+/// A handler: a function with three arguments: the state, the caller and the input.
 pub(crate) trait DescribedHandler<Arguments> {
-    /// Adds what the arguments tell.
+    /// Adds the parts of all arguments to the description.
     fn describe(description: &mut OperationDescription);
 }
 
-impl<F, Answer, S, C, I> DescribedHandler<(S, C, I)> for F
+impl<F, Output, S, C, I> DescribedHandler<(S, C, I)> for F
 where
-    F: Fn(S, C, I) -> Answer,
+    F: Fn(S, C, I) -> Output,
     S: OperationPart,
     C: OperationPart,
     I: OperationPart,
@@ -62,31 +62,31 @@ where
 }
 
 impl OperationDescription {
-    /// The operation as far as `#[utoipa::path]` on its handler states it.
-    pub(crate) fn begin(operation: &Operation) -> Self {
+    /// Starts from the description that `#[utoipa::path]` declares.
+    pub(crate) fn new(operation: &Operation) -> Self {
         let mut description = Self { operation: operation.clone(), schemas: Vec::new() };
-        description.parameter(correlation_id());
+        description.add_parameter(correlation_id());
         description
     }
 
-    /// The operation wants a verified caller.
-    pub(crate) fn requires_bearer(&mut self) {
+    /// Declares that the operation requires a bearer token.
+    pub(crate) fn require_bearer(&mut self) {
         let requirement = SecurityRequirement::new(BEARER, [] as [&str; 0]);
         self.operation.security.get_or_insert_default().push(requirement);
     }
 
-    /// The operation reads a parameter.
-    pub(crate) fn parameter(&mut self, parameter: Parameter) {
+    /// Adds a parameter.
+    pub(crate) fn add_parameter(&mut self, parameter: Parameter) {
         self.operation.parameters.get_or_insert_default().push(parameter.into());
     }
 
-    /// The operation reads a parameter of its query.
-    pub(crate) fn query_parameter(&mut self, name: &str, about: &str, schema: RefOr<Schema>) {
-        self.parameter(optional_parameter(ParameterIn::Query, name, about, schema));
+    /// Adds a query parameter.
+    pub(crate) fn add_query_parameter(&mut self, name: &str, about: &str, schema: RefOr<Schema>) {
+        self.add_parameter(optional_parameter(ParameterIn::Query, name, about, schema));
     }
 
-    /// The operation reads a JSON body.
-    pub(crate) fn json_body(&mut self, name: &str, schema: Object) {
+    /// Adds a JSON request body.
+    pub(crate) fn add_json_body(&mut self, name: &str, schema: Object) {
         let body = RequestBodyBuilder::new()
             .description(Some("At most 64 KiB."))
             .content("application/json", Content::new(Some(schemas::component(name))))
@@ -95,54 +95,58 @@ impl OperationDescription {
         self.schemas.push((name.to_owned(), schema.into()));
     }
 
-    /// The operation may answer with this problem.
-    pub(crate) fn problem<P: ProblemResponse>(&mut self) {
+    /// Adds this problem to the responses.
+    pub(crate) fn add_problem<P: ProblemResponse>(&mut self) {
         let reference = Ref::from_response_name(P::NAME).into();
         self.operation.responses.responses.entry(P::status().as_str().to_owned()).or_insert(reference);
     }
 
-    /// The whole description of an operation that is limited and has a deadline, with the schemas that it uses.
+    /// Completes the description of a rate-limited operation that has a policy. Also returns the schemas that the
+    /// operation uses.
     pub(crate) fn with_policy(mut self, policy: Policy) -> (Operation, Vec<(String, RefOr<Schema>)>) {
-        self.problem::<Timeout>();
-        self.add_callers_and_time(policy);
+        self.add_problem::<Timeout>();
+        self.describe_access_and_policy(policy);
         let schemas = std::mem::take(&mut self.schemas);
-        (self.limited(), schemas)
+        (self.with_rate_limit(), schemas)
     }
 
-    /// The whole description of an operation that is limited and calls no service.
-    pub(crate) fn limited(mut self) -> Operation {
-        self.problem::<TooManyRequests>();
-        self.problem::<Internal>();
-        self.problem::<Unavailable>();
-        self.refer_to_headers(LIMITED);
+    /// Completes the description of a rate-limited operation that calls no service.
+    pub(crate) fn with_rate_limit(mut self) -> Operation {
+        self.add_problem::<TooManyRequests>();
+        self.add_problem::<Internal>();
+        self.add_problem::<Unavailable>();
+        self.add_headers(RATE_LIMITED);
         self.operation
     }
 
-    /// The whole description of an operation that is neither limited nor shed.
-    pub(crate) fn always_answered(mut self) -> Operation {
-        self.refer_to_headers(EVERYWHERE);
+    /// Completes the description of an operation that is neither rate-limited nor shed.
+    pub(crate) fn without_limits(mut self) -> Operation {
+        self.add_headers(COMMON);
         self.operation
     }
 
-    fn add_callers_and_time(&mut self, policy: Policy) {
-        let own = self.operation.description.take().map(|own| format!("{}\n\n", own.trim()));
-        let who = self.operation.extensions.as_ref().and_then(|extensions| extensions.get(WHO)?.as_str());
-        let who = who.map(|who| format!("Who: {who}.\n\n"));
-        let Policy { deadline, attempts, retry_on: _, variables } = policy;
+    fn describe_access_and_policy(&mut self, policy: Policy) {
+        let text = self.operation.description.take().map(|text| format!("{}\n\n", text.trim()));
+        let extensions = self.operation.extensions.as_ref();
+        let access = extensions.and_then(|extensions| extensions.get(ACCESS)?.as_str());
+        let access = access.map(|access| format!("Access: {access}.\n\n"));
+        let Policy { deadline, attempts, retry_on: _, env_prefix } = policy;
         self.operation.description = Some(format!(
-            "{}{}Time: {}s (`{variables}_DEADLINE`). Attempts: {attempts} (`{variables}_ATTEMPTS`).",
-            own.unwrap_or_default(),
-            who.unwrap_or_default(),
+            "{}{}Deadline: {} s (`{env_prefix}_DEADLINE`). \
+             Maximum attempts: {attempts} (`{env_prefix}_ATTEMPTS`).",
+            text.unwrap_or_default(),
+            access.unwrap_or_default(),
             deadline.as_secs_f64(),
         ));
     }
 
-    /// `#[utoipa::path]` names the headers of an answer; their descriptions are components.
-    fn refer_to_headers(&mut self, always: &[&str]) {
+    /// Adds these headers to all responses, as references to components. Headers that `#[utoipa::path]` declares only
+    /// by their names also become such references.
+    fn add_headers(&mut self, common: &[&str]) {
         for response in self.operation.responses.responses.values_mut() {
             let RefOr::T(response) = response else { continue };
             let names: Vec<_> = response.headers.keys().cloned().collect();
-            for name in always.iter().copied().chain(names.iter().map(String::as_str)) {
+            for name in common.iter().copied().chain(names.iter().map(String::as_str)) {
                 response.headers.insert(name.to_owned(), headers::reference(name));
             }
         }

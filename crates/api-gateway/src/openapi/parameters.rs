@@ -1,4 +1,4 @@
-//! Parameters of requests.
+//! Request parameters.
 
 use utoipa::openapi::{
     RefOr, Required, Schema,
@@ -7,22 +7,22 @@ use utoipa::openapi::{
 
 use super::schemas::string;
 
-/// The header that every request may carry.
+/// The optional `X-Correlation-ID` header of every operation.
 pub(super) fn correlation_id() -> Parameter {
-    let about = "Names the request in all logs; a malformed or missing one is replaced.";
+    let about = "Identifies the request in all logs. Generated if missing or invalid.";
     optional_parameter(ParameterIn::Header, "X-Correlation-ID", about, string().into())
 }
 
-/// A parameter that need not be there.
+/// An optional parameter.
 pub(crate) fn optional_parameter(
-    place: ParameterIn,
+    location: ParameterIn,
     name: &str,
     about: &str,
     schema: RefOr<Schema>,
 ) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(place)
+        .parameter_in(location)
         .required(Required::False)
         .description(Some(about.trim()))
         .schema(Some(schema))

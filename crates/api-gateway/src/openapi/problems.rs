@@ -1,9 +1,9 @@
-//! The problems that an operation may answer with, each a component with an example of its own.
+//! The problems that operations return. Each is a response component with an example.
 
 use std::collections::BTreeMap;
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::{EventAction, EventStatus, Faults, Refusal};
+use eventboard_domain::{EventAction, EventStatus, Refusal, Violations};
 use http::StatusCode;
 use serde_json::Value;
 use utoipa::{
@@ -12,14 +12,14 @@ use utoipa::{
 };
 
 use super::{headers, schemas};
-use crate::problem::{Edge, MEDIA_TYPE, Problem};
+use crate::problem::{HttpError, MEDIA_TYPE, Problem};
 
-/// A problem among the components.
+/// A response component for one kind of problem.
 pub(crate) trait ProblemResponse {
     /// The name of the component.
     const NAME: &'static str;
 
-    /// The status of the answer.
+    /// The HTTP status.
     fn status() -> StatusCode;
 }
 
@@ -43,7 +43,7 @@ macro_rules! problems {
                 }
             }
 
-            /// For `responses(…)` of `#[utoipa::path]`.
+            /// Allows the problem in `responses(…)` of `#[utoipa::path]`.
             impl IntoResponses for $name {
                 fn responses() -> BTreeMap<String, RefOr<Response>> {
                     let reference = Ref::from_response_name(Self::NAME).into();
@@ -52,7 +52,7 @@ macro_rules! problems {
             }
         )+
 
-        /// Every problem by the name of its component.
+        /// All problems, by component name.
         pub(super) fn all() -> Vec<(&'static str, Response)> {
             vec![$((
                 $name::NAME,
@@ -64,65 +64,65 @@ macro_rules! problems {
 
 problems! {
     InvalidInput {
-        "The input breaks rules; `errors` lists all of them.",
-        headers: [], example: "/events", faults()
+        "The input is invalid. `errors` lists all violations.",
+        headers: [], example: "/events", violations()
     }
     Unauthenticated {
-        "No valid bearer token, or wrong credentials.",
+        "The bearer token is missing or invalid, or the credentials are wrong.",
         headers: ["WWW-Authenticate"], example: "/auth/me", ServiceError::unauthenticated()
     }
     Forbidden {
-        "The role, the ownership or the status forbids it.",
+        "The caller is not allowed to perform this operation. `detail` says why.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000002/approve",
         Refusal::EventForbidden(EventAction::Approve)
     }
     NotFound {
-        "There is no such thing, or none that the caller may see.",
+        "The resource does not exist, or the caller is not allowed to see it.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000009",
-        Refusal::EventUnknown
+        Refusal::EventNotFound
     }
     Timeout {
-        "The deadline passed; the outcome of a write is open.",
-        headers: [], example: "/events", crate::clients::deadline_passed()
+        "The request timed out. A write may have taken effect.",
+        headers: [], example: "/events", ServiceError::deadline_exceeded()
     }
     AlreadyExists {
-        "A name or an address is taken.",
+        "The e-mail address or the organization name is already in use.",
         headers: [], example: "/auth/signup",
         Refusal::EmailTaken
     }
     WrongStatus {
-        "The status does not allow the transition.",
+        "The status of the event does not allow this operation.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000001/submit",
         wrong_status()
     }
     PreconditionFailed {
-        "The event has another version than `If-Match` names.",
+        "The event's current `ETag` does not match `If-Match`.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000002",
-        Refusal::EventStale
+        Refusal::StaleVersion
     }
     PayloadTooLarge {
-        "The body is longer than 64 KiB.",
-        headers: [], example: "/events", Edge::PayloadTooLarge
+        "The request body exceeds 64 KiB.",
+        headers: [], example: "/events", HttpError::PayloadTooLarge
     }
     UnsupportedMediaType {
-        "The body is not declared as JSON.",
-        headers: [], example: "/events", Edge::UnsupportedMediaType
+        "The `Content-Type` of the request body is not `application/json`.",
+        headers: [], example: "/events", HttpError::UnsupportedMediaType
     }
     KeyReused {
-        "The idempotency key belongs to another request.",
+        "The `Idempotency-Key` was already used for a different request.",
         headers: [], example: "/events",
         Refusal::KeyReused
     }
     TooManyRequests {
-        "The limit of requests is reached.",
-        headers: ["Retry-After"], example: "/events", Edge::RateLimited { retry_after: 42 }
+        "The rate limit is exceeded.",
+        headers: ["Retry-After"], example: "/events", HttpError::RateLimited { retry_after: 42 }
     }
     Internal {
-        "A defect on our side.",
+        "An unexpected error occurred on our side.",
         headers: [], example: "/events", ServiceError::internal("an example")
     }
     Unavailable {
-        "Overloaded, or a service is away.",
+        "The service is overloaded or temporarily unavailable.",
         headers: ["Retry-After"], example: "/events",
         ServiceError::new(
             ErrorCode::Unavailable,
@@ -136,10 +136,10 @@ fn wrong_status() -> Refusal {
     Refusal::WrongStatus { status: EventStatus::Approved, allowed, transition: "submitted" }
 }
 
-fn faults() -> Faults {
-    let mut faults = Faults::one("title", "must be 3 to 200 characters long");
-    faults.add("endDate", "must be after startDate");
-    faults
+fn violations() -> Violations {
+    let mut violations = Violations::one("title", "must be 3 to 200 characters long");
+    violations.add("endDate", "must be after startDate");
+    violations
 }
 
 fn response(description: &str, own_headers: &[&str], example: &Problem, instance: &str) -> Response {
@@ -147,5 +147,5 @@ fn response(description: &str, own_headers: &[&str], example: &Problem, instance
     let example: Option<Value> = serde_json::to_value(document).ok();
     let content = ContentBuilder::new().schema(Some(schemas::component("Problem"))).example(example).build();
     let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
-    headers::with(headers::with(response, headers::LIMITED), own_headers).build()
+    headers::with_headers(headers::with_headers(response, headers::RATE_LIMITED), own_headers).build()
 }

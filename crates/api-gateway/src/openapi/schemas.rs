@@ -1,62 +1,63 @@
-//! Small schemas that stand in several places.
+//! Helpers that build schemas.
 
 use std::ops::RangeInclusive;
 
-use eventboard_domain::Vocabulary;
+use eventboard_domain::StringEnum;
 use serde_json::Value;
 use utoipa::openapi::{
     KnownFormat, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat, Type,
     schema::{AdditionalProperties, Object, OneOfBuilder, SchemaType},
 };
 
-/// One of the words of a vocabulary, as a component of its own.
-pub(crate) fn vocabulary<T: Vocabulary>() -> Object {
-    one_of_words::<T>().description(Some(T::DESCRIPTION.trim())).build()
+/// The schema component of an enum.
+pub(crate) fn enum_component<T: StringEnum>() -> Object {
+    enum_values_of::<T>().description(Some(T::DESCRIPTION.trim())).build()
 }
 
-/// One of the words of a vocabulary, where it stands.
-fn one_of_words<T: Vocabulary>() -> ObjectBuilder {
-    one_of(T::ALL.iter().map(|word| word.as_str()))
+/// A string that is one of the values of an enum.
+fn enum_values_of<T: StringEnum>() -> ObjectBuilder {
+    string_enum(T::ALL.iter().map(|value| value.as_str()))
 }
 
-/// A reference to a component.
+/// A reference to a schema component.
 pub(crate) fn component(name: &str) -> RefOr<Schema> {
     Ref::from_schema_name(name).into()
 }
 
-/// One of these texts.
-pub(crate) fn one_of(texts: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
-    string().enum_values(Some(texts))
+/// A string that is one of these values.
+pub(crate) fn string_enum(values: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
+    string().enum_values(Some(values))
 }
 
-/// Any text.
+/// Any string.
 pub(crate) fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// A text of so many characters.
+/// A string with a minimum and a maximum length, in characters.
 pub(crate) fn text(length: RangeInclusive<usize>) -> ObjectBuilder {
     let min = Some(*length.start()).filter(|min| *min > 0);
     string().min_length(min).max_length(Some(*length.end()))
 }
 
-/// A text that may be blank where it may be absent, because it is trimmed first.
+/// An optional string with a maximum length. The string may be blank, because it is trimmed first and a blank string
+/// counts as absent.
 pub(crate) fn optional_text(max: usize) -> ObjectBuilder {
     text(0..=max)
 }
 
-/// A whole number from `min` to `max`.
+/// An integer from `min` to `max`.
 pub(crate) fn integer(min: u64, max: Option<u64>) -> ObjectBuilder {
     let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min as f64));
     number.maximum(max.map(|max| max as f64))
 }
 
-/// A text in a format that OpenAPI knows.
-pub(crate) fn formatted(format: KnownFormat) -> ObjectBuilder {
+/// A string in a format that OpenAPI defines.
+pub(crate) fn string_with_format(format: KnownFormat) -> ObjectBuilder {
     string().format(Some(SchemaFormat::KnownFormat(format)))
 }
 
-/// The same or null.
+/// Makes a schema accept null as well.
 pub(crate) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::Object(mut object)) if object.schema_type == SchemaType::Type(Type::String) => {
@@ -67,8 +68,8 @@ pub(crate) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
     }
 }
 
-/// The same with a description, unless that is empty.
-pub(crate) fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
+/// Sets the description, unless it is empty.
+pub(crate) fn with_description(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     let description = description.trim();
     match schema {
         schema if description.is_empty() => schema,
@@ -84,7 +85,7 @@ pub(crate) fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schem
     }
 }
 
-/// An object with these properties and no other: name, schema, and whether it must be there.
+/// An object that allows only these properties: name, schema, and whether the property is required.
 pub(crate) fn closed_object<const N: usize>(
     properties: [(&str, RefOr<Schema>, bool); N],
     description: &str,
@@ -101,7 +102,7 @@ pub(crate) fn closed_object<const N: usize>(
     object.build()
 }
 
-/// The same with a default.
+/// Sets the default value.
 pub(crate) fn with_default(schema: RefOr<Schema>, default: Value) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::Object(mut object)) => {

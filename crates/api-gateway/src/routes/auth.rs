@@ -1,4 +1,4 @@
-//! `/auth`: who is calling.
+//! `/auth`: signup, login and the current user.
 
 use axum::{
     Json,
@@ -19,24 +19,27 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{operation, time};
 use crate::{
     clients::Backend,
-    extract::{Caller, Input, Parameters, Visitor, WithBody, Word, fields, request_body, values::Id},
-    gateway::Gateway,
+    extract::{
+        AnonymousCaller, Caller, EnumValue, Input, Parameters, WithBody, fields, request_body,
+        shared_fields::Id,
+    },
     openapi::{
         problems::{AlreadyExists, Forbidden, NotFound, Unauthenticated},
-        schemas::{formatted, text},
+        schemas::{string_with_format, text},
     },
     policy::Policies,
     problem::Problem,
+    state::AppState,
 };
 
-/// The tag of these operations in the document.
+/// The OpenAPI tag of these operations.
 const TAG: &str = "auth";
 
-/// Tokens and what is known of a person are kept nowhere on their way.
+/// Responses with tokens or personal data must not be cached.
 const NO_STORE: (header::HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
-pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
+pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(operation!(policies.signup, signup))
         .routes(operation!(policies.login, login))
@@ -45,33 +48,34 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
 
 fields! {
     /// The e-mail address of a new user.
-    EmailAddress(String) = rules::email, formatted(KnownFormat::Email).max_length(Some(rules::EMAIL_MAX));
-    /// A password that is set.
-    NewPassword(String) = unchanged(rules::new_password), password();
+    EmailAddress(String) = rules::email,
+        string_with_format(KnownFormat::Email).max_length(Some(rules::EMAIL_MAX_LENGTH));
+    /// The password of a new user.
+    NewPassword(String) = untrimmed(rules::new_password), password_schema();
     /// A person's first or last name.
-    PersonName(String) = rules::person_name, text(rules::PERSON_NAME);
+    PersonName(String) = rules::person_name, text(rules::PERSON_NAME_LENGTH);
     /// An organization's name.
-    OrganizationName(String) = rules::organization_name, text(rules::ORGANIZATION_NAME);
+    OrganizationName(String) = rules::organization_name, text(rules::ORGANIZATION_NAME_LENGTH);
     /// An e-mail address at login.
-    LoginEmail(String) = rules::login_email, text(1..=rules::EMAIL_MAX);
+    LoginEmail(String) = rules::login_email, text(1..=rules::EMAIL_MAX_LENGTH);
     /// A password at login.
-    LoginPassword(String) = unchanged(rules::login_password), password();
+    LoginPassword(String) = untrimmed(rules::login_password), password_schema();
 }
 
 request_body! {
-    /// A user to be.
+    /// A new user.
     struct Signup {
         email: EmailAddress,
-        /// With an upper-case letter, a lower-case letter and a digit or symbol. Not trimmed.
+        /// Must contain an upper-case letter, a lower-case letter, and a digit or symbol. Not trimmed.
         password: NewPassword,
         first_name: PersonName,
         last_name: PersonName,
-        /// Founds an organization, with the caller as ADMIN. Instead of organizationId.
+        /// Creates an organization with this name. The user becomes its ADMIN. Required without `organizationId`.
         organization_name: Option<OrganizationName>,
-        /// Joins an organization that is open, as USER. Instead of organizationName.
+        /// Joins this organization as USER. It must allow open signup. Required without `organizationName`.
         organization_id: Option<Id>,
     }
-    check exactly_one_organization(organization_name, organization_id);
+    check check_exactly_one_organization(organization_name, organization_id);
     example {
         "email": "grace@example.org",
         "password": "Password123!",
@@ -83,28 +87,31 @@ request_body! {
 
 /// Sign up
 ///
-/// With organizationName, founds an organization and makes the caller its ADMIN; with organizationId, joins one that is
-/// open, as USER. Exactly one of the two is given.
+/// Creates a user and returns an access token. Exactly one of two fields is required: `organizationName` creates an
+/// organization and makes the user its ADMIN; `organizationId` joins an organization that allows open signup, as USER.
 #[utoipa::path(
     post, path = "/auth/signup", tag = TAG, operation_id = "signup",
     responses(
-        (status = 201, description = "A new user with a token.", body = Session, headers(("Cache-Control"))),
+        (
+            status = 201, description = "The new user and an access token.", body = Session,
+            headers(("Cache-Control")),
+        ),
         Forbidden, NotFound, AlreadyExists,
     ),
-    extensions(("x-who" = json!("anybody"))),
+    extensions(("x-access" = json!("anyone"))),
 )]
 async fn signup(
-    State(gateway): State<Gateway>,
-    Visitor(call): Visitor,
+    State(state): State<AppState>,
+    AnonymousCaller(call): AnonymousCaller,
     WithBody(user): WithBody<Signup>,
 ) -> Result<Response, Problem> {
-    let reply = gateway.clients().auth().signup(call.request(user.into())).await;
+    let reply = state.clients().auth().signup(call.request(user.into())).await;
     let session = Session::try_from(Backend::Auth.reply(reply)?)?;
     Ok((StatusCode::CREATED, [NO_STORE], Json(session)).into_response())
 }
 
 request_body! {
-    /// What a user signs in with.
+    /// The credentials of a user.
     struct Login {
         email: LoginEmail,
         password: LoginPassword,
@@ -116,36 +123,39 @@ request_body! {
 #[utoipa::path(
     post, path = "/auth/login", tag = TAG, operation_id = "login",
     responses(
-        (status = 200, description = "The user with a token.", body = Session, headers(("Cache-Control"))),
+        (
+            status = 200, description = "The user and an access token.", body = Session,
+            headers(("Cache-Control")),
+        ),
         Unauthenticated,
     ),
-    extensions(("x-who" = json!("anybody"))),
+    extensions(("x-access" = json!("anyone"))),
 )]
 async fn login(
-    State(gateway): State<Gateway>,
-    Visitor(call): Visitor,
+    State(state): State<AppState>,
+    AnonymousCaller(call): AnonymousCaller,
     WithBody(Login { email, password }): WithBody<Login>,
 ) -> Result<Response, Problem> {
     let message = LoginRequest { email: email.0, password: password.0 };
-    let reply = gateway.clients().auth().login(call.request(message)).await;
+    let reply = state.clients().auth().login(call.request(message)).await;
     let session = Session::try_from(Backend::Auth.reply(reply)?)?;
     Ok(([NO_STORE], Json(session)).into_response())
 }
 
-/// Who am I?
+/// Get the current user
 #[utoipa::path(
     get, path = "/auth/me", tag = TAG, operation_id = "me",
     responses(
-        (status = 200, description = "The caller with the organization.", body = Me, headers(("Cache-Control"))),
+        (status = 200, description = "The user and the organization.", body = Me, headers(("Cache-Control"))),
     ),
-    extensions(("x-who" = json!("any member"))),
+    extensions(("x-access" = json!("any authenticated user"))),
 )]
 async fn me(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     Parameters(()): Parameters<()>,
 ) -> Result<Response, Problem> {
-    let reply = gateway.clients().auth().get_me(call.request(GetMeRequest {})).await;
+    let reply = state.clients().auth().get_me(call.request(GetMeRequest {})).await;
     let me = Me::try_from(Backend::Auth.reply(reply)?)?;
     Ok(([NO_STORE], Json(me)).into_response())
 }
@@ -154,17 +164,17 @@ async fn me(
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct User {
-    /// UUIDv7.
+    /// The ID of the user (UUIDv7).
     #[schema(format = Uuid)]
     id: String,
-    /// Unique without regard to case.
+    /// Unique, ignoring case.
     #[schema(format = Email, example = "admin@acme.com")]
     email: String,
     #[schema(example = "Ada")]
     first_name: String,
     #[schema(example = "Lovelace")]
     last_name: String,
-    role: RoleWord,
+    role: RoleValue,
     /// The organization that the user belongs to.
     #[schema(format = Uuid)]
     organization_id: String,
@@ -172,19 +182,19 @@ struct User {
     created_at: String,
 }
 
-/// Named for the document, which cannot refer to a generic type.
-type RoleWord = Word<Role>;
+/// An alias is needed, because the derived schema cannot refer to a generic type.
+type RoleValue = EnumValue<Role>;
 
-/// A user with a token.
+/// A user and an access token.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Session {
     user: User,
-    /// A JWT, to be sent as `Authorization: Bearer …`.
+    /// A JWT. Send it as `Authorization: Bearer …`.
     access_token: String,
 }
 
-/// A tenant.
+/// An organization (tenant).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Organization {
@@ -192,12 +202,12 @@ struct Organization {
     id: String,
     #[schema(example = "Acme Corporation")]
     name: String,
-    /// Unique; made from the name.
+    /// A unique identifier derived from the name.
     #[schema(example = "acme-corp")]
     slug: String,
 }
 
-/// A user with the organization.
+/// A user and the organization that the user belongs to.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Me {
@@ -206,26 +216,30 @@ struct Me {
     organization: Organization,
 }
 
-/// A rule for a text that is taken as it is.
-fn unchanged(rule: fn(&str) -> Result<(), String>) -> impl Fn(&str) -> Result<String, String> {
+/// Wraps a rule that only checks a text. The text is returned without trimming.
+fn untrimmed(rule: fn(&str) -> Result<(), String>) -> impl Fn(&str) -> Result<String, String> {
     move |text| rule(text).map(|()| text.to_owned())
 }
 
-fn password() -> ObjectBuilder {
-    formatted(KnownFormat::Password)
-        .min_length(Some(*rules::PASSWORD.start()))
-        .max_length(Some(*rules::PASSWORD.end()))
+fn password_schema() -> ObjectBuilder {
+    string_with_format(KnownFormat::Password)
+        .min_length(Some(*rules::PASSWORD_LENGTH.start()))
+        .max_length(Some(*rules::PASSWORD_LENGTH.end()))
 }
 
-fn exactly_one_organization(
+fn check_exactly_one_organization(
     input: &mut Input,
     name: Option<&Option<OrganizationName>>,
     id: Option<&Option<Id>>,
 ) {
-    // What is faulty was given.
+    // An invalid value (the outer `None`) counts as present.
     match (!matches!(name, Some(None)), !matches!(id, Some(None))) {
-        (false, false) => input.fault("organizationName", "is required unless organizationId is given"),
-        (true, true) => input.fault("organizationName", "must not be given together with organizationId"),
+        (false, false) => {
+            input.add_violation("organizationName", "is required unless organizationId is given");
+        }
+        (true, true) => {
+            input.add_violation("organizationName", "must not be given together with organizationId");
+        }
         (true, false) | (false, true) => {}
     }
 }
@@ -249,10 +263,11 @@ impl TryFrom<proto::User> for User {
     type Error = ServiceError;
 
     fn try_from(user: proto::User) -> Result<Self, ServiceError> {
-        let role = Role::try_from(user.role()).map_err(|_| Backend::Auth.broken_reply("role"))?;
+        let role = Role::try_from(user.role()).map_err(|_| Backend::Auth.invalid_reply("role"))?;
         let proto::User { id, email, first_name, last_name, role: _, organization_id, created_at } = user;
-        let created_at = time::to_json(created_at).ok_or_else(|| Backend::Auth.broken_reply("created_at"))?;
-        Ok(Self { id, email, first_name, last_name, role: Word(role), organization_id, created_at })
+        let created_at =
+            time::to_rfc3339(created_at).ok_or_else(|| Backend::Auth.invalid_reply("created_at"))?;
+        Ok(Self { id, email, first_name, last_name, role: EnumValue(role), organization_id, created_at })
     }
 }
 
@@ -261,7 +276,7 @@ impl TryFrom<proto::SessionReply> for Session {
 
     fn try_from(reply: proto::SessionReply) -> Result<Self, ServiceError> {
         let proto::SessionReply { user, access_token } = reply;
-        let user = user.ok_or_else(|| Backend::Auth.broken_reply("user"))?;
+        let user = user.ok_or_else(|| Backend::Auth.invalid_reply("user"))?;
         Ok(Self { user: user.try_into()?, access_token })
     }
 }
@@ -271,8 +286,8 @@ impl TryFrom<proto::GetMeReply> for Me {
 
     fn try_from(reply: proto::GetMeReply) -> Result<Self, ServiceError> {
         let proto::GetMeReply { user, organization } = reply;
-        let user = user.ok_or_else(|| Backend::Auth.broken_reply("user"))?;
-        let organization = organization.ok_or_else(|| Backend::Auth.broken_reply("organization"))?;
+        let user = user.ok_or_else(|| Backend::Auth.invalid_reply("user"))?;
+        let organization = organization.ok_or_else(|| Backend::Auth.invalid_reply("organization"))?;
         let proto::Organization { id, name, slug } = organization;
         Ok(Self { user: user.try_into()?, organization: Organization { id, name, slug } })
     }

@@ -1,60 +1,60 @@
-//! The document of the API and the page to read and try it.
+//! The OpenAPI document and its interactive page (Swagger UI).
 
 use axum::Router;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::operations;
+use super::operations_of;
 use crate::openapi::OperationDescription;
 
-/// The tag of these operations in the document.
+/// The OpenAPI tag of these operations.
 const TAG: &str = "infrastructure";
 
-/// Where the page is.
+/// The path of the page.
 const UI_PATH: &str = "/api";
 
-/// Where the OpenAPI document is.
+/// The path of the OpenAPI document.
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 
-/// The page, whose files are all in this binary, and the document.
+/// The page and the document. All files that the page needs are embedded in the binary.
 pub(crate) fn routes(document: OpenApi) -> Router {
     let config = Config::from(DOCUMENT_PATH)
-        // The page would ask another host to validate the document.
+        // By default, the page sends the document to an external host for validation.
         .validator_url("none")
         .persist_authorization(true)
         .display_request_duration(true);
     SwaggerUi::new(UI_PATH).url(DOCUMENT_PATH, document).config(config).into()
 }
 
-/// The description of the routes above, which a library makes.
-pub(crate) fn described() -> OpenApi {
+/// The OpenAPI descriptions of these two operations. A library creates their routes.
+pub(crate) fn operations() -> OpenApi {
     #[derive(utoipa::OpenApi)]
     #[openapi(paths(page, document))]
     struct Docs;
-    let mut described = <Docs as utoipa::OpenApi>::openapi();
-    for operation in described.paths.paths.values_mut().flat_map(operations) {
-        *operation = OperationDescription::begin(operation).limited();
+    let mut operations = <Docs as utoipa::OpenApi>::openapi();
+    for operation in operations.paths.paths.values_mut().flat_map(operations_of) {
+        *operation = OperationDescription::new(operation).with_rate_limit();
     }
-    described
+    operations
 }
 
-/// Read and try this API
+/// Open the interactive documentation
 #[utoipa::path(
     get, path = UI_PATH, tag = TAG, operation_id = "ui",
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
-        (status = 303, description = "The page is at /api/.", headers(("Location"))),
+        (status = 303, description = "Redirects to `/api/`.", headers(("Location"))),
     ),
-    extensions(("x-who" = json!("anybody"))),
+    extensions(("x-access" = json!("anyone"))),
 )]
 #[expect(dead_code, reason = "only its description is used")]
 fn page() {}
 
-/// This document
+/// Get the OpenAPI document
 #[utoipa::path(
     get, path = DOCUMENT_PATH, tag = TAG, operation_id = "openapi",
-    responses((status = 200, description = "The document.", body = Object)),
-    extensions(("x-who" = json!("anybody"))),
+    responses((status = 200, description = "The OpenAPI document.", body = Object)),
+    extensions(("x-access" = json!("anyone"))),
 )]
 #[expect(dead_code, reason = "only its description is used")]
 fn document() {}
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_is_found_without_its_slash() {
+    async fn the_page_redirects_to_its_path_with_a_slash() {
         let response = send(&gateway([]), Request::get("/api"), "").await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         assert_eq!(response.headers()["location"], "/api/");
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_asks_no_other_host() {
+    async fn the_page_loads_nothing_from_another_host() {
         for path in ["/api/", "/api/swagger-initializer.js"] {
             let text = text(path).await;
             assert!(!text.contains("https://") && !text.contains("http://"), "{path}: {text}");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_not_there_is_a_problem() {
+    async fn a_missing_file_of_the_page_is_a_problem() {
         let response = send(&gateway([]), Request::get("/api/nothing.js"), "").await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert_eq!(response.headers()["content-type"], "application/problem+json");

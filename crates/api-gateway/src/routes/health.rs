@@ -1,4 +1,4 @@
-//! `/health`: for operators and their tools. Neither limited nor shed: it must tell of an overload and not be part of it.
+//! `/health`: health checks. They are neither rate-limited nor shed, so that they can report an overload.
 
 use std::collections::BTreeMap;
 
@@ -10,70 +10,74 @@ use utoipa_axum::{
     routes,
 };
 
-use super::operations;
-use crate::openapi::{OperationDescription, schemas::one_of};
+use super::operations_of;
+use crate::openapi::{OperationDescription, schemas::string_enum};
 
-/// The tag of these operations in the document.
+/// The OpenAPI tag of these operations.
 const TAG: &str = "infrastructure";
 
-/// The routes of this health.
+/// The health routes.
 pub(crate) fn routes(health: &Health) -> OpenApiRouter {
     OpenApiRouter::default()
-        .routes(described(routes!(overall)))
-        .routes(described(routes!(live)))
-        .routes(described(routes!(ready)))
+        .routes(with_description(routes!(overall)))
+        .routes(with_description(routes!(live)))
+        .routes(with_description(routes!(ready)))
         .with_state(health.clone())
 }
 
-/// Is everything there that is needed?
+/// Check health
 #[utoipa::path(
     get, path = "/health", tag = TAG, operation_id = "health",
     responses(
-        (status = 200, description = "Yes.", body = HealthDocument),
+        (status = 200, description = "The gateway and its dependencies are healthy.", body = HealthDocument),
         (
-            status = 503, description = "No; a dependency is away, or the gateway drains.", body = HealthDocument,
-            headers(("Retry-After")),
+            status = 503, description = "A dependency is down, or the gateway is shutting down.",
+            body = HealthDocument, headers(("Retry-After")),
         ),
     ),
-    extensions(("x-who" = json!("anybody"))),
+    extensions(("x-access" = json!("anyone"))),
 )]
 async fn overall(State(health): State<Health>) -> Response {
     health.overall()
 }
 
-/// Does the process answer?
+/// Check liveness
 #[utoipa::path(
     get, path = "/health/live", tag = TAG, operation_id = "live",
-    responses((status = 200, description = "Yes.", body = HealthDocument)),
-    extensions(("x-who" = json!("anybody"))),
+    responses((status = 200, description = "The process is running.", body = HealthDocument)),
+    extensions(("x-access" = json!("anyone"))),
 )]
 async fn live(State(health): State<Health>) -> Response {
     health.live()
 }
 
-/// Does the gateway want work?
+/// Check readiness
 #[utoipa::path(
     get, path = "/health/ready", tag = TAG, operation_id = "ready",
     responses(
-        (status = 200, description = "Yes.", body = HealthDocument),
-        (status = 503, description = "No; the gateway drains.", body = HealthDocument, headers(("Retry-After"))),
+        (status = 200, description = "The gateway accepts requests.", body = HealthDocument),
+        (
+            status = 503, description = "The gateway is shutting down.", body = HealthDocument,
+            headers(("Retry-After")),
+        ),
     ),
-    extensions(("x-who" = json!("anybody"))),
+    extensions(("x-access" = json!("anyone"))),
 )]
 async fn ready(State(health): State<Health>) -> Response {
     health.ready()
 }
 
-fn described((schemas, mut paths, methods): UtoipaMethodRouter<Health>) -> UtoipaMethodRouter<Health> {
-    for operation in paths.paths.values_mut().flat_map(operations) {
-        *operation = OperationDescription::begin(operation).always_answered();
+fn with_description((schemas, mut paths, methods): UtoipaMethodRouter<Health>) -> UtoipaMethodRouter<Health> {
+    for operation in paths.paths.values_mut().flat_map(operations_of) {
+        *operation = OperationDescription::new(operation).without_limits();
     }
     (schemas, paths, methods)
 }
 
-/// A health document, as the chassis answers it; it knows nothing of the API's document itself.
+/// The schema of the health document. It is declared here, because the chassis, which generates the document, does
+/// not use OpenAPI.
 #[derive(ToSchema)]
-#[schema(as = Health, description = "What there is, and whether it is well.", example = json!({
+#[schema(as = Health, description = "The health of the gateway and its dependencies.", example = json!({
     "status": "ok",
     "service": "api-gateway",
     "version": "0.1.0",
@@ -86,30 +90,30 @@ struct HealthDocument {
     status: String,
     service: String,
     version: String,
-    /// Seconds since the start.
+    /// Seconds since the process started.
     #[schema(minimum = 0)]
     uptime: u64,
-    /// Each dependency by name.
+    /// The health of each dependency, by name.
     checks: BTreeMap<String, HealthCheck>,
 }
 
-/// One dependency.
+/// The health of one dependency.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct HealthCheck {
     #[schema(schema_with = up_or_down)]
     status: String,
-    /// Why it is down.
+    /// Why the dependency is down.
     #[schema(nullable = false)]
     message: Option<String>,
 }
 
 fn ok_or_error() -> Object {
-    one_of(["ok", "error"]).build()
+    string_enum(["ok", "error"]).build()
 }
 
 fn up_or_down() -> Object {
-    one_of(["up", "down"]).build()
+    string_enum(["up", "down"]).build()
 }
 
 #[cfg(test)]
@@ -119,7 +123,7 @@ mod tests {
     use crate::testing::{api_document, gateway, json, send};
 
     #[tokio::test]
-    async fn the_document_is_described_as_it_is_served() {
+    async fn the_schema_has_the_members_of_the_served_document() {
         let served = json(send(&gateway([]), Request::get("/health"), "").await).await;
         let described = &api_document().await["components"]["schemas"]["Health"]["properties"];
         let names = |value: &serde_json::Value| {

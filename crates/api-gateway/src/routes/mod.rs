@@ -1,5 +1,5 @@
-//! The routes, a file or folder a resource. Each operation is whole where it stands: what it reads, what it answers, its
-//! words in the API's document, its handler; `routes` of the file gives it its row of the policy table.
+//! The routes, one file or folder per resource. A file has everything about its operations: input, responses, OpenAPI
+//! texts and handlers. The function `routes` of a file assigns a row of the policy table to each operation.
 
 mod auth;
 mod docs;
@@ -13,22 +13,23 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 pub(crate) use self::{
-    docs::{described as described_docs, routes as docs},
+    docs::{operations as docs_operations, routes as docs},
     health::routes as health,
 };
 use crate::{
-    gateway::Gateway,
     middleware::deadline,
     openapi::{DescribedHandler, OperationDescription},
     policy::{Policies, Policy},
+    state::AppState,
 };
 
 /// The routes that call services.
-pub(crate) fn api(policies: &Policies) -> OpenApiRouter<Gateway> {
+pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {
     auth::routes(policies).merge(events::routes(policies))
 }
 
-/// One operation with its row of the policy table, to be added to a router and to the document at once.
+/// An operation with its row in the policy table. The macro adds it to the router and to the OpenAPI document at
+/// once, so that both always have the same operations.
 macro_rules! operation {
     ($policy:expr, $handler:ident) => {
         $crate::routes::with_policy($policy, utoipa_axum::routes!($handler), $handler)
@@ -38,25 +39,25 @@ use operation;
 
 fn with_policy<Arguments, H: DescribedHandler<Arguments>>(
     policy: Policy,
-    (mut schemas, mut paths, methods): UtoipaMethodRouter<Gateway>,
+    (mut schemas, mut paths, methods): UtoipaMethodRouter<AppState>,
     _handler: H,
-) -> UtoipaMethodRouter<Gateway> {
-    for operation in paths.paths.values_mut().flat_map(operations) {
-        let mut description = OperationDescription::begin(operation);
+) -> UtoipaMethodRouter<AppState> {
+    for operation in paths.paths.values_mut().flat_map(operations_of) {
+        let mut description = OperationDescription::new(operation);
         H::describe(&mut description);
-        let (described, used) = description.with_policy(policy);
-        *operation = described;
-        schemas.extend(used);
+        let (completed, used_schemas) = description.with_policy(policy);
+        *operation = completed;
+        schemas.extend(used_schemas);
     }
-    (schemas, paths, within_deadline(policy, methods))
+    (schemas, paths, with_deadline(policy, methods))
 }
 
-fn within_deadline(policy: Policy, methods: MethodRouter<Gateway>) -> MethodRouter<Gateway> {
-    methods.route_layer(layer_fn(policy, deadline::keep))
+fn with_deadline(policy: Policy, methods: MethodRouter<AppState>) -> MethodRouter<AppState> {
+    methods.route_layer(layer_fn(policy, deadline::enforce_deadline))
 }
 
 /// The operations of a path.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
     [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
 }

@@ -11,25 +11,26 @@ use argon2::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// 19 MiB, two passes, one lane: OWASP Password Storage Cheat Sheet, "Argon2id".
+/// 19 MiB, two passes, one lane, as recommended in the OWASP Password Storage Cheat Sheet, section "Argon2id".
 const CURRENT: Params = match Params::new(19 * 1024, 2, 1, None) {
     Ok(params) => params,
     Err(_) => panic!("parameters out of range"),
 };
 
-/// Makes and checks hashes, in the caller's thread. The default has the strength of all new hashes.
+/// Computes and verifies hashes on the calling thread. The default value has the parameters for all new hashes.
 #[derive(Clone)]
 pub struct Argon2id {
     params: Params,
-    memory: Memory,
+    memory: MemoryPool,
 }
 
-/// The memory of hashes that are done, for the next ones: as many pieces as were ever in use at once. The allocator would
-/// fetch and clear 19 MiB for each hash, or keep them for every thread that ever computed one.
+/// Reuses the memory of finished hashes. The pool contains as many buffers as were ever in use at the same time.
+/// Without the pool, the allocator would allocate and clear 19 MiB for each hash, or keep 19 MiB for every thread
+/// that ever computed a hash.
 #[derive(Clone)]
-struct Memory {
-    blocks: usize,
-    free: Arc<Mutex<Vec<Vec<Block>>>>,
+struct MemoryPool {
+    blocks_per_buffer: usize,
+    free_buffers: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Default for Argon2id {
@@ -39,21 +40,21 @@ impl Default for Argon2id {
 }
 
 impl Argon2id {
-    /// Makes hashes of the given strength.
+    /// Creates an instance that computes new hashes with the given parameters.
     pub(crate) fn new(params: Params) -> Self {
-        let memory = Memory { blocks: params.block_count(), free: Arc::default() };
+        let memory = MemoryPool { blocks_per_buffer: params.block_count(), free_buffers: Arc::default() };
         Self { params, memory }
     }
 
-    /// A hash of the password with a new random salt.
+    /// Hashes the password with a new random salt.
     ///
     /// # Errors
-    /// When there is no randomness to be had.
+    /// When the system provides no random bytes.
     pub fn hash(&self, password: &SecretString) -> Result<String, password_hash::Error> {
         Ok(self.hash_password(password.expose_secret().as_bytes())?.to_string())
     }
 
-    /// Whether the password belongs to the hash, whatever the hash's strength.
+    /// Returns whether the password matches the hash. Verification uses the parameters stored in the hash.
     pub(crate) fn verify(&self, password: &SecretString, hash: &str) -> Result<bool, password_hash::Error> {
         let hash = PasswordHash::new(hash).map_err(|_| password_hash::Error::EncodingInvalid)?;
         match self.verify_password(password.expose_secret().as_bytes(), &hash) {
@@ -63,8 +64,8 @@ impl Argon2id {
         }
     }
 
-    /// Whether new hashes are stronger than this one in any of their parameters.
-    pub(crate) fn exceeds(&self, hash: &str) -> bool {
+    /// Returns whether new hashes are stronger than this one in any parameter.
+    pub(crate) fn is_stronger_than(&self, hash: &str) -> bool {
         let Ok(hash) = PasswordHash::new(hash) else { return true };
         let (Ok(old), new) = (Params::try_from(&hash), &self.params) else { return true };
         hash.version.is_none_or(|version| version < Version::V0x13.into())
@@ -74,16 +75,16 @@ impl Argon2id {
     }
 }
 
-impl Memory {
-    /// Does work that needs this many blocks.
-    fn with<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
-        if blocks > self.blocks {
+impl MemoryPool {
+    /// Runs `work` with a buffer of `blocks` blocks.
+    fn with_buffer<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
+        if blocks > self.blocks_per_buffer {
             return work(&mut vec![Block::new(); blocks]);
         }
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut memory = free.unwrap_or_else(|| vec![Block::new(); self.blocks]);
-        let outcome = work(&mut memory[..blocks]);
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        let free = self.free_buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut buffer = free.unwrap_or_else(|| vec![Block::new(); self.blocks_per_buffer]);
+        let outcome = work(&mut buffer[..blocks]);
+        self.free_buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         outcome
     }
 }
@@ -98,7 +99,7 @@ impl PasswordHasher<PasswordHash> for Argon2id {
     }
 }
 
-/// As the library does it for its own type, but in memory of ours.
+/// The same as the `argon2` crate's implementation for its own type, except that it uses memory from our pool.
 impl CustomizedPasswordHasher<PasswordHash> for Argon2id {
     type Params = Params;
 
@@ -116,7 +117,7 @@ impl CustomizedPasswordHasher<PasswordHash> for Argon2id {
         let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
         let hash = hash.get_mut(..length).ok_or(password_hash::Error::OutputSize)?;
         let argon2 = Argon2::new(algorithm, version, params);
-        self.memory.with(argon2.params().block_count(), |memory| {
+        self.memory.with_buffer(argon2.params().block_count(), |memory| {
             argon2.hash_password_into_with_memory(password, salt, hash, memory)
         })?;
         Ok(PasswordHash {
@@ -133,7 +134,7 @@ impl CustomizedPasswordHasher<PasswordHash> for Argon2id {
 mod tests {
     use super::*;
 
-    fn of(memory_kib: u32, passes: u32, lanes: u32) -> Argon2id {
+    fn argon2id(memory_kib: u32, passes: u32, lanes: u32) -> Argon2id {
         Argon2id::new(Params::new(memory_kib, passes, lanes, None).expect("parameters"))
     }
 
@@ -142,48 +143,49 @@ mod tests {
     }
 
     #[test]
-    fn new_hashes_have_the_strength_that_owasp_asks_for() {
+    fn new_hashes_use_the_parameters_that_owasp_recommends() {
         assert!(hash(&Argon2id::default()).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     }
 
     #[test]
-    fn the_same_password_never_has_the_same_hash_twice() {
-        let argon2id = of(64, 1, 1);
+    fn two_hashes_of_the_same_password_differ() {
+        let argon2id = argon2id(64, 1, 1);
         assert_ne!(hash(&argon2id), hash(&argon2id));
     }
 
     #[test]
-    fn a_hash_that_is_weaker_in_any_parameter_is_exceeded() {
-        let middle = of(64, 2, 2);
-        for (other, exceeded) in [
-            (of(64, 2, 2), false),
-            (of(128, 3, 3), false),
-            (of(32, 3, 3), true),
-            (of(128, 1, 3), true),
-            (of(128, 3, 1), true),
+    fn a_hash_is_weaker_when_any_parameter_is_lower() {
+        let current = argon2id(64, 2, 2);
+        for (other, is_weaker) in [
+            (argon2id(64, 2, 2), false),
+            (argon2id(128, 3, 3), false),
+            (argon2id(32, 3, 3), true),
+            (argon2id(128, 1, 3), true),
+            (argon2id(128, 3, 1), true),
         ] {
-            assert_eq!(middle.exceeds(&hash(&other)), exceeded, "{other:?}", other = hash(&other));
+            let hash = hash(&other);
+            assert_eq!(current.is_stronger_than(&hash), is_weaker, "{hash:?}");
         }
     }
 
     #[test]
-    fn memory_that_was_used_before_changes_no_hash() {
-        let argon2id = of(64, 2, 1);
+    fn reused_memory_does_not_change_a_hash() {
+        let argon2id = argon2id(64, 2, 1);
         let hashes = [(64, 2, 1), (32, 1, 2), (128, 1, 1), (64, 2, 1)].map(|(memory, passes, lanes)| {
             let params = Params::new(memory, passes, lanes, None).expect("parameters");
             let ours = argon2id.hash_password_customized(b"a", b"some salt", None, None, params.clone());
-            let libraries =
+            let reference =
                 Argon2::default().hash_password_customized(b"a", b"some salt", None, None, params);
-            (ours.expect("a hash"), libraries.expect("a hash"))
+            (ours.expect("a hash"), reference.expect("a hash"))
         });
-        for (ours, libraries) in hashes {
-            assert_eq!(ours, libraries);
+        for (ours, reference) in hashes {
+            assert_eq!(ours, reference);
         }
     }
 
     #[test]
-    fn a_hash_of_another_strength_is_verified_with_its_own() {
-        let weak = hash(&of(64, 1, 1));
+    fn a_hash_is_verified_with_its_own_parameters() {
+        let weak = hash(&argon2id(64, 1, 1));
         assert_eq!(Argon2id::default().verify(&"Password123!".into(), &weak), Ok(true));
         assert_eq!(Argon2id::default().verify(&"Password124!".into(), &weak), Ok(false));
     }

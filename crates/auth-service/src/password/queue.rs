@@ -1,10 +1,10 @@
-//! A bounded number of jobs on threads of their own, and a bounded queue before them.
+//! Runs a bounded number of jobs on blocking threads. Further jobs wait in a bounded queue.
 
 use std::{sync::Arc, time::Instant};
 
 use eventboard_chassis::{
     error::{ErrorCode, ServiceError},
-    metrics::Counted,
+    metrics::GaugeGuard,
     server::shed_requests,
     traces::Span,
 };
@@ -14,17 +14,17 @@ use tokio::{
     task,
 };
 
-/// Runs CPU-bound jobs. Who finds the queue full is refused at once.
+/// Runs CPU-bound jobs. A job is refused at once when the queue is full.
 pub(super) struct Queue {
-    /// One for each job that runs or waits.
-    places: Arc<Semaphore>,
-    /// One for each job that runs.
-    turns: Arc<Semaphore>,
-    meters: Meters,
+    /// One permit per job that runs or waits.
+    slots: Arc<Semaphore>,
+    /// One permit per job that runs.
+    workers: Arc<Semaphore>,
+    metrics: QueueMetrics,
 }
 
-/// What operators see of the queue.
-struct Meters {
+/// The metrics of the queue.
+struct QueueMetrics {
     waiting: Gauge,
     running: Gauge,
     refused: Counter,
@@ -32,12 +32,12 @@ struct Meters {
 }
 
 impl Queue {
-    /// At most `running` jobs at once, and `waiting` more that wait for them.
+    /// Creates a queue that runs at most `running` jobs at once and lets at most `waiting` more jobs wait.
     pub(super) fn new(running: u32, waiting: u32) -> Self {
         Self {
-            places: Arc::new(Semaphore::new((running + waiting) as usize)),
-            turns: Arc::new(Semaphore::new(running as usize)),
-            meters: Meters {
+            slots: Arc::new(Semaphore::new((running + waiting) as usize)),
+            workers: Arc::new(Semaphore::new(running as usize)),
+            metrics: QueueMetrics {
                 waiting: metrics::gauge!("eventboard_password_hash_waiting"),
                 running: metrics::gauge!("eventboard_password_hash_running"),
                 refused: shed_requests("password_queue"),
@@ -46,7 +46,7 @@ impl Queue {
         }
     }
 
-    /// Runs the job when its turn comes.
+    /// Runs the job as soon as a worker is free.
     ///
     /// # Errors
     /// `Overloaded` when the queue is full.
@@ -55,15 +55,15 @@ impl Queue {
         T: Send + 'static,
         J: FnOnce() -> T + Send + 'static,
     {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.full())?;
+        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| self.refuse())?;
         let span = Span::internal("hash a password");
-        let arrived = Instant::now();
-        let turn = self.turn().await?;
-        span.set("eventboard.waited_ms", || arrived.elapsed().as_secs_f64() * 1000.0);
-        let (counted, duration) = (Counted::new(&self.meters.running), self.meters.duration.clone());
+        let queued_at = Instant::now();
+        let worker = self.acquire_worker().await?;
+        span.set("eventboard.waited_ms", || queued_at.elapsed().as_secs_f64() * 1000.0);
+        let (counted, duration) = (GaugeGuard::new(&self.metrics.running), self.metrics.duration.clone());
         let running = task::spawn_blocking(move || {
-            // The job goes on when its caller hangs up, so it is the job that holds the permits.
-            let _permits = (place, turn, counted);
+            // The job continues even when its caller disconnects, so the job itself holds the permits.
+            let _permits = (slot, worker, counted);
             let started = Instant::now();
             let outcome = job();
             duration.record(started.elapsed());
@@ -72,17 +72,14 @@ impl Queue {
         running.await.map_err(ServiceError::internal)
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        let _waiting = Counted::new(&self.meters.waiting);
-        Arc::clone(&self.turns).acquire_owned().await.map_err(ServiceError::internal)
+    async fn acquire_worker(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
+        let _waiting = GaugeGuard::new(&self.metrics.waiting);
+        Arc::clone(&self.workers).acquire_owned().await.map_err(ServiceError::internal)
     }
 
-    fn full(&self) -> ServiceError {
-        self.meters.refused.increment(1);
-        ServiceError::new(
-            ErrorCode::Overloaded,
-            "Too many people sign up or log in right now. Try again shortly.",
-        )
+    fn refuse(&self) -> ServiceError {
+        self.metrics.refused.increment(1);
+        ServiceError::new(ErrorCode::Overloaded, "Too many signups and logins right now. Try again shortly.")
     }
 }
 
@@ -93,76 +90,76 @@ mod tests {
     use super::*;
 
     /// A job that runs until the sender is dropped.
-    fn held() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
-        let (hold, held) = mpsc::channel::<()>();
-        (hold, move || {
-            let _ = held.recv();
+    fn blocked_job() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
+        let (sender, receiver) = mpsc::channel::<()>();
+        (sender, move || {
+            let _ = receiver.recv();
         })
     }
 
-    async fn until(condition: impl Fn() -> bool) {
+    async fn wait_until(condition: impl Fn() -> bool) {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     #[tokio::test]
-    async fn whoever_finds_the_queue_full_is_refused_at_once() {
+    async fn a_job_is_refused_at_once_when_the_queue_is_full() {
         let queue = Arc::new(Queue::new(1, 1));
-        let (hold, job) = held();
+        let (unblock, job) = blocked_job();
         let first = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move { queue.run(job).await }
         });
-        until(|| queue.turns.available_permits() == 0).await;
+        wait_until(|| queue.workers.available_permits() == 0).await;
         let second = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move { queue.run(|| "after the first").await }
         });
-        until(|| queue.places.available_permits() == 0).await;
+        wait_until(|| queue.slots.available_permits() == 0).await;
 
-        let refused = queue.run(|| ()).await.expect_err("no place is left");
+        let refused = queue.run(|| ()).await.expect_err("no slot is left");
         assert_eq!(refused.code(), ErrorCode::Overloaded);
-        drop(hold);
-        first.await.expect("no panic").expect("it had a turn");
-        assert_eq!(second.await.expect("no panic").expect("it had a place"), "after the first");
+        drop(unblock);
+        first.await.expect("no panic").expect("it had a worker");
+        assert_eq!(second.await.expect("no panic").expect("it had a slot"), "after the first");
     }
 
     #[tokio::test]
-    async fn a_caller_who_hangs_up_frees_the_turn_only_when_the_job_ends() {
+    async fn a_running_job_keeps_its_worker_after_its_caller_disconnects() {
         let queue = Arc::new(Queue::new(1, 0));
-        let (hold, job) = held();
+        let (unblock, job) = blocked_job();
         let caller = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move { queue.run(job).await }
         });
-        until(|| queue.turns.available_permits() == 0).await;
+        wait_until(|| queue.workers.available_permits() == 0).await;
         caller.abort();
         assert!(caller.await.is_err());
         assert!(queue.run(|| ()).await.is_err(), "the job still runs");
-        drop(hold);
-        until(|| queue.places.available_permits() == 1).await;
+        drop(unblock);
+        wait_until(|| queue.slots.available_permits() == 1).await;
         assert!(queue.run(|| ()).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_caller_who_hangs_up_while_waiting_gives_the_place_back() {
+    async fn a_waiting_caller_that_disconnects_frees_its_slot() {
         let queue = Arc::new(Queue::new(1, 1));
-        let (_hold, job) = held();
+        let (_unblock, job) = blocked_job();
         let running = Arc::clone(&queue);
         let running = tokio::spawn(async move { running.run(job).await });
-        until(|| queue.turns.available_permits() == 0).await;
+        wait_until(|| queue.workers.available_permits() == 0).await;
         let waiting = Arc::clone(&queue);
         let waiting = tokio::spawn(async move { waiting.run(|| ()).await });
-        until(|| queue.places.available_permits() == 0).await;
+        wait_until(|| queue.slots.available_permits() == 0).await;
         waiting.abort();
         assert!(waiting.await.is_err());
-        assert_eq!(queue.places.available_permits(), 1);
+        assert_eq!(queue.slots.available_permits(), 1);
         drop(running);
     }
 
     #[tokio::test]
-    async fn a_job_that_panics_is_a_defect_and_gives_its_turn_back() {
+    async fn a_job_that_panics_is_an_internal_error_and_frees_its_worker() {
         let queue = Queue::new(1, 0);
         let error = queue.run(|| panic!("on purpose")).await.expect_err("it panicked");
         assert_eq!(error.code(), ErrorCode::Internal);

@@ -1,47 +1,51 @@
-//! Passwords under load, and passwords whose hashes are out of date.
+//! Password hashing under load, and the upgrade of weak hashes.
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use eventboard_chassis::error::ErrorCode;
 use eventboard_proto::auth::LoginRequest;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, PASSWORD, TestService, founding, tally};
+use crate::support::{CallResult, PASSWORD, TestService, count_outcomes, create_organization};
 
 const EMAIL: &str = "ada@example.org";
 const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// So much fits at once that of thirty-two logins some find no place.
-const NARROW: &[(&str, &str)] = &[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "0")];
+/// One hash at once and no queue: some of 32 concurrent logins are refused.
+const ONE_HASH_AT_ONCE: &[(&str, &str)] = &[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "0")];
 
 #[tokio::test]
-async fn logins_beyond_the_queue_are_refused_and_the_service_goes_on() {
-    let service = with_ada(NARROW).await;
-    let (good, refused) = tally(logins(&service, EMAIL).await, ErrorCode::Overloaded);
-    assert!(good >= 1 && refused >= 1, "{good} good, {refused} refused");
+async fn logins_are_refused_when_the_queue_is_full_and_later_logins_succeed() {
+    let service = with_ada(ONE_HASH_AT_ONCE).await;
+    let (succeeded, refused) = count_outcomes(logins(&service, EMAIL).await, ErrorCode::Overloaded);
+    assert!(succeeded >= 1 && refused >= 1, "{succeeded} succeeded, {refused} refused");
     service.login(EMAIL, PASSWORD).await.unwrap();
 }
 
 #[tokio::test]
-async fn the_login_of_an_unknown_user_queues_for_a_hash_like_any_other() {
-    let service = with_ada(NARROW).await;
-    let answers = logins(&service, "bob@example.org").await;
-    let codes: Vec<_> = answers.into_iter().filter_map(Result::err).map(|error| error.code()).collect();
+async fn the_login_of_an_unknown_user_computes_a_hash_like_any_other() {
+    let service = with_ada(ONE_HASH_AT_ONCE).await;
+    let results = logins(&service, "bob@example.org").await;
+    let codes: Vec<_> = results.into_iter().filter_map(Result::err).map(|error| error.code()).collect();
     assert!(codes.contains(&ErrorCode::Unauthenticated), "{codes:?}");
     assert!(codes.contains(&ErrorCode::Overloaded), "{codes:?}");
 }
 
 #[tokio::test]
-async fn a_signup_that_must_fail_costs_no_hash() {
-    let service = with_ada(NARROW).await;
+async fn a_signup_with_a_taken_email_computes_no_hash() {
+    let service = with_ada(ONE_HASH_AT_ONCE).await;
     let mut calls = JoinSet::new();
     for _ in 0..32 {
         let mut client = service.client();
         calls.spawn(async move {
-            let answer = client.signup(founding(EMAIL, "Another One")).await;
-            answer.map(drop).map_err(Into::into)
+            let result = client.signup(create_organization(EMAIL, "Another One")).await;
+            result.map(drop).map_err(Into::into)
         });
     }
-    assert_eq!(tally(calls.join_all().await, ErrorCode::AlreadyExists), (0, 32), "none was shed");
+    assert_eq!(
+        count_outcomes(calls.join_all().await, ErrorCode::AlreadyExists),
+        (0, 32),
+        "no signup was refused for load"
+    );
 }
 
 #[tokio::test]
@@ -49,14 +53,14 @@ async fn a_weak_hash_is_replaced_at_the_next_login() {
     let service = with_ada(&[]).await;
     let weak = store_weak_hash(&service).await;
     service.login(EMAIL, PASSWORD).await.unwrap();
-    let stronger = stored_hash(&service).await;
-    assert!(stronger.starts_with(CURRENT) && stronger != weak, "{stronger}");
+    let upgraded = stored_hash(&service).await;
+    assert!(upgraded.starts_with(CURRENT) && upgraded != weak, "{upgraded}");
     service.login(EMAIL, PASSWORD).await.unwrap();
-    assert_eq!(stored_hash(&service).await, stronger, "a strong hash stays");
+    assert_eq!(stored_hash(&service).await, upgraded, "a strong hash stays");
 }
 
 #[tokio::test]
-async fn a_refused_login_replaces_no_hash() {
+async fn a_refused_login_does_not_replace_the_hash() {
     let service = with_ada(&[]).await;
     let weak = store_weak_hash(&service).await;
     assert!(service.login(EMAIL, "Password124!").await.is_err());
@@ -66,7 +70,7 @@ async fn a_refused_login_replaces_no_hash() {
 }
 
 #[tokio::test]
-async fn a_login_succeeds_although_the_stronger_hash_cannot_be_stored() {
+async fn a_login_succeeds_when_the_upgraded_hash_cannot_be_stored() {
     let service = with_ada(&[]).await;
     let weak = store_weak_hash(&service).await;
     service
@@ -80,7 +84,7 @@ async fn a_login_succeeds_although_the_stronger_hash_cannot_be_stored() {
 }
 
 #[tokio::test]
-async fn a_stored_hash_that_is_none_is_our_fault_and_not_the_callers() {
+async fn a_malformed_stored_hash_is_an_internal_error() {
     let service = with_ada(&[]).await;
     service.execute(r#"update "User" set "passwordHash" = '$argon2id$broken'"#).await;
     let refusal = service.login(EMAIL, PASSWORD).await.unwrap_err();
@@ -90,11 +94,11 @@ async fn a_stored_hash_that_is_none_is_our_fault_and_not_the_callers() {
 
 async fn with_ada(variables: &[(&str, &str)]) -> TestService {
     let service = TestService::start_with(variables).await;
-    service.signup(founding(EMAIL, "Acme")).await.unwrap();
+    service.signup(create_organization(EMAIL, "Acme")).await.unwrap();
     service
 }
 
-async fn logins(service: &TestService, email: &str) -> Vec<Answer<()>> {
+async fn logins(service: &TestService, email: &str) -> Vec<CallResult<()>> {
     let mut calls = JoinSet::new();
     for _ in 0..32 {
         let mut client = service.client();
@@ -104,7 +108,7 @@ async fn logins(service: &TestService, email: &str) -> Vec<Answer<()>> {
     calls.join_all().await
 }
 
-/// Gives Ada a hash of her password as it might have been made years ago.
+/// Stores a weak hash of Ada's password.
 async fn store_weak_hash(service: &TestService) -> String {
     let params = Params::new(1024, 1, 1, None).unwrap();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

@@ -1,4 +1,4 @@
-//! What the log tells, and what it must not.
+//! Checks that the log names users by id and contains no secrets.
 
 use std::{
     io,
@@ -8,18 +8,18 @@ use std::{
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
-use crate::support::{PASSWORD, TestService, founding};
+use crate::support::{PASSWORD, TestService, create_organization};
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Log {
+impl LogBuffer {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-impl io::Write for Log {
+impl io::Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -30,7 +30,7 @@ impl io::Write for Log {
     }
 }
 
-impl MakeWriter<'_> for Log {
+impl MakeWriter<'_> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
@@ -39,17 +39,17 @@ impl MakeWriter<'_> for Log {
 }
 
 #[tokio::test]
-async fn the_log_names_users_by_id_and_holds_no_secret_even_when_it_tells_everything() {
-    let log = Log::default();
-    // While a process has only one subscriber, a thread without it, such as that of another test, switches
-    // off for everybody what it is the first to reach.
+async fn the_log_names_users_by_id_and_contains_no_secret_even_at_level_trace() {
+    let log = LogBuffer::default();
+    // With a single subscriber, tracing caches the interest of a callsite for the whole process. A thread without the
+    // subscriber (another test) that reaches a callsite first would disable it. A second subscriber prevents this.
     let _second = tracing::Dispatch::new(NoSubscriber::new());
     let subscriber =
         tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let service = TestService::start().await;
-    let session = service.signup(founding("ada@example.org", "Acme")).await.unwrap();
+    let session = service.signup(create_organization("ada@example.org", "Acme")).await.unwrap();
     service.login("ada@example.org", PASSWORD).await.unwrap();
     service.login("ada@example.org", "Wr0ng password").await.unwrap_err();
     service.login("bob@example.org", PASSWORD).await.unwrap_err();
@@ -57,8 +57,8 @@ async fn the_log_names_users_by_id_and_holds_no_secret_even_when_it_tells_everyt
 
     let (text, user_id) = (log.text(), session.user.unwrap().id);
     for line in ["Signed up", "Logged in", "Login refused"] {
-        let named = text.lines().any(|found| found.contains(line) && found.contains(&user_id));
-        assert!(named, "{line} {user_id}");
+        let has_user_id = text.lines().any(|found| found.contains(line) && found.contains(&user_id));
+        assert!(has_user_id, "{line} {user_id}");
     }
     let signature = session.access_token.rsplit('.').next().unwrap();
     for secret in

@@ -1,13 +1,13 @@
-//! Logging in, and every way not to.
+//! Successful and refused logins.
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 
-use crate::support::{PASSWORD, TestService, founding};
+use crate::support::{PASSWORD, TestService, create_organization};
 
 const REFUSAL: &str = "The e-mail address or the password is wrong.";
 
 #[tokio::test]
-async fn a_user_logs_in_with_the_address_in_whatever_case() {
+async fn a_login_ignores_the_case_of_the_email_address() {
     let service = with_ada().await;
     for email in ["ada@example.org", "ADA@EXAMPLE.ORG", "  Ada@example.org "] {
         let session = service.login(email, PASSWORD).await.unwrap();
@@ -17,7 +17,7 @@ async fn a_user_logs_in_with_the_address_in_whatever_case() {
 }
 
 #[tokio::test]
-async fn the_token_of_a_login_names_user_organization_and_role() {
+async fn the_token_of_a_login_contains_user_organization_and_role() {
     let service = with_ada().await;
     let session = service.login("ada@example.org", PASSWORD).await.unwrap();
     let (identity, user) = (service.identity(&session.access_token), session.user.unwrap());
@@ -27,19 +27,19 @@ async fn the_token_of_a_login_names_user_organization_and_role() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_a_disabled_one_and_a_wrong_password_are_refused_in_the_same_words() {
+async fn an_unknown_user_a_disabled_user_and_a_wrong_password_get_the_same_refusal() {
     let service = with_ada().await;
     let wrong = service.login("ada@example.org", "Password124!").await.unwrap_err();
     let unknown = service.login("bob@example.org", PASSWORD).await.unwrap_err();
     service.execute(r#"update "User" set disabled = true"#).await;
     let disabled = service.login("ada@example.org", PASSWORD).await.unwrap_err();
     for refusal in [wrong, unknown, disabled] {
-        assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+        assert_eq!(code_and_message(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
     }
 }
 
 #[tokio::test]
-async fn a_user_who_is_enabled_again_logs_in_again() {
+async fn a_user_who_is_enabled_again_can_log_in() {
     let service = with_ada().await;
     service.execute(r#"update "User" set disabled = true"#).await;
     assert!(service.login("ada@example.org", PASSWORD).await.is_err());
@@ -51,33 +51,33 @@ async fn a_user_who_is_enabled_again_logs_in_again() {
 async fn a_password_is_not_trimmed() {
     let service = with_ada().await;
     let refusal = service.login("ada@example.org", &format!(" {PASSWORD}")).await.unwrap_err();
-    assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+    assert_eq!(code_and_message(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
 }
 
 #[tokio::test]
-async fn missing_fields_are_told_at_once_and_nothing_else_is_checked() {
+async fn missing_fields_are_reported_together_and_no_other_rule_is_checked() {
     let service = TestService::start().await;
     let refusal = service.login(" ", "").await.unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::InvalidInput);
-    assert_eq!(refusal.faults().to_string(), "email is required; password is required");
-    // Neither an address nor a password that signup would take, but nobody is told more than "wrong".
+    assert_eq!(refusal.violations().to_string(), "email is required; password is required");
+    // Signup would accept neither this address nor this password, but the refusal does not say so.
     let refusal = service.login("ada", "password").await.unwrap_err();
-    assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+    assert_eq!(code_and_message(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
 }
 
 #[tokio::test]
-async fn an_address_that_looks_like_sql_is_only_an_unknown_address() {
+async fn an_address_that_contains_sql_is_an_unknown_address() {
     let service = with_ada().await;
     let refusal = service.login("' or '1'='1", PASSWORD).await.unwrap_err();
-    assert_eq!(told(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
+    assert_eq!(code_and_message(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
 }
 
 async fn with_ada() -> TestService {
     let service = TestService::start().await;
-    service.signup(founding("ada@example.org", "Acme")).await.unwrap();
+    service.signup(create_organization("ada@example.org", "Acme")).await.unwrap();
     service
 }
 
-fn told(refusal: &ServiceError) -> (ErrorCode, &str) {
+fn code_and_message(refusal: &ServiceError) -> (ErrorCode, &str) {
     (refusal.code(), refusal.message())
 }

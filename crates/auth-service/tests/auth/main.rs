@@ -1,10 +1,10 @@
-//! The service through its real gRPC server, on a real PostgreSQL.
+//! Tests of the service through its gRPC server, with a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-mod edge;
 mod hashing;
 mod log;
 mod login;
+mod process;
 mod signup;
 mod support;
 mod token;

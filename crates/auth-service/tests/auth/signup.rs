@@ -1,4 +1,4 @@
-//! Signing up: founding and joining organizations, alone and in a crowd.
+//! Signups that create or join an organization, alone and concurrently.
 
 use std::time::Duration;
 
@@ -7,12 +7,14 @@ use eventboard_proto::auth::{Role, SignupRequest};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::{Answer, PASSWORD, TestService, code, founding, joining, tally};
+use crate::support::{
+    CallResult, PASSWORD, TestService, code, count_outcomes, create_organization, join_organization,
+};
 
 #[tokio::test]
-async fn whoever_founds_an_organization_is_its_admin() {
+async fn a_user_who_creates_an_organization_is_its_admin() {
     let service = TestService::start().await;
-    let session = service.signup(founding(" ada@example.org ", " Ada & Söhne! ")).await.unwrap();
+    let session = service.signup(create_organization(" ada@example.org ", " Ada & Söhne! ")).await.unwrap();
     let user = session.user.unwrap();
     assert_eq!((user.email.as_str(), user.role()), ("ada@example.org", Role::Admin));
     assert_eq!((user.first_name.as_str(), user.last_name.as_str()), ("Ada", "Lovelace"));
@@ -20,114 +22,117 @@ async fn whoever_founds_an_organization_is_its_admin() {
     assert_eq!(Uuid::parse_str(&user.organization_id).unwrap().get_version_num(), 7);
 
     let me = service.me(Some(&session.access_token)).await.unwrap();
-    assert_eq!(me.user.unwrap(), user, "what signup tells is what is stored");
+    assert_eq!(me.user.unwrap(), user, "signup returns the stored user");
     let organization = me.organization.unwrap();
     assert_eq!((organization.name.as_str(), organization.slug.as_str()), ("Ada & Söhne!", "ada-söhne"));
 }
 
 #[tokio::test]
-async fn whoever_joins_an_open_organization_is_a_user() {
+async fn a_user_who_joins_an_open_organization_has_the_role_user() {
     let service = TestService::start().await;
-    let organization = founded(&service).await;
+    let organization = create_acme(&service).await;
     service.execute(r#"update "Organization" set "openSignup" = true"#).await;
-    let session = service.signup(joining("bob@example.org", &organization)).await.unwrap();
+    let session = service.signup(join_organization("bob@example.org", &organization)).await.unwrap();
     let user = session.user.unwrap();
     assert_eq!((user.organization_id, Role::try_from(user.role)), (organization, Ok(Role::User)));
     service.validate(Some(&session.access_token)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_new_organization_takes_nobody_until_it_is_opened() {
+async fn a_new_organization_does_not_allow_open_signup() {
     let service = TestService::start().await;
-    let organization = founded(&service).await;
-    assert_eq!(code(service.signup(joining("bob@example.org", &organization)).await), ErrorCode::Forbidden);
+    let organization = create_acme(&service).await;
+    let request = join_organization("bob@example.org", &organization);
+    assert_eq!(code(service.signup(request).await), ErrorCode::Forbidden);
     assert_eq!(service.count(r#"select count(*) from "User""#).await, 1);
 }
 
 #[tokio::test]
-async fn nobody_joins_an_organization_that_does_not_exist() {
+async fn joining_an_unknown_organization_is_not_found() {
     let service = TestService::start().await;
-    let request = joining("bob@example.org", &Uuid::now_v7().to_string());
+    let request = join_organization("bob@example.org", &Uuid::now_v7().to_string());
     assert_eq!(code(service.signup(request).await), ErrorCode::NotFound);
 }
 
 #[tokio::test]
-async fn a_taken_slug_is_refused_and_never_joined() {
+async fn a_signup_with_a_taken_slug_is_refused_and_does_not_join() {
     let service = TestService::start().await;
-    founded(&service).await;
-    let refusal = service.signup(founding("bob@example.org", "ACME -- corporation")).await.unwrap_err();
+    create_acme(&service).await;
+    let request = create_organization("bob@example.org", "ACME -- corporation");
+    let refusal = service.signup(request).await.unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::AlreadyExists);
     assert_eq!(refusal.message(), r#"The organization name "ACME -- corporation" is taken."#);
     assert_eq!(service.count(r#"select count(*) from "User""#).await, 1);
 }
 
 #[tokio::test]
-async fn an_email_address_is_taken_in_whatever_case_and_leaves_no_organization_behind() {
+async fn a_taken_email_address_is_refused_regardless_of_case_and_creates_no_organization() {
     let service = TestService::start().await;
-    founded(&service).await;
-    let refusal = service.signup(founding("ADA@Example.ORG", "Another One")).await.unwrap_err();
+    create_acme(&service).await;
+    let refusal = service.signup(create_organization("ADA@Example.ORG", "Another One")).await.unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::AlreadyExists);
     assert_eq!(refusal.message(), "A user with this e-mail address exists already.");
     assert_eq!(service.count(r#"select count(*) from "Organization""#).await, 1);
 }
 
 #[tokio::test]
-async fn all_faults_are_told_at_once() {
+async fn all_violations_are_reported_together() {
     let service = TestService::start().await;
     let request = SignupRequest { email: "ada".into(), password: "password".into(), ..Default::default() };
     let refusal = service.signup(request).await.unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::InvalidInput);
-    let faults: Vec<_> = refusal.faults().iter().map(|fault| fault.field.as_str()).collect();
-    assert_eq!(faults, ["email", "password", "firstName", "lastName", "organizationName"]);
+    let violations: Vec<_> = refusal.violations().iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(violations, ["email", "password", "firstName", "lastName", "organizationName"]);
 }
 
 #[tokio::test]
-async fn a_broken_organization_id_is_a_fault() {
+async fn a_malformed_organization_id_is_a_violation() {
     let service = TestService::start().await;
-    let refusal = service.signup(joining("bob@example.org", "acme-corp")).await.unwrap_err();
-    assert_eq!(refusal.faults().to_string(), "organizationId must be a UUID");
+    let refusal = service.signup(join_organization("bob@example.org", "acme-corp")).await.unwrap_err();
+    assert_eq!(refusal.violations().to_string(), "organizationId must be a UUID");
 }
 
 #[tokio::test]
-async fn of_eight_who_sign_up_with_one_address_at_once_one_wins() {
+async fn one_of_eight_concurrent_signups_with_the_same_address_succeeds() {
     let service = TestService::start().await;
     let requests = (0..8).map(|number| {
         let email = if number % 2 == 0 { "ada@example.org" } else { "Ada@Example.org" };
-        founding(email, &format!("Organization {number}"))
+        create_organization(email, &format!("Organization {number}"))
     });
-    let answers = all_at_once(&service, requests).await;
-    assert_eq!(tally(answers, ErrorCode::AlreadyExists), (1, 7));
+    let results = sign_up_concurrently(&service, requests).await;
+    assert_eq!(count_outcomes(results, ErrorCode::AlreadyExists), (1, 7));
     assert_eq!(service.count(r#"select count(*) from "User""#).await, 1);
     assert_eq!(service.count(r#"select count(*) from "Organization""#).await, 1, "no orphan");
 }
 
 #[tokio::test]
-async fn of_eight_who_found_one_organization_at_once_one_wins() {
+async fn one_of_eight_concurrent_signups_with_the_same_organization_name_succeeds() {
     let service = TestService::start().await;
-    let requests = (0..8).map(|number| founding(&format!("user{number}@example.org"), "Acme"));
-    let answers = all_at_once(&service, requests).await;
-    assert_eq!(tally(answers, ErrorCode::AlreadyExists), (1, 7));
+    let requests = (0..8).map(|number| create_organization(&format!("user{number}@example.org"), "Acme"));
+    let results = sign_up_concurrently(&service, requests).await;
+    assert_eq!(count_outcomes(results, ErrorCode::AlreadyExists), (1, 7));
     assert_eq!(service.count(r#"select count(*) from "User""#).await, 1);
     assert_eq!(service.count(r#"select count(*) from "Organization""#).await, 1);
 }
 
 #[tokio::test]
-async fn eight_who_join_at_once_all_get_in() {
+async fn eight_concurrent_signups_that_join_an_organization_all_succeed() {
     let service = TestService::start().await;
-    let organization = founded(&service).await;
+    let organization = create_acme(&service).await;
     service.execute(r#"update "Organization" set "openSignup" = true"#).await;
-    let requests = (0..8).map(|number| joining(&format!("user{number}@example.org"), &organization));
-    let answers = all_at_once(&service, requests).await;
-    assert_eq!(tally(answers, ErrorCode::AlreadyExists), (8, 0));
+    let requests =
+        (0..8).map(|number| join_organization(&format!("user{number}@example.org"), &organization));
+    let results = sign_up_concurrently(&service, requests).await;
+    assert_eq!(count_outcomes(results, ErrorCode::AlreadyExists), (8, 0));
 }
 
 #[tokio::test]
-async fn an_organization_that_closes_during_a_signup_refuses_it() {
+async fn a_signup_is_refused_when_the_organization_closes_meanwhile() {
     let service = TestService::start().await;
-    let organization = founded(&service).await;
+    let organization = create_acme(&service).await;
     service.execute(r#"update "Organization" set "openSignup" = true"#).await;
     let mut operator = service.connect().await;
-    // The signup still sees an open organization when it looks, and stops before its insert.
+    // The signup reads an open organization, then blocks before its insert.
     sqlx::raw_sql(
         r#"begin; lock table "User" in exclusive mode; update "Organization" set "openSignup" = false"#,
     )
@@ -135,7 +140,8 @@ async fn an_organization_that_closes_during_a_signup_refuses_it() {
     .await
     .unwrap();
     let mut client = service.client();
-    let signup = tokio::spawn(async move { client.signup(joining("bob@example.org", &organization)).await });
+    let request = join_organization("bob@example.org", &organization);
+    let signup = tokio::spawn(async move { client.signup(request).await });
     while service.count("select count(*) from pg_locks where not granted").await == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -145,9 +151,9 @@ async fn an_organization_that_closes_during_a_signup_refuses_it() {
 }
 
 #[tokio::test]
-async fn the_password_is_kept_as_a_hash_of_the_recommended_strength() {
+async fn the_password_is_stored_as_a_hash_with_the_recommended_parameters() {
     let service = TestService::start().await;
-    founded(&service).await;
+    create_acme(&service).await;
     let hash: String = sqlx::query_scalar(r#"select "passwordHash" from "User""#)
         .fetch_one(&mut service.connect().await)
         .await
@@ -156,16 +162,16 @@ async fn the_password_is_kept_as_a_hash_of_the_recommended_strength() {
     assert!(!hash.contains(PASSWORD));
 }
 
-/// Ada founds Acme Corporation.
-async fn founded(service: &TestService) -> String {
-    let session = service.signup(founding("ada@example.org", "Acme Corporation")).await.unwrap();
+/// Ada signs up and creates Acme Corporation. Returns the organization's id.
+async fn create_acme(service: &TestService) -> String {
+    let session = service.signup(create_organization("ada@example.org", "Acme Corporation")).await.unwrap();
     session.user.unwrap().organization_id
 }
 
-async fn all_at_once(
+async fn sign_up_concurrently(
     service: &TestService,
     requests: impl Iterator<Item = SignupRequest>,
-) -> Vec<Answer<()>> {
+) -> Vec<CallResult<()>> {
     let mut calls = JoinSet::new();
     for request in requests {
         let mut client = service.client();

@@ -1,4 +1,4 @@
-//! A running service with a database of its own, and the callers that tests need.
+//! A running service with its own database, and the calls that tests make.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -19,12 +19,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::{Request, transport::Channel};
 use uuid::Uuid;
 
-/// A password that obeys the rules.
+/// A valid password.
 pub(crate) const PASSWORD: &str = "Password123!";
 
-pub(crate) type Answer<T> = Result<T, ServiceError>;
+pub(crate) type CallResult<T> = Result<T, ServiceError>;
 
-/// The service as `main` would run it, on port 0.
+/// The service as `main` runs it, on port 0.
 pub(crate) struct TestService {
     pub(crate) database: TestDatabase,
     pub(crate) address: SocketAddr,
@@ -39,7 +39,7 @@ impl TestService {
         Self::start_with(&[]).await
     }
 
-    /// Starts it with some variables set, and waits until it has prepared its database.
+    /// Starts the service with these variables and waits until its database is prepared.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create().await;
         let config = read_config(database.url(), variables);
@@ -50,13 +50,13 @@ impl TestService {
         let running = tokio::spawn(auth_service::run(config, listener, shutdown.clone()));
         let client = AuthServiceClient::connect(format!("http://{address}")).await.unwrap();
         let service = Self { database, address, token, shutdown, running, client };
-        service.until_prepared().await;
+        service.wait_until_prepared().await;
         service
     }
 
-    async fn until_prepared(&self) {
-        let stranger = Some(self.token_for(&a_stranger()));
-        while code(self.validate(stranger.as_deref()).await) == ErrorCode::Unavailable {
+    async fn wait_until_prepared(&self) {
+        let token = Some(self.token_for(&unknown_identity()));
+        while code(self.validate(token.as_deref()).await) == ErrorCode::Unavailable {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -65,37 +65,37 @@ impl TestService {
         self.client.clone()
     }
 
-    pub(crate) async fn signup(&self, request: SignupRequest) -> Answer<SessionReply> {
+    pub(crate) async fn signup(&self, request: SignupRequest) -> CallResult<SessionReply> {
         Ok(self.client().signup(request).await?.into_inner())
     }
 
-    pub(crate) async fn login(&self, email: &str, password: &str) -> Answer<SessionReply> {
+    pub(crate) async fn login(&self, email: &str, password: &str) -> CallResult<SessionReply> {
         let request = LoginRequest { email: email.into(), password: password.into() };
         Ok(self.client().login(request).await?.into_inner())
     }
 
-    pub(crate) async fn me(&self, token: Option<&str>) -> Answer<GetMeReply> {
+    pub(crate) async fn me(&self, token: Option<&str>) -> CallResult<GetMeReply> {
         Ok(self.client().get_me(with_token(GetMeRequest {}, token)).await?.into_inner())
     }
 
-    pub(crate) async fn validate(&self, token: Option<&str>) -> Answer<()> {
+    pub(crate) async fn validate(&self, token: Option<&str>) -> CallResult<()> {
         self.client().validate_user(with_token(ValidateUserRequest {}, token)).await?;
         Ok(())
     }
 
-    /// A genuine token, whoever it is for.
+    /// Issues a genuine token for the identity.
     pub(crate) fn token_for(&self, identity: &Identity) -> String {
         issue(&self.token, identity)
     }
 
-    /// Who a token speaks for.
+    /// Returns the identity of a token.
     pub(crate) fn identity(&self, token: &str) -> Identity {
         let request = with_token((), Some(token));
         let headers = request.metadata().clone().into_headers();
         TokenVerifier::new(&self.token).verify(&headers).unwrap().identity
     }
 
-    /// Runs a statement beside the service.
+    /// Runs a statement directly on the database.
     pub(crate) async fn execute(&self, statement: &'static str) {
         sqlx::query(statement).execute(&mut self.connect().await).await.unwrap();
     }
@@ -120,22 +120,22 @@ pub(crate) fn issue(config: &TokenConfig, identity: &Identity) -> String {
     TokenIssuer::new(config, Duration::from_secs(60)).issue(identity, "somebody@example.org").unwrap()
 }
 
-/// Nobody whom the database knows.
-pub(crate) fn a_stranger() -> Identity {
+/// Returns the identity of a user that does not exist.
+pub(crate) fn unknown_identity() -> Identity {
     Identity { user_id: Uuid::now_v7(), organization_id: Uuid::now_v7(), role: eventboard_domain::Role::User }
 }
 
-/// A good request to found an organization.
-pub(crate) fn founding(email: &str, name: &str) -> SignupRequest {
-    signing_up(email, Organization::OrganizationName(name.into()))
+/// Returns a valid signup that creates an organization.
+pub(crate) fn create_organization(email: &str, name: &str) -> SignupRequest {
+    signup_request(email, Organization::OrganizationName(name.into()))
 }
 
-/// A good request to join an organization.
-pub(crate) fn joining(email: &str, id: &str) -> SignupRequest {
-    signing_up(email, Organization::OrganizationId(id.into()))
+/// Returns a valid signup that joins an organization.
+pub(crate) fn join_organization(email: &str, id: &str) -> SignupRequest {
+    signup_request(email, Organization::OrganizationId(id.into()))
 }
 
-fn signing_up(email: &str, organization: Organization) -> SignupRequest {
+fn signup_request(email: &str, organization: Organization) -> SignupRequest {
     SignupRequest {
         email: email.into(),
         password: PASSWORD.into(),
@@ -153,19 +153,19 @@ pub(crate) fn with_token<T>(message: T, token: Option<&str>) -> Request<T> {
     request
 }
 
-/// The code of a refusal.
+/// Returns the code of a refusal.
 ///
 /// # Panics
-/// When the call was answered.
-pub(crate) fn code<T>(answer: Answer<T>) -> ErrorCode {
-    answer.err().expect("a refusal").code()
+/// When the call succeeded.
+pub(crate) fn code<T>(result: CallResult<T>) -> ErrorCode {
+    result.err().expect("a refusal").code()
 }
 
-/// How many answers are good and how many carry the code; every answer must be one or the other.
-pub(crate) fn tally<T>(answers: Vec<Answer<T>>, refusal: ErrorCode) -> (usize, usize) {
-    let all = answers.len();
-    let good = answers.iter().filter(|answer| answer.is_ok()).count();
-    let refused = answers.into_iter().filter_map(Result::err).filter(|error| error.code() == refusal).count();
-    assert_eq!(good + refused, all, "some answers are neither good nor {refusal:?}");
-    (good, refused)
+/// Counts the successful calls and those refused with the code. Every call must be one of the two.
+pub(crate) fn count_outcomes<T>(results: Vec<CallResult<T>>, refusal: ErrorCode) -> (usize, usize) {
+    let all = results.len();
+    let succeeded = results.iter().filter(|result| result.is_ok()).count();
+    let refused = results.into_iter().filter_map(Result::err).filter(|error| error.code() == refusal).count();
+    assert_eq!(succeeded + refused, all, "some calls neither succeeded nor failed with {refusal:?}");
+    (succeeded, refused)
 }

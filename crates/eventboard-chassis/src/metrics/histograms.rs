@@ -1,4 +1,4 @@
-//! Durations by labels, at the cost of a look into a small table.
+//! Histograms of durations by labels. Recording a duration costs only a lookup in a small table.
 
 use std::{
     collections::HashMap,
@@ -9,33 +9,34 @@ use std::{
 
 use metrics::Histogram;
 
-/// The histograms of one family, by a name (a route, a method, a statement) and the rest of the labels. Each is
-/// registered once: to put its labels together for every request would cost more than all else that is measured.
+/// The histograms of one metric. There is one for each combination of a name (a route, a method, a statement) and the
+/// other labels. Each histogram is registered only once, because building its labels for every request would cost
+/// more than the rest of the measurement.
 ///
-/// Names and labels must be bounded: what is in here stays.
-pub struct Histograms<R> {
-    register: fn(&str, R) -> Histogram,
-    known: RwLock<HashMap<Box<str>, HashMap<R, Histogram>>>,
+/// The number of names and labels must be bounded, because entries are never removed.
+pub struct Histograms<L> {
+    register: fn(&str, L) -> Histogram,
+    registered: RwLock<HashMap<Box<str>, HashMap<L, Histogram>>>,
 }
 
-impl<R: Copy + Eq + Hash> Histograms<R> {
-    /// A family whose histograms `register` makes.
-    pub fn new(register: fn(&str, R) -> Histogram) -> Self {
-        Self { register, known: RwLock::default() }
+impl<L: Copy + Eq + Hash> Histograms<L> {
+    /// Creates the histograms of a metric. `register` registers the histogram for a name and labels.
+    pub fn new(register: fn(&str, L) -> Histogram) -> Self {
+        Self { register, registered: RwLock::default() }
     }
 
     /// Records a duration.
-    pub fn record(&self, name: &str, rest: R, duration: Duration) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(histogram) = known.get(name).and_then(|family| family.get(&rest)) {
+    pub fn record(&self, name: &str, labels: L, duration: Duration) {
+        let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(histogram) = registered.get(name).and_then(|by_labels| by_labels.get(&labels)) {
             histogram.record(duration);
             return;
         }
-        drop(known);
-        let histogram = (self.register)(name, rest);
+        drop(registered);
+        let histogram = (self.register)(name, labels);
         histogram.record(duration);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(name.into()).or_default().insert(rest, histogram);
+        let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
+        registered.entry(name.into()).or_default().insert(labels, histogram);
     }
 }
 
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_counted_by_name_and_label() {
+    fn durations_are_counted_by_name_and_labels() {
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             let histograms = Histograms::new(

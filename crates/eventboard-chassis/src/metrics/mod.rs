@@ -1,8 +1,8 @@
-//! Recording metrics. docs/metrics.md lists all of them; [`metrics_endpoint`](crate::metrics_endpoint) serves them.
+//! Recording metrics. docs/metrics.md lists all metrics. [`metrics_endpoint`](crate::metrics_endpoint) serves them.
 
-mod counted;
+mod gauge_guard;
 mod histograms;
-mod samplers;
+mod scrape_callbacks;
 
-pub(crate) use self::samplers::run_samplers;
-pub use self::{counted::Counted, histograms::Histograms, samplers::at_each_scrape};
+pub(crate) use self::scrape_callbacks::run_scrape_callbacks;
+pub use self::{gauge_guard::GaugeGuard, histograms::Histograms, scrape_callbacks::at_each_scrape};

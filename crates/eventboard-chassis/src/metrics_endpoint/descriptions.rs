@@ -1,35 +1,36 @@
-//! What each metric says in a line, for whoever meets it in Prometheus; docs/metrics.md says more. A test of the whole
-//! system finds every metric here.
+//! The one-line description (HELP) of each metric. docs/metrics.md has more. An end-to-end test checks that every
+//! metric has a description.
 
 const DESCRIPTIONS: &[(&str, &str)] = &[
     ("db_client_connection_count", "Connections of the pool, idle or used."),
-    ("db_client_connection_max", "Connections that the pool may have."),
-    ("db_client_connection_pending_requests", "Calls that wait for a database connection."),
-    ("db_client_connection_timeouts_total", "Calls that waited for a database connection in vain."),
-    ("db_client_connection_wait_time_seconds", "How long calls waited for their database connection."),
-    ("db_client_operation_duration_seconds", "Duration of statements, by name and failure."),
-    ("eventboard_build_info", "What runs; always 1."),
-    ("eventboard_client_attempts_total", "Attempts of calls to a service, by whether they got an answer."),
-    ("eventboard_client_ejections_total", "Replicas taken out of rotation."),
-    ("eventboard_client_replicas", "Replicas of a service, by how they stand."),
-    ("eventboard_client_retries_total", "Attempts that repeated a failed one."),
-    ("eventboard_client_retry_budget_exhausted_total", "Retries that the budget had no room for."),
-    ("eventboard_client_retry_budget_left", "Retries that the budget has room for."),
-    ("eventboard_dependency_up", "Whether a dependency is there, as /health says."),
-    ("eventboard_idempotency_outcomes_total", "What became of keyed writes."),
-    ("eventboard_password_hash_duration_seconds", "Time to hash a password, without the wait."),
-    ("eventboard_password_hash_running", "Passwords that are being hashed."),
-    ("eventboard_password_hash_waiting", "Passwords that wait for a core."),
-    ("eventboard_rate_limited_requests_total", "Requests answered 429."),
-    ("eventboard_requests_failed_total", "Requests answered 5xx, but for health checks."),
-    ("eventboard_shed_requests_total", "Requests refused with 503 for want of room, by what was full."),
-    ("http_server_active_requests", "HTTP requests in work."),
+    ("db_client_connection_max", "Maximum size of the connection pool."),
+    ("db_client_connection_pending_requests", "Calls waiting for a database connection."),
+    ("db_client_connection_timeouts_total", "Calls that timed out waiting for a database connection."),
+    ("db_client_connection_wait_time_seconds", "Time that calls waited for a database connection."),
+    ("db_client_operation_duration_seconds", "Duration of statements, by name and error."),
+    ("eventboard_build_info", "Version and revision of the process; always 1."),
+    ("eventboard_client_attempts_total", "Attempts of calls to a service, by whether they got a response."),
+    ("eventboard_client_ejections_total", "Ejections of replicas from the rotation."),
+    ("eventboard_client_replicas", "Replicas of a service, by state."),
+    ("eventboard_client_retries_total", "Retries of failed attempts."),
+    ("eventboard_client_retry_budget_exhausted_total", "Retries refused because the budget was exhausted."),
+    ("eventboard_client_retry_budget_left", "Retries that the budget still allows."),
+    ("eventboard_dependency_up", "Whether a dependency is up, as in /health."),
+    ("eventboard_idempotency_outcomes_total", "Writes with an idempotency key, by outcome."),
+    ("eventboard_password_hash_duration_seconds", "Time to hash a password, without waiting."),
+    ("eventboard_password_hash_running", "Password hashes being computed."),
+    ("eventboard_password_hash_waiting", "Password hashes waiting for a core."),
+    ("eventboard_rate_limited_requests_total", "Requests rejected with 429."),
+    ("eventboard_requests_failed_total", "Requests that got a 5xx response, without health checks."),
+    ("eventboard_shed_requests_total", "Requests rejected with 503 under overload, by the exceeded limit."),
+    ("http_server_active_requests", "HTTP requests in flight."),
     ("http_server_request_duration_seconds", "Duration of HTTP requests, by route and status."),
-    ("rpc_client_call_duration_seconds", "Duration of gRPC calls made, with all their attempts."),
-    ("rpc_server_call_duration_seconds", "Duration of gRPC calls served."),
+    ("rpc_client_call_duration_seconds", "Duration of outgoing gRPC calls, including all attempts."),
+    ("rpc_server_call_duration_seconds", "Duration of incoming gRPC calls."),
 ];
 
-/// Tells the recorder. It does not ask for the kind.
+/// Passes the descriptions to the recorder. `describe_gauge` suits all kinds of metrics, because the recorder
+/// ignores the kind.
 pub(super) fn describe() {
     for (name, description) in DESCRIPTIONS {
         metrics::describe_gauge!(*name, *description);

@@ -1,4 +1,4 @@
-//! Prometheus metrics on a port of their own, never on the public one. docs/metrics.md lists all of them.
+//! Serves Prometheus metrics on a separate port, never on the public one. docs/metrics.md lists all metrics.
 
 mod descriptions;
 
@@ -12,26 +12,26 @@ use metrics_process::Collector;
 
 use crate::{
     config::{Env, ListenConfig},
-    metrics::run_samplers,
+    metrics::run_scrape_callbacks,
     server,
     shutdown::Shutdown,
 };
 
-/// Buckets for latencies, in seconds. The usual ones start at 5 ms, above most of our answers.
+/// Buckets for latencies, in seconds. The usual ones start at 5 ms, but most of our responses are faster.
 const LATENCY_BUCKETS: &[f64] =
     &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Histograms are folded this often, which bounds their memory when nobody scrapes.
+/// How often histogram samples are aggregated, which bounds their memory when there are no scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Where metrics are served, and what stands beside the version in them.
+/// Where metrics are served, and the revision that the metrics report.
 #[derive(Debug)]
 pub struct MetricsConfig {
-    /// `METRICS_PORT` (default 9464); 0 serves none.
+    /// `METRICS_PORT` (default 9464). With 0, no metrics are served.
     pub port: u16,
     /// `HOST`, as for the service.
     pub host: IpAddr,
-    /// `EVENTBOARD_REVISION` (default `unknown`): the commit that runs, as the image says that was built from it.
+    /// `EVENTBOARD_REVISION` (default `unknown`): the running commit. The images set it when they are built.
     pub revision: String,
 }
 
@@ -46,7 +46,8 @@ impl MetricsConfig {
     }
 }
 
-/// Collects this process's metrics and serves them at `/metrics`. Only what is registered after this is collected.
+/// Installs the metrics recorder of this process and serves the metrics at `/metrics`. Metrics that were registered
+/// earlier are not collected.
 ///
 /// # Errors
 /// When the port cannot be bound.
@@ -58,7 +59,7 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
         .set_buckets(LATENCY_BUCKETS)
         .context("latency buckets")?
         .install_recorder()
-        .context("metrics are collected already")?;
+        .context("a metrics recorder is already installed")?;
     descriptions::describe();
     let process = Collector::default();
     process.describe();
@@ -67,21 +68,21 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
     let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
     let listener = server::bind("the metrics endpoint", &listen).await?;
     tokio::spawn(upkeep(handle.clone()));
-    let router = Router::new().route("/metrics", get(async move || rendered(handle, process).await));
+    let router = Router::new().route("/metrics", get(async move || render(handle, process).await));
     tokio::spawn(server::serve_http(listener, router, shutdown));
     Ok(())
 }
 
-/// On a thread of its own: it reads files, and there is much to be written.
-async fn rendered(handle: PrometheusHandle, process: Collector) -> Result<String, StatusCode> {
-    let render = tokio::task::spawn_blocking(move || {
-        run_samplers();
+/// Renders the metrics on a blocking thread, because rendering reads files and produces much text.
+async fn render(handle: PrometheusHandle, process: Collector) -> Result<String, StatusCode> {
+    let rendering = tokio::task::spawn_blocking(move || {
+        run_scrape_callbacks();
         process.collect();
         handle.render()
     });
-    // An empty answer would look as if nothing happened here.
-    render.await.map_err(|error| {
-        tracing::error!(%error, "The metrics cannot be rendered");
+    // Responds with an error status, because an empty 200 response would look like a process without traffic.
+    rendering.await.map_err(|error| {
+        tracing::error!(%error, "Rendering the metrics failed");
         StatusCode::INTERNAL_SERVER_ERROR
     })
 }

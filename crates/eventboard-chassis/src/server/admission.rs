@@ -1,4 +1,5 @@
-//! Room for a bounded number of requests; what finds none is refused at once instead of queueing.
+//! Admission control: limits the number of concurrent requests. Requests above the limit are rejected at once, not
+//! queued.
 
 use std::sync::Arc;
 
@@ -12,40 +13,41 @@ use crate::{
     layer::{Inner, Next},
 };
 
-/// The room of one service.
+/// The concurrency limit of one service.
 #[derive(Clone)]
 pub struct Admission {
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     shed: Counter,
 }
 
-/// Counts requests that were refused because there was no room for them, by what was full.
+/// Returns the counter of the requests that were rejected under overload. `reason` says which limit was exceeded.
 pub fn shed_requests(reason: &'static str) -> Counter {
     metrics::counter!("eventboard_shed_requests_total", "reason" => reason)
 }
 
 impl Admission {
-    /// Room for `requests` at once.
-    pub fn new(requests: u32) -> Self {
-        Self { room: Arc::new(Semaphore::new(requests as usize)), shed: shed_requests("concurrency") }
+    /// Creates a limit of `max_requests` concurrent requests.
+    pub fn new(max_requests: u32) -> Self {
+        let permits = Arc::new(Semaphore::new(max_requests as usize));
+        Self { permits, shed: shed_requests("concurrency") }
     }
 
-    /// A place, held until it is dropped.
+    /// Returns a permit. The request counts until its permit is dropped.
     ///
     /// # Errors
-    /// `Overloaded` when all places are taken.
+    /// `Overloaded` when the limit is reached.
     pub fn admit(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
             self.shed.increment(1);
-            ServiceError::new(ErrorCode::Overloaded, "Too much is going on right now. Try again shortly.")
+            ServiceError::new(ErrorCode::Overloaded, "The service is overloaded. Try again shortly.")
         })
     }
 }
 
-/// Lets a gRPC call in, or answers `RESOURCE_EXHAUSTED`, which the gateway does not retry.
+/// Admits a gRPC call, or responds with `RESOURCE_EXHAUSTED`, which the gateway does not retry.
 pub(super) async fn admit_call(admission: Admission, request: Request, next: Next<impl Inner>) -> Response {
     match admission.admit() {
-        Ok(_place) => next.run(request).await,
+        Ok(_permit) => next.run(request).await,
         Err(error) => Status::from(error).into_http(),
     }
 }

@@ -1,5 +1,5 @@
-//! What every gRPC call passes through before its method: a name in the log, a verified caller, a
-//! deadline.
+//! The layers that every gRPC call passes before its method: correlation and logging, panic handling, token
+//! verification, and the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -8,76 +8,76 @@ use http::HeaderMap;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
-use super::served::Served;
+use super::call_observer::CallObserver;
 use crate::{
     correlation::CorrelationId,
-    error::{ErrorCode, ServiceError},
+    error::ServiceError,
     grpc::grpc_code,
     layer::{Inner, Next},
-    observed::observe_end,
+    outcome::observe_outcome,
     token::{Identity, TokenVerifier, VerifiedToken},
     traces,
 };
 
-/// The longest deadline of any request, and the one of a call without `grpc-timeout`. The database's
-/// `statement_timeout` and the time that a shutdown waits for what is in flight go with it.
+/// The longest deadline of any request, and the deadline of a call without `grpc-timeout`. The `statement_timeout`
+/// of the database and [`SHUTDOWN_TIMEOUT`](crate::shutdown::SHUTDOWN_TIMEOUT) are chosen to match it.
 pub const MAX_DEADLINE: Duration = Duration::from_secs(10);
 
-/// When the caller stops waiting.
+/// The instant when the caller stops waiting.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// A deadline that lies `timeout` ahead.
+    /// Creates a deadline that passes after `timeout`.
     pub fn after(timeout: Duration) -> Self {
         Self(Instant::now() + timeout)
     }
 
-    /// The deadline of a call.
+    /// Returns the deadline of a call.
     pub fn of<T>(request: &tonic::Request<T>) -> Self {
         request.extensions().get().copied().unwrap_or_else(|| Self::after(MAX_DEADLINE))
     }
 
-    /// The time left; zero when it has passed.
-    pub fn left(self) -> Duration {
+    /// The remaining time. Zero when the deadline has passed.
+    pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 }
 
-/// Who calls, as verified by this service itself.
+/// The authenticated caller of a gRPC call. This service verified the token itself.
 #[derive(Debug)]
 pub struct Caller;
 
 impl Caller {
-    /// The identity of the verified token of a call.
+    /// Returns the identity in the token of a call.
     ///
     /// # Errors
-    /// `Unauthenticated` when the call carries no acceptable token.
+    /// `Unauthenticated` when the token is missing or invalid.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<Identity, ServiceError> {
         let token = request.extensions().get::<VerifiedToken>();
         token.map(|token| token.identity.clone()).ok_or_else(ServiceError::unauthenticated)
     }
 }
 
-/// Opens the span that names the request on every line; [`ServedCall`](super::served::ServedCall) writes one
-/// line and takes one measurement when the call ends, also when its caller no longer waits.
-pub(super) async fn correlate(served: Served, request: Request, next: Next<impl Inner>) -> Response {
+/// Opens the span that adds the correlation ID to every log line. When the call ends or is cancelled,
+/// [`ObservedCall`](super::call_observer::ObservedCall) logs it and records its duration.
+pub(super) async fn correlate(observer: CallObserver, request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     let uri = request.uri().clone();
     let method = uri.path().rsplit('/').next().unwrap_or_default();
-    let call = served.begin(uri.path(), request.headers());
+    let call = observer.begin(uri.path(), request.headers());
     let span = tracing::info_span!(
         "call",
-        service = served.service,
+        service = observer.service,
         method,
         correlation_id = correlation.as_str(),
         trace_id = traces::trace_id(&call.span, request.headers()),
     );
     async move {
-        let end = observe_end(|code| call.record(code));
-        let mut response = call.span.around(next.run(request)).await;
-        // Errors of unary calls stand in the headers.
-        end.finish(grpc_code(response.headers()).unwrap_or(Code::Ok));
+        let guard = observe_outcome(|code| call.record(code));
+        let mut response = call.span.wrap(next.run(request)).await;
+        // The error status of a unary call is in the headers.
+        guard.finish(grpc_code(response.headers()).unwrap_or(Code::Ok));
         response.headers_mut().insert(crate::correlation::HEADER, correlation.to_header());
         response
     }
@@ -85,8 +85,8 @@ pub(super) async fn correlate(served: Served, request: Request, next: Next<impl 
     .await
 }
 
-/// The layer that verifies the token when there is one, and refuses nobody: whether one is needed is for the
-/// method or route to say, and a rate limit has a say before that. A verified token is an extension of the request.
+/// Verifies the token, if there is one, and adds it to the request as an extension. Never rejects a request, because
+/// the method or route decides whether a token is required, and a rate limit applies before that.
 pub async fn verify_token(verifier: TokenVerifier, mut request: Request, next: Next<impl Inner>) -> Response {
     if let Some(token) = verifier.verify(request.headers()) {
         request.extensions_mut().insert(token);
@@ -94,23 +94,21 @@ pub async fn verify_token(verifier: TokenVerifier, mut request: Request, next: N
     next.run(request).await
 }
 
-/// Stops the work on a call when its caller stops waiting, and tells the method how long that is.
-pub(super) async fn keep_deadline((): (), mut request: Request, next: Next<impl Inner>) -> Response {
+/// Cancels a call at its deadline. Adds the deadline to the request as an extension, for the method.
+pub(super) async fn enforce_deadline((): (), mut request: Request, next: Next<impl Inner>) -> Response {
     let timeout = grpc_timeout(request.headers()).unwrap_or(MAX_DEADLINE).min(MAX_DEADLINE);
     request.extensions_mut().insert(Deadline::after(timeout));
-    tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
-        let error =
-            ServiceError::new(ErrorCode::DeadlineExceeded, "The request took too long; its outcome is open.");
-        Status::from(error).into_http()
-    })
+    tokio::time::timeout(timeout, next.run(request))
+        .await
+        .unwrap_or_else(|_| Status::from(ServiceError::deadline_exceeded()).into_http())
 }
 
-/// Makes a panic one failed call and not a broken connection.
+/// Catches panics, so that a panic fails one call and does not break the connection.
 pub(super) async fn catch_panic((): (), request: Request, next: Next<impl Inner>) -> Response {
     next.catch_panic(request).await.unwrap_or_else(|error| Status::from(error).into_http())
 }
 
-/// Reads `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2, "Requests").
+/// Parses `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2, "Requests").
 fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -134,19 +132,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grpc_timeouts_are_read() {
-        let read = |text: &'static str| {
+    fn grpc_timeout_is_parsed() {
+        let parse = |text: &'static str| {
             grpc_timeout(
                 &[("grpc-timeout".parse().expect("a name"), text.parse().expect("a value"))]
                     .into_iter()
                     .collect(),
             )
         };
-        assert_eq!(read("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(read("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(read("99999999u"), Some(Duration::from_micros(99_999_999)));
-        for bad in ["", "5", "S", "123456789S", "-1S", "5x"] {
-            assert_eq!(read(bad), None, "{bad:?}");
+        assert_eq!(parse("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(parse("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse("99999999u"), Some(Duration::from_micros(99_999_999)));
+        for invalid in ["", "5", "S", "123456789S", "-1S", "5x"] {
+            assert_eq!(parse(invalid), None, "{invalid:?}");
         }
     }
 }

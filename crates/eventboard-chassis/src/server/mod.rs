@@ -1,9 +1,9 @@
-//! Serving: gRPC and plain HTTP/1.1 on one port, and plain HTTP on its own.
+//! Servers: gRPC with plain HTTP/1.1 on the same port, and plain HTTP.
 
 mod admission;
+mod call_observer;
 mod calls;
 mod http;
-mod served;
 
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
 
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tonic::{body::Body, server::NamedService, service::Routes, transport::server::TcpIncoming};
 use tower::{Service, ServiceBuilder};
 
-use self::served::Served;
+use self::call_observer::CallObserver;
 pub use self::{
     admission::{Admission, shed_requests},
     calls::{Caller, Deadline, MAX_DEADLINE, verify_token},
@@ -25,34 +25,36 @@ use crate::{
     config::{Env, ListenConfig},
     health::Health,
     layer::layer_fn,
-    shutdown::{FINISH_WITHIN, Shutdown},
+    shutdown::{SHUTDOWN_TIMEOUT, Shutdown},
     token::TokenVerifier,
 };
 
-/// A connection is closed in good order after about this time, so that clients that do not look for new replicas spread
-/// over them all the same. A tenth more or less, so that not all processes do it at once.
+/// A connection is closed gracefully after about this time, so that clients without service discovery reconnect and
+/// also use new replicas. The time varies by 10 %, so that not all processes close their connections at once.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
 
-/// Calls on one connection at once. More than any service has room for: what is too much is to be shed, not to wait
-/// unseen in the client.
+/// The maximum number of concurrent calls on one connection. It is higher than the limit of any service, so that the
+/// service rejects excess calls and they do not wait unnoticed in the client.
 const MAX_CONCURRENT_STREAMS: u32 = 100_000;
 
-/// Calls that a gateway gave up before they were looked at. A replica that was stopped for a while finds all of them at
-/// once; with the usual 20 it would end the connection.
+/// The maximum number of calls on one connection that were cancelled before the server accepted them. A replica that
+/// was paused for a while receives all of them at once. With the default limit of 20 it would close the connection.
 const MAX_PENDING_RESETS: usize = 2048;
 
-/// Connections that the system makes before they are accepted; the system may allow less (`net.core.somaxconn`, 4096). Who
-/// finds no room there tries again after a second, which a health check takes for a failure.
+/// The length of the accept queue. The operating system may allow less (`net.core.somaxconn`, 4096). When the queue
+/// is full,
+/// a client retries after a second, which a health check regards as a failure.
 const BACKLOG: u32 = 4096;
 
-/// A peer that does not answer a ping is gone.
+/// The connection of a peer that does not answer a keepalive ping is closed.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much a service does at once.
+/// The load that a service accepts.
 #[derive(Debug, Clone)]
 pub struct LoadConfig {
-    /// `MAX_CONCURRENT_REQUESTS` (default 512): requests in work at once; the rest is shed.
+    /// `MAX_CONCURRENT_REQUESTS` (default 512): the maximum number of concurrent requests. Further requests are
+    /// rejected.
     pub max_concurrent_requests: u32,
 }
 
@@ -63,8 +65,8 @@ impl LoadConfig {
     }
 }
 
-/// Binds the port, so that a port in use stops the process with one clear line before anything else
-/// is started.
+/// Binds the port. This happens before anything else starts. So if the port is in use, the process stops with one
+/// clear line.
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -72,35 +74,35 @@ pub async fn bind(service: &str, config: &ListenConfig) -> anyhow::Result<TcpLis
     let address = SocketAddr::new(config.host, config.port);
     let listener = listen(address)
         .with_context(|| format!("{service} cannot listen on {address}; is the port already in use?"))?;
-    // The port of the listener: the one of the configuration may be 0, for any that is free.
+    // The port comes from the listener, because the configured port may be 0 (any free port).
     tracing::info!(service, address = %listener.local_addr()?, "Listening");
     Ok(listener)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restarted process takes its port over from connections that are still ending.
+    // Lets a restarted process bind the port while old connections are still closing (TIME_WAIT).
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// A gRPC service with everything around its methods.
+/// A gRPC server: the layers around the methods of a service, health and reflection.
 pub struct GrpcServer {
-    /// The process as operators know it, for example `events-service`.
+    /// The name of the service in logs, for example `events-service`.
     pub service: &'static str,
-    /// Verifies the caller's token on every call.
+    /// Verifies the token of every call.
     pub verifier: TokenVerifier,
-    /// Bounds the calls in work.
+    /// Limits the concurrent calls.
     pub admission: Admission,
-    /// Answers `/health` and gRPC health.
+    /// Serves `/health` and gRPC health.
     pub health: Health,
-    /// The descriptors for reflection.
+    /// The encoded protobuf descriptors, for reflection and for the method names.
     pub descriptors: &'static [u8],
 }
 
 impl GrpcServer {
-    /// Serves until the shutdown and for as long as in-flight calls may take after it.
+    /// Serves until the shutdown, and then until the calls in flight are finished or [`SHUTDOWN_TIMEOUT`] has passed.
     ///
     /// # Errors
     /// When the listener fails.
@@ -112,7 +114,7 @@ impl GrpcServer {
     {
         let router = self.router(methods)?;
         let server = tonic::transport::Server::builder()
-            // curl and container health checks speak HTTP/1.1 to the same port.
+            // curl and container health checks use HTTP/1.1 on the same port.
             .accept_http1(true)
             .max_connection_age(MAX_CONNECTION_AGE.mul_f64(rand::rng().random_range(0.9..1.1)))
             .max_concurrent_streams(Some(MAX_CONCURRENT_STREAMS))
@@ -127,7 +129,7 @@ impl GrpcServer {
                     async move { shutdown.stopping().await }
                 },
             );
-        finish(shutdown, server).await.unwrap_or(Ok(())).context("the gRPC server failed")
+        run_until_shutdown(shutdown, server).await.unwrap_or(Ok(())).context("the gRPC server failed")
     }
 
     fn router<S>(self, methods: S) -> anyhow::Result<Router>
@@ -141,28 +143,28 @@ impl GrpcServer {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(self.descriptors)
             .build_v1()
-            .context("the gRPC descriptors are broken")?;
+            .context("the gRPC descriptors are invalid")?;
 
-        let served = Served::new(self.service, self.descriptors)?;
-        // A call gets its name in the log before anything can refuse it, a panic anywhere inside is one
-        // failed call and not a broken connection, tokens are checked before room is given, and the
-        // deadline covers only work that was let in. The layers stand around the routes and not on each:
-        // axum clones a route with everything on it for every call, once for each of its layers.
+        let observer = CallObserver::new(self.service, self.descriptors)?;
+        // The order of the layers matters. Correlation is the outermost layer, so that rejected calls are also logged
+        // with their correlation ID. A panic in any layer below fails one call and does not break the connection.
+        // Tokens are verified before calls are admitted. The deadline applies only to admitted calls. The layers wrap
+        // all routes together, because axum clones a route with its layers for every call, once for each layer.
         let methods = ServiceBuilder::new()
-            .layer(layer_fn(served, calls::correlate))
+            .layer(layer_fn(observer, calls::correlate))
             .layer(layer_fn((), calls::catch_panic))
             .layer(layer_fn(self.verifier, verify_token))
             .layer(layer_fn(self.admission, admission::admit_call))
-            .layer(layer_fn((), calls::keep_deadline))
+            .layer(layer_fn((), calls::enforce_deadline))
             .service(axum_service(methods));
         let infrastructure = Router::new()
-            .route_service(&path_of(&grpc_health), axum_service(grpc_health))
-            .route_service(&path_of(&reflection), axum_service(reflection));
+            .route_service(&route_of(&grpc_health), axum_service(grpc_health))
+            .route_service(&route_of(&reflection), axum_service(reflection));
         Ok(infrastructure.merge(self.health.routes()).fallback_service(methods))
     }
 }
 
-fn path_of<S: NamedService>(_: &S) -> String {
+fn route_of<S: NamedService>(_: &S) -> String {
     format!("/{}/{{*method}}", S::NAME)
 }
 
@@ -180,17 +182,17 @@ where
     service.map_request(|request: axum::extract::Request| request.map(Body::new))
 }
 
-/// Waits for the server, but after the shutdown no longer than in-flight work may take; `None` when that was too
-/// short.
-async fn finish<T>(shutdown: Shutdown, server: impl Future<Output = T>) -> Option<T> {
-    let too_late = async {
+/// Runs the server until it ends, but at most [`SHUTDOWN_TIMEOUT`] after it has stopped accepting connections.
+/// Returns `None` when that time has passed.
+async fn run_until_shutdown<T>(shutdown: Shutdown, server: impl Future<Output = T>) -> Option<T> {
+    let timeout = async {
         shutdown.stopping().await;
-        tokio::time::sleep(FINISH_WITHIN).await;
+        tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
         outcome = server => Some(outcome),
-        () = too_late => {
-            tracing::warn!("Some requests did not finish in time and were cut off");
+        () = timeout => {
+            tracing::warn!("Some requests did not finish in time and were aborted");
             None
         }
     }

@@ -1,5 +1,5 @@
-//! A log line as one JSON object. Fields of the event and of its spans stand side by side at the top, so that
-//! `correlation_id` is found in the same place on every line.
+//! Formats a log line as one JSON object. The fields of the event and of its spans are all top-level members, so that
+//! `correlation_id` is in the same place on every line.
 
 use std::fmt;
 
@@ -18,18 +18,18 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Writes the lines of one process.
-pub(super) struct JsonLine {
+/// Formats the log lines of one process.
+pub(super) struct JsonFormatter {
     pub(super) process: &'static str,
 }
 
-impl<S> FormatEvent<S, Members> for JsonLine
+impl<S> FormatEvent<S, JsonFields> for JsonFormatter
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, Members>,
+        context: &FmtContext<'_, S, JsonFields>,
         mut line: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -40,10 +40,10 @@ where
         write!(line, r#","process":"{}""#, self.process)?;
         context.format_fields(line.by_ref(), event)?;
         for span in context.event_scope().into_iter().flatten() {
-            if let Some(members) = span.extensions().get::<FormattedFields<Members>>() {
-                match is_shadowed(span.metadata(), metadata) {
-                    true => write_others(&mut line, members, metadata)?,
-                    false => line.write_str(members)?,
+            if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
+                match has_common_field(span.metadata(), metadata) {
+                    true => write_other_fields(&mut line, fields, metadata)?,
+                    false => line.write_str(fields)?,
                 }
             }
         }
@@ -51,26 +51,26 @@ where
     }
 }
 
-/// Whether the event has a field of the same name as one of the span.
-fn is_shadowed(span: &Metadata<'_>, event: &Metadata<'_>) -> bool {
+/// Whether the span and the event have a field with the same name.
+fn has_common_field(span: &Metadata<'_>, event: &Metadata<'_>) -> bool {
     span.fields().iter().any(|field| event.fields().field(field.name()).is_some())
 }
 
-/// Writes the members of a span that its event does not have: no name stands twice on a line.
-fn write_others(line: &mut Writer<'_>, members: &str, event: &Metadata<'_>) -> fmt::Result {
-    let object = format!("{{{}}}", members.trim_start_matches(','));
-    let members: Map<String, Value> = serde_json::from_str(&object).unwrap_or_default();
-    for (name, value) in members.iter().filter(|(name, _)| event.fields().field(name.as_str()).is_none()) {
+/// Writes the fields of a span that its event does not have, so that no name occurs twice on a line.
+fn write_other_fields(line: &mut Writer<'_>, span_fields: &str, event: &Metadata<'_>) -> fmt::Result {
+    let object = format!("{{{}}}", span_fields.trim_start_matches(','));
+    let fields: Map<String, Value> = serde_json::from_str(&object).unwrap_or_default();
+    for (name, value) in fields.iter().filter(|(name, _)| event.fields().field(name.as_str()).is_none()) {
         write!(line, r#","{name}":{value}"#)?;
     }
     Ok(())
 }
 
-/// Fields as members of an object, each with a comma before it. Nothing is collected or copied: lines are written for
-/// every request.
-pub(super) struct Members;
+/// Formats fields as members of a JSON object, each with a leading comma. Makes no intermediate copies, because every
+/// request writes log lines.
+pub(super) struct JsonFields;
 
-impl<'writer> FormatFields<'writer> for Members {
+impl<'writer> FormatFields<'writer> for JsonFields {
     fn format_fields<R: RecordFields>(&self, line: Writer<'writer>, fields: R) -> fmt::Result {
         let mut visitor = Visitor { line, outcome: Ok(()) };
         fields.record(&mut visitor);
@@ -105,7 +105,7 @@ impl Visit for Visitor<'_> {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no other numbers.
+        // JSON has no infinity and no NaN.
         match value.is_finite() {
             true => self.write(field, value),
             false => self.write(field, "null"),
@@ -113,21 +113,21 @@ impl Visit for Visitor<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, Quoted(value));
+        self.write(field, JsonString(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, Quoted(&format!("{value:?}")));
+        self.write(field, JsonString(&format!("{value:?}")));
     }
 }
 
-/// A JSON string.
-struct Quoted<'t>(&'t str);
+/// Formats a text as a JSON string.
+struct JsonString<'t>(&'t str);
 
-impl fmt::Display for Quoted<'_> {
+impl fmt::Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = self.0.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-        match is_plain {
+        let needs_no_escapes = self.0.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        match needs_no_escapes {
             true => write!(f, "\"{}\"", self.0),
             false => f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?),
         }
@@ -162,8 +162,8 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let layer = fmt::layer()
-            .fmt_fields(Members)
-            .event_format(JsonLine { process: "a-service" })
+            .fmt_fields(JsonFields)
+            .event_format(JsonFormatter { process: "a-service" })
             .with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
         let written = lines.0.lock().expect("no panic").clone();
@@ -176,7 +176,7 @@ mod tests {
     fn a_line_has_the_fields_of_its_event_and_of_all_its_spans() {
         let line = line(|| {
             let _outer = tracing::info_span!("request", correlation_id = "a \"quoted\" id\n").entered();
-            let _inner = tracing::info_span!("nothing").entered();
+            let _inner = tracing::info_span!("without_fields").entered();
             tracing::warn!(status = 503, duration_ms = 1.5, "Request {}", "finished");
         });
         assert_eq!(line["message"], "Request finished");
@@ -189,30 +189,38 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_has_its_form() {
+    fn every_type_of_value_is_written_as_json() {
         let line = line(|| {
             let error: Box<dyn std::error::Error> = "broken \\ \u{7}".into();
-            let (id, nothing) = (tracing::field::display("a-b"), None::<u64>);
-            tracing::info!(whole = -5, right = true, endless = f64::INFINITY, id, nothing, cause = %error, text = "ü");
+            let (id, absent) = (tracing::field::display("a-b"), None::<u64>);
+            tracing::info!(
+                integer = -5,
+                boolean = true,
+                infinite = f64::INFINITY,
+                id,
+                absent,
+                cause = %error,
+                text = "ü"
+            );
         });
         assert_eq!(
-            (&line["whole"], &line["right"], &line["endless"]),
+            (&line["integer"], &line["boolean"], &line["infinite"]),
             (&(-5).into(), &true.into(), &Value::Null)
         );
-        assert_eq!((&line["id"], line.get("nothing"), &line["text"]), (&"a-b".into(), None, &"ü".into()));
+        assert_eq!((&line["id"], line.get("absent"), &line["text"]), (&"a-b".into(), None, &"ü".into()));
         assert_eq!(line["cause"], "broken \\ \u{7}");
     }
 
     proptest::proptest! {
         #[test]
-        fn a_text_is_read_as_it_was_written(text: String) {
-            let read: String = serde_json::from_str(&Quoted(&text).to_string()).expect("JSON");
-            proptest::prop_assert_eq!(read, text);
+        fn any_text_survives_a_round_trip(text: String) {
+            let parsed: String = serde_json::from_str(&JsonString(&text).to_string()).expect("JSON");
+            proptest::prop_assert_eq!(parsed, text);
         }
     }
 
     #[test]
-    fn a_field_of_the_event_stands_for_the_one_of_its_span() {
+    fn a_field_of_the_event_replaces_the_field_of_its_span() {
         let mut names = 0;
         let line = line(|| {
             let _span = tracing::info_span!("request", method = "GET", path = "/events").entered();

@@ -1,5 +1,5 @@
-//! Logs: readable text on a terminal, one JSON object a line elsewhere, and a daily file on request; and the beginning of
-//! the traces.
+//! Starts logging and tracing. Logs are text on a terminal and one JSON object per line elsewhere, and optionally
+//! also go to daily files.
 
 mod json;
 
@@ -20,39 +20,39 @@ use tracing_subscriber::{
     EnvFilter, Layer, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
 };
 
-use self::json::{JsonLine, Members};
+use self::json::{JsonFields, JsonFormatter};
 use crate::{
     config::Env,
     traces::{self, TracesConfig, TracesGuard},
 };
 
-/// Daily files kept; older ones are removed.
-const KEPT_LOG_FILES: usize = 14;
+/// The number of daily log files. Older files are removed.
+const MAX_LOG_FILES: usize = 14;
 
-/// Lines that may wait for their writer; the rest is lost. Some 4 MB when all of them wait.
-const WAITING_LINES: usize = 8192;
+/// The number of lines that may wait for the writer. Further lines are lost. A full queue takes some 4 MB.
+const MAX_QUEUED_LINES: usize = 8192;
 
-/// How long lines gather before they are written, and the bytes that are written at once.
-const BATCH_PAUSE: Duration = Duration::from_millis(10);
+/// How long lines are collected before they are written, and the size of the write buffer.
+const BATCH_DELAY: Duration = Duration::from_millis(10);
 const BATCH_BYTES: usize = 32 * 1024;
 
-/// Without the notices of PostgreSQL that every start would repeat ("already exists, skipping").
+/// Hides the PostgreSQL notices that every start would repeat ("already exists, skipping").
 const DEFAULT_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// One object a line, for machines.
+    /// One JSON object per line.
     Json,
 }
 
 impl FromStr for LogFormat {
     type Err = ();
 
-    fn from_str(word: &str) -> Result<Self, ()> {
-        match word {
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
             _ => Err(()),
@@ -60,12 +60,12 @@ impl FromStr for LogFormat {
     }
 }
 
-/// What is logged, how and where to.
+/// The settings of logs and traces.
 #[derive(Debug)]
 pub struct TelemetryConfig {
     /// `LOG_FORMAT`: `text` or `json` (default: text on a terminal, JSON elsewhere).
     pub format: LogFormat,
-    /// `RUST_LOG`, default `info`, without the notices of PostgreSQL.
+    /// `RUST_LOG` (default `info`, without PostgreSQL notices).
     pub filter: EnvFilter,
     /// `LOG_DIR`: also writes `NAME.YYYY-MM-DD.log` there (default: no files).
     pub directory: Option<PathBuf>,
@@ -76,9 +76,9 @@ pub struct TelemetryConfig {
 impl TelemetryConfig {
     /// Reads `LOG_FORMAT`, `RUST_LOG`, `LOG_DIR` and the `OTEL_*` variables.
     pub fn from_env(env: &mut Env) -> Self {
-        let natural = if io::stdout().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+        let default_format = if io::stdout().is_terminal() { LogFormat::Text } else { LogFormat::Json };
         Self {
-            format: env.parse("LOG_FORMAT", natural, "text or json"),
+            format: env.parse("LOG_FORMAT", default_format, "text or json"),
             filter: env.parse(
                 "RUST_LOG",
                 EnvFilter::new(DEFAULT_FILTER),
@@ -90,15 +90,15 @@ impl TelemetryConfig {
     }
 }
 
-/// Keeps the log writers and the traces alive; dropped last, it writes out what is buffered.
-#[must_use = "dropping it ends the log"]
+/// Keeps the log writers and the traces running. When dropped, it writes the buffered lines and spans.
+#[must_use = "dropping it ends logging"]
 pub struct TelemetryGuard {
-    // In this order: the end of the traces may have something to say.
+    // Fields are dropped in this order, because ending the traces may still log something.
     _traces: TracesGuard,
     _writers: Vec<WorkerGuard>,
 }
 
-/// Starts logging for this process under the given name, and its traces if they have somewhere to go.
+/// Starts logging for this process under the given name, and tracing if a collector is configured.
 ///
 /// # Errors
 /// When `LOG_DIR` cannot be written to.
@@ -106,11 +106,11 @@ pub struct TelemetryGuard {
 /// # Panics
 /// Outside of a Tokio runtime.
 pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<TelemetryGuard> {
-    let (stdout, stdout_guard) = writer(io::stdout());
+    let (stdout, stdout_guard) = spawn_writer(io::stdout());
     let mut writers = vec![stdout_guard];
     let file = match &config.directory {
         Some(directory) => {
-            let (file, guard) = writer(daily_file(process, directory)?);
+            let (file, guard) = spawn_writer(daily_file(process, directory)?);
             writers.push(guard);
             Some(json_layer(process, file))
         }
@@ -119,14 +119,14 @@ pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<Te
     let console = match config.format {
         LogFormat::Json => json_layer(process, stdout),
         LogFormat::Text => {
-            let colours = io::stdout().is_terminal();
-            fmt::layer().with_writer(stdout).with_ansi(colours).with_target(false).boxed()
+            let has_colors = io::stdout().is_terminal();
+            fmt::layer().with_writer(stdout).with_ansi(has_colors).with_target(false).boxed()
         }
     };
     tracing_subscriber::registry().with(config.filter).with(console).with(file).try_init()?;
-    // A panic is a line like any other, with the correlation ID of what panicked.
+    // Logs a panic like any other event, with the correlation ID of the request.
     std::panic::set_hook(Box::new(|panic| {
-        tracing::error!(location = panic.location().map(tracing::field::display), "A panic");
+        tracing::error!(location = panic.location().map(tracing::field::display), "Panic");
     }));
     Ok(TelemetryGuard { _traces: traces::init(process, &config.traces)?, _writers: writers })
 }
@@ -136,7 +136,7 @@ fn daily_file(process: &str, directory: &PathBuf) -> anyhow::Result<RollingFileA
         .rotation(Rotation::DAILY)
         .filename_prefix(process)
         .filename_suffix("log")
-        .max_log_files(KEPT_LOG_FILES)
+        .max_log_files(MAX_LOG_FILES)
         .build(directory)?)
 }
 
@@ -144,29 +144,29 @@ fn json_layer<S>(process: &'static str, writer: NonBlocking) -> Box<dyn Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let layer = fmt::layer().fmt_fields(Members).event_format(JsonLine { process });
+    let layer = fmt::layer().fmt_fields(JsonFields).event_format(JsonFormatter { process });
     layer.with_writer(writer).boxed()
 }
 
-/// A thread that writes lines to `output`, so that no request waits for a slow disk or pipe.
-fn writer(output: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    let batches = Batches(BufWriter::with_capacity(BATCH_BYTES, output));
-    NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(batches)
+/// Starts a thread that writes lines to `output`, so that no request waits for a slow disk or pipe.
+fn spawn_writer(output: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    let writer = BatchWriter(BufWriter::with_capacity(BATCH_BYTES, output));
+    NonBlockingBuilder::default().buffered_lines_limit(MAX_QUEUED_LINES).finish(writer)
 }
 
-/// Lets lines gather for a moment, so that a busy process wakes its writer a hundred times a second and not for every
-/// line.
-struct Batches<W: io::Write>(BufWriter<W>);
+/// Collects lines for [`BATCH_DELAY`], so that a busy process wakes its writer a hundred times a second instead of
+/// for every line.
+struct BatchWriter<W: io::Write>(BufWriter<W>);
 
-impl<W: io::Write> io::Write for Batches<W> {
+impl<W: io::Write> io::Write for BatchWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
 
-    /// Called when no line waits any more.
+    /// Called by the writer thread when its queue is empty.
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()?;
-        thread::sleep(BATCH_PAUSE);
+        thread::sleep(BATCH_DELAY);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The way to the collector.
+//! The span exporter, which logs when the collector becomes unavailable and when it recovers.
 
 use std::{
     sync::{
@@ -16,49 +16,49 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-/// A collector that has not taken a batch in this time is not there.
+/// If the collector does not accept a batch within this time, it counts as unavailable.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Sends spans to the collector; says once when it is away, and once when it is back.
+/// Sends spans to the collector. Logs once when the collector becomes unavailable and once when it recovers.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct CollectorExporter {
     exporter: opentelemetry_otlp::SpanExporter,
     endpoint: String,
-    is_away: Arc<AtomicBool>,
+    is_unavailable: Arc<AtomicBool>,
 }
 
-/// An exporter to this address, which need not be there yet.
-pub(super) fn to(endpoint: &str) -> anyhow::Result<Told> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .with_timeout(EXPORT_TIMEOUT)
-        .build()
-        .with_context(|| format!("traces cannot be sent to {endpoint}"))?;
-    Ok(Told { exporter, endpoint: endpoint.to_owned(), is_away: Arc::default() })
-}
+impl CollectorExporter {
+    /// Creates an exporter to this endpoint. The collector may be unavailable at this time.
+    pub(super) fn new(endpoint: &str) -> anyhow::Result<Self> {
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_tonic()
+            .with_endpoint(endpoint)
+            .with_timeout(EXPORT_TIMEOUT)
+            .build()
+            .with_context(|| format!("cannot create an exporter of traces to {endpoint}"))?;
+        Ok(Self { exporter, endpoint: endpoint.to_owned(), is_unavailable: Arc::default() })
+    }
 
-impl Told {
-    /// Whether the collector did not take the last batch.
-    pub(super) fn is_away(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.is_away)
+    /// Returns a flag that is set while the collector is unavailable.
+    pub(super) fn is_unavailable(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_unavailable)
     }
 }
 
-impl SpanExporter for Told {
+impl SpanExporter for CollectorExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let outcome = self.exporter.export(batch).await;
-        let was_away = self.is_away.swap(outcome.is_err(), Ordering::Relaxed);
-        match &outcome {
-            Err(error) if !was_away => {
-                tracing::warn!(endpoint = self.endpoint, %error, "Traces are lost: the collector does not take them");
+        let result = self.exporter.export(batch).await;
+        let was_unavailable = self.is_unavailable.swap(result.is_err(), Ordering::Relaxed);
+        match &result {
+            Err(error) if !was_unavailable => {
+                tracing::warn!(endpoint = self.endpoint, %error, "Traces are lost: the collector does not accept them");
             }
-            Ok(()) if was_away => {
-                tracing::info!(endpoint = self.endpoint, "The collector takes traces again");
+            Ok(()) if was_unavailable => {
+                tracing::info!(endpoint = self.endpoint, "The collector accepts traces again");
             }
             _ => {}
         }
-        outcome
+        result
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {

@@ -1,4 +1,4 @@
-//! The trace context in headers, as W3C Trace Context writes it.
+//! Reads and writes the trace context in headers (W3C Trace Context).
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
@@ -7,25 +7,26 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-/// Bytes of a header (W3C Trace Context, section 3.3.1.5).
-const LONGEST: usize = 512;
+/// The maximum length of a header, in bytes (W3C Trace Context, section 3.3.1.5). Longer headers are ignored.
+const MAX_HEADER_BYTES: usize = 512;
 
-/// The trace that the caller works on; none when the headers name none that is well-formed.
-pub(super) fn caller(headers: &HeaderMap) -> Context {
-    TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers))
+/// Reads the trace context of the caller. It is empty when the headers contain no valid one.
+pub(super) fn extract(headers: &HeaderMap) -> Context {
+    TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers))
 }
 
-/// Names the trace, and the span that calls.
+/// Writes the trace and the calling span into the headers.
 pub(super) fn inject(context: &Context, headers: &mut HeaderMap) {
-    TraceContextPropagator::new().inject_context(context, &mut HeadersMut(headers));
+    TraceContextPropagator::new().inject_context(context, &mut HeaderInjector(headers));
 }
 
-struct Headers<'h>(&'h HeaderMap);
+struct HeaderExtractor<'h>(&'h HeaderMap);
 
-impl Extractor for Headers<'_> {
-    /// Anybody may send these; what is longer than the least that W3C Trace Context wants to be passed on is ignored.
+impl Extractor for HeaderExtractor<'_> {
+    /// Ignores headers that are longer than the length that W3C Trace Context requires to propagate, because any
+    /// client may send them.
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok().filter(|value| value.len() <= LONGEST)
+        self.0.get(key)?.to_str().ok().filter(|value| value.len() <= MAX_HEADER_BYTES)
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -33,11 +34,11 @@ impl Extractor for Headers<'_> {
     }
 }
 
-struct HeadersMut<'h>(&'h mut HeaderMap);
+struct HeaderInjector<'h>(&'h mut HeaderMap);
 
-impl Injector for HeadersMut<'_> {
+impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        // There is nearly always no `tracestate`.
+        // `tracestate` is nearly always empty.
         if value.is_empty() {
             return;
         }

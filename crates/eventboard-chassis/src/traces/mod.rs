@@ -1,8 +1,9 @@
-//! Traces: what one request did in all services, as spans that are sent to a collector (OTLP over gRPC).
+//! Distributed tracing: records the work of all services on a request as spans, and sends them to a collector (OTLP
+//! over gRPC).
 //!
-//! They are on when `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Where they are off a [`Span`] is nothing and costs nothing, and
-//! the `traceparent` of a caller is passed on as it came. Names and attributes are those of OpenTelemetry's semantic
-//! conventions.
+//! Traces are on when `OTEL_EXPORTER_OTLP_ENDPOINT` is set. While they are off, a [`Span`] is empty and costs
+//! nothing, and the `traceparent` of a caller is forwarded unchanged. Names and attributes follow OpenTelemetry's
+//! semantic conventions.
 
 mod config;
 mod exporter;
@@ -25,51 +26,51 @@ use opentelemetry_sdk::{
 use uuid::Uuid;
 
 pub use self::config::TracesConfig;
-use self::sampler::WhileTaken;
+use self::{exporter::CollectorExporter, sampler::CollectorAwareSampler};
 use crate::correlation;
 
-/// Spans that wait to be sent; what is more is lost. Some 8 MB when all of them wait.
-const WAITING_SPANS: usize = 4096;
+/// The number of spans that may wait to be sent. Further spans are lost. A full queue takes some 8 MB.
+const MAX_QUEUED_SPANS: usize = 4096;
 
-/// Spans that are sent at once, and how long they gather.
-const BATCH_SPANS: usize = 512;
-const BATCH_PAUSE: Duration = Duration::from_secs(1);
+/// The maximum size of a batch, and how long spans are collected for it.
+const MAX_BATCH_SPANS: usize = 512;
+const BATCH_DELAY: Duration = Duration::from_secs(1);
 
-/// How long the end of a process waits for its last spans to be taken.
-const FLUSH_WITHIN: Duration = Duration::from_secs(1);
+/// The time limit for sending the last spans when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where spans are made; unset where traces are off.
+/// Creates the spans. Unset while traces are off.
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
 
 /// Sends the last spans when it is dropped.
-#[must_use = "dropping it ends the traces"]
+#[must_use = "dropping it ends tracing"]
 pub struct TracesGuard(Option<SdkTracerProvider>);
 
 impl Drop for TracesGuard {
     fn drop(&mut self) {
         if let Some(provider) = self.0.take() {
-            // A failure was told when it began.
-            let _ = provider.shutdown_with_timeout(FLUSH_WITHIN);
+            // The exporter has already logged that the collector is unavailable.
+            let _ = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         }
     }
 }
 
-/// Begins to collect the spans of this process under the given name, if it is told where to send them.
+/// Starts tracing for this process under the given name, if a collector is configured.
 ///
 /// # Errors
-/// When the endpoint is no address.
+/// When the endpoint is invalid.
 ///
 /// # Panics
 /// Outside of a Tokio runtime.
 pub fn init(process: &'static str, config: &TracesConfig) -> anyhow::Result<TracesGuard> {
     let Some(endpoint) = &config.endpoint else { return Ok(TracesGuard(None)) };
     let batches = BatchConfigBuilder::default()
-        .with_max_queue_size(WAITING_SPANS)
-        .with_max_export_batch_size(BATCH_SPANS)
-        .with_scheduled_delay(BATCH_PAUSE)
+        .with_max_queue_size(MAX_QUEUED_SPANS)
+        .with_max_export_batch_size(MAX_BATCH_SPANS)
+        .with_scheduled_delay(BATCH_DELAY)
         .build();
-    let exporter = exporter::to(endpoint)?;
-    let sampler = WhileTaken::new(config.share, exporter.is_away());
+    let exporter = CollectorExporter::new(endpoint)?;
+    let sampler = CollectorAwareSampler::new(config.sampling_ratio, exporter.is_unavailable());
     let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
     let resource = Resource::builder_empty()
         .with_service_name(process)
@@ -85,33 +86,35 @@ pub fn init(process: &'static str, config: &TracesConfig) -> anyhow::Result<Trac
     Ok(TracesGuard(Some(provider)))
 }
 
-/// A part of the work on a request. It ends when it is dropped: also when its caller hangs up.
+/// A span. It ends when it is dropped, even when the work is cancelled.
 pub struct Span(Option<Context>);
 
 impl Span {
-    /// A request that came in with these headers.
+    /// Starts the span of an incoming request. It continues the trace in the headers, if there is one.
     pub fn server(name: &str, headers: &HeaderMap) -> Self {
         Self::start(name, SpanKind::Server, |tracer, builder| {
-            builder.start_with_context(tracer, &headers::caller(headers))
+            builder.start_with_context(tracer, &headers::extract(headers))
         })
     }
 
-    /// What is not worth a span.
+    /// Returns an empty span, for work that is not traced.
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// A request that goes out, as a part of what is going on; nothing where no request is worked on.
+    /// Starts the span of an outgoing request, as a child of the current span. The span is empty when there is no
+    /// current span.
     pub fn client(name: &str) -> Self {
-        Self::part(name, SpanKind::Client)
+        Self::child(name, SpanKind::Client)
     }
 
-    /// Work in this process, as a part of what is going on; nothing where no request is worked on.
+    /// Starts the span of work in this process, as a child of the current span. The span is empty when there is no
+    /// current span.
     pub fn internal(name: &str) -> Self {
-        Self::part(name, SpanKind::Internal)
+        Self::child(name, SpanKind::Internal)
     }
 
-    fn part(name: &str, kind: SpanKind) -> Self {
+    fn child(name: &str, kind: SpanKind) -> Self {
         if TRACER.get().is_none() || !Context::map_current(Context::has_active_span) {
             return Self::none();
         }
@@ -129,27 +132,27 @@ impl Span {
         }))
     }
 
-    /// The name of the trace, for the log.
+    /// The ID of the trace, for the log.
     pub fn trace_id(&self) -> Option<String> {
         let context = self.0.as_ref()?;
         Some(context.span().span_context().trace_id().to_string())
     }
 
-    /// Names the span better than when it began.
+    /// Changes the name.
     pub fn rename(&self, name: impl FnOnce() -> String) {
         if let Some(context) = &self.0 {
             context.span().update_name(name());
         }
     }
 
-    /// Adds an attribute.
+    /// Sets an attribute.
     pub fn set<V: Into<Value>>(&self, attribute: &'static str, value: impl FnOnce() -> V) {
         if let Some(context) = self.0.as_ref().filter(|context| context.span().is_recording()) {
             context.span().set_attribute(KeyValue::new(attribute, value()));
         }
     }
 
-    /// Marks the span as failed, by a word for the kind of failure.
+    /// Marks the span as failed, with a value for the attribute `error.type`.
     pub fn fail(&self, error_type: impl FnOnce() -> String) {
         self.set("error.type", error_type);
         if let Some(context) = &self.0 {
@@ -157,18 +160,18 @@ impl Span {
         }
     }
 
-    /// Tells the service that these headers go to which trace it belongs to.
+    /// Adds the trace context to the headers of an outgoing request.
     pub fn inject(&self, headers: &mut HeaderMap) {
         if let Some(context) = &self.0 {
             headers::inject(context, headers);
         }
     }
 
-    /// Does the work as a part of this span.
-    pub fn around<F: Future>(&self, work: F) -> Either<WithContext<F>, F> {
+    /// Wraps a future, so that this is the current span while the future runs.
+    pub fn wrap<F: Future>(&self, future: F) -> Either<WithContext<F>, F> {
         match &self.0 {
-            Some(context) => Either::Left(work.with_context(context.clone())),
-            None => Either::Right(work),
+            Some(context) => Either::Left(future.with_context(context.clone())),
+            None => Either::Right(future),
         }
     }
 }
@@ -181,7 +184,7 @@ impl Drop for Span {
     }
 }
 
-/// The trace that a request belongs to, for the log: of its span, or as the caller said where traces are off.
+/// The trace ID of a request, for the log. It comes from the span, or from the headers while traces are off.
 pub fn trace_id(span: &Span, headers: &HeaderMap) -> Option<String> {
     span.trace_id().or_else(|| {
         let traceparent = correlation::traceparent(headers)?;

@@ -1,4 +1,4 @@
-//! Which requests are traced.
+//! The sampler, which decides which requests are traced.
 
 use std::{
     sync::{
@@ -14,33 +14,34 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
-/// The usual decision while the collector takes spans. While it is away one request a second is traced, to notice its return,
-/// and nothing is spent on the others, which would be lost.
+/// Samples by ratio while the collector is available. While it is unavailable, only one request per second is traced,
+/// to detect its recovery. All other spans would be lost, so creating them would be wasted work.
 #[derive(Debug, Clone)]
-pub(super) struct WhileTaken {
-    usual: Sampler,
-    is_away: Arc<AtomicBool>,
-    began: Instant,
-    /// The second, since it began, in which a request was traced last although the collector was away.
-    tried: Arc<AtomicU64>,
+pub(super) struct CollectorAwareSampler {
+    sampler: Sampler,
+    is_unavailable: Arc<AtomicBool>,
+    started: Instant,
+    /// The second since `started` in which the last request was traced to probe the collector.
+    last_probe: Arc<AtomicU64>,
 }
 
-impl WhileTaken {
-    /// Traces this share of the requests (0 to 1). Who calls decides for a trace that is going on already, so that no trace
-    /// has holes.
-    pub(super) fn new(share: f64, is_away: Arc<AtomicBool>) -> Self {
-        let usual = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
-        Self { usual, is_away, began: Instant::now(), tried: Arc::new(AtomicU64::new(u64::MAX)) }
+impl CollectorAwareSampler {
+    /// Creates a sampler that traces this fraction of the requests (0 to 1). The caller's decision takes precedence,
+    /// so that traces are complete.
+    pub(super) fn new(ratio: f64, is_unavailable: Arc<AtomicBool>) -> Self {
+        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+        let last_probe = Arc::new(AtomicU64::new(u64::MAX));
+        Self { sampler, is_unavailable, started: Instant::now(), last_probe }
     }
 
-    /// Whether it is time to see whether the collector is back.
-    fn tries(&self) -> bool {
-        let second = self.began.elapsed().as_secs();
-        self.tried.swap(second, Ordering::Relaxed) != second
+    /// Returns true once per second.
+    fn is_probe_due(&self) -> bool {
+        let second = self.started.elapsed().as_secs();
+        self.last_probe.swap(second, Ordering::Relaxed) != second
     }
 }
 
-impl ShouldSample for WhileTaken {
+impl ShouldSample for CollectorAwareSampler {
     fn should_sample(
         &self,
         parent: Option<&Context>,
@@ -51,12 +52,13 @@ impl ShouldSample for WhileTaken {
         links: &[Link],
     ) -> SamplingResult {
         let span = parent.map(|parent| parent.span().span_context().clone());
-        // A part of a request does as the request does.
-        let is_part = span.as_ref().is_some_and(|span| span.is_valid() && !span.is_remote());
-        if is_part || !self.is_away.load(Ordering::Relaxed) {
-            return self.usual.should_sample(parent, trace_id, name, kind, attributes, links);
+        // A child span follows the decision that was made for its request.
+        let is_child = span.as_ref().is_some_and(|span| span.is_valid() && !span.is_remote());
+        if is_child || !self.is_unavailable.load(Ordering::Relaxed) {
+            return self.sampler.should_sample(parent, trace_id, name, kind, attributes, links);
         }
-        let decision = if self.tries() { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
+        let decision =
+            if self.is_probe_due() { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
         let trace_state = span.map(|span| span.trace_state().clone()).unwrap_or_default();
         SamplingResult { decision, attributes: Vec::new(), trace_state }
     }
@@ -68,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn decide(sampler: &WhileTaken, parent: Option<&Context>) -> SamplingDecision {
+    fn decide(sampler: &CollectorAwareSampler, parent: Option<&Context>) -> SamplingDecision {
         sampler.should_sample(parent, TraceId::from(1), "", &SpanKind::Server, &[], &[]).decision
     }
 
@@ -79,26 +81,26 @@ mod tests {
     }
 
     #[test]
-    fn one_request_is_traced_while_the_collector_is_away_and_all_of_it() {
-        let is_away = Arc::new(AtomicBool::new(false));
-        let sampler = WhileTaken::new(1.0, Arc::clone(&is_away));
-        let traced = |parent: Option<&Context>| {
+    fn while_the_collector_is_unavailable_one_request_per_second_is_traced_with_its_children() {
+        let is_unavailable = Arc::new(AtomicBool::new(false));
+        let sampler = CollectorAwareSampler::new(1.0, Arc::clone(&is_unavailable));
+        let count_traced = |parent: Option<&Context>| {
             (0..100).filter(|_| decide(&sampler, parent) == SamplingDecision::RecordAndSample).count()
         };
-        assert_eq!(traced(None), 100);
-        is_away.store(true, Ordering::Relaxed);
-        // The seconds may change meanwhile.
-        assert!((1..50).contains(&traced(None)));
-        assert!(traced(Some(&parent(TraceFlags::SAMPLED, true))) < 50);
-        assert_eq!(traced(Some(&parent(TraceFlags::SAMPLED, false))), 100);
-        assert_eq!(traced(Some(&parent(TraceFlags::NOT_SAMPLED, false))), 0);
-        is_away.store(false, Ordering::Relaxed);
-        assert_eq!(traced(Some(&parent(TraceFlags::SAMPLED, true))), 100);
+        assert_eq!(count_traced(None), 100);
+        is_unavailable.store(true, Ordering::Relaxed);
+        // The count is more than one if the test runs longer than a second.
+        assert!((1..50).contains(&count_traced(None)));
+        assert!(count_traced(Some(&parent(TraceFlags::SAMPLED, true))) < 50);
+        assert_eq!(count_traced(Some(&parent(TraceFlags::SAMPLED, false))), 100);
+        assert_eq!(count_traced(Some(&parent(TraceFlags::NOT_SAMPLED, false))), 0);
+        is_unavailable.store(false, Ordering::Relaxed);
+        assert_eq!(count_traced(Some(&parent(TraceFlags::SAMPLED, true))), 100);
     }
 
     #[test]
-    fn it_is_tried_whatever_the_share_is() {
-        let sampler = WhileTaken::new(0.0, Arc::new(AtomicBool::new(true)));
+    fn the_collector_is_probed_even_with_a_ratio_of_zero() {
+        let sampler = CollectorAwareSampler::new(0.0, Arc::new(AtomicBool::new(true)));
         assert_eq!(decide(&sampler, None), SamplingDecision::RecordAndSample);
     }
 }

@@ -1,50 +1,50 @@
-//! A change of an event: what is asked for, and what comes of it.
+//! Changes to an event and their effects.
 
 use chrono::{DateTime, Utc};
 
-use super::{APPROVE, IfMatch, REJECT, SUBMIT, check};
+use super::{APPROVE, IfMatch, REJECT, SUBMIT, check_action};
 use crate::{Event, EventAction, EventPatch, EventStatus, HistoryAction, Identity, Refusal};
 
-/// What is asked for, checked.
+/// A validated change to an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventChange {
     /// Changes fields.
     Update(EventPatch),
-    /// Deletes it.
+    /// Deletes the event.
     Delete,
-    /// Hands it in.
+    /// Submits the event for moderation.
     Submit,
-    /// Accepts it.
+    /// Approves the event.
     Approve,
-    /// Sends it back.
+    /// Returns the event to its owner.
     Reject {
-        /// What its owner is told.
+        /// The reason, shown to the owner.
         reason: String,
     },
 }
 
-/// What a change does.
+/// The effect of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing: every field has the value that was asked for.
+    /// Nothing changed: all fields already have the requested values.
     Unchanged(Event),
-    /// Other fields than the status are different.
+    /// Fields changed, but not the status.
     Updated(Event),
-    /// The status is different.
-    Moved {
-        /// The event after it.
+    /// The status changed.
+    StatusChanged {
+        /// The event after the change.
         event: Event,
-        /// The status before it.
+        /// The status before the change.
         from: EventStatus,
-        /// The word of the history.
-        recorded_as: HistoryAction,
+        /// The action that the history records.
+        history_action: HistoryAction,
     },
-    /// The event goes, and was this.
+    /// The event, as it was before its deletion.
     Deleted(Event),
 }
 
 impl EventChange {
-    /// What the rules are asked about.
+    /// Returns the action that must be allowed for this change.
     fn action(&self) -> EventAction {
         match self {
             Self::Update(_) => EventAction::Update,
@@ -55,11 +55,11 @@ impl EventChange {
         }
     }
 
-    /// Decides whether the caller may make the change now, and what it does.
+    /// Decides whether the caller may make the change now, and returns its effect.
     ///
     /// # Errors
-    /// The first refusal in the order of the API: 404, 403, 412, 409, then 400 for what only the merged
-    /// event shows.
+    /// The first refusal in the order that the API documents: 404, 403, 412, 409, then 400 when the merged event is
+    /// invalid.
     pub fn decide(
         &self,
         caller: &Identity,
@@ -67,7 +67,7 @@ impl EventChange {
         event: Event,
         now: DateTime<Utc>,
     ) -> Result<Effect, Refusal> {
-        check(caller, self.action(), if_match, &event)?;
+        check_action(caller, self.action(), if_match, &event)?;
         Ok(match self {
             Self::Update(patch) => update(patch, event, now)?,
             Self::Delete => Effect::Deleted(event),
@@ -78,19 +78,19 @@ impl EventChange {
     }
 }
 
-/// A patch that leaves every field as it is changes nothing, not even the version.
+/// A patch that changes no field does not change the version either.
 fn update(patch: &EventPatch, event: Event, now: DateTime<Utc>) -> Result<Effect, Refusal> {
     let merged = patch.apply(&event)?;
-    Ok(if merged == event { Effect::Unchanged(event) } else { Effect::Updated(merged.changed_at(now)) })
+    Ok(if merged == event { Effect::Unchanged(event) } else { Effect::Updated(merged.next_version(now)) })
 }
 
 impl Effect {
-    /// The event as it is afterwards; `None` when it is gone.
-    pub fn into_remaining(self) -> Option<Event> {
+    /// Returns the event after the change; `None` when it was deleted.
+    pub fn into_event(self) -> Option<Event> {
         match self {
             Self::Unchanged(event)
             | Self::Updated(event)
-            | Self::Moved { event, from: _, recorded_as: _ } => Some(event),
+            | Self::StatusChanged { event, from: _, history_action: _ } => Some(event),
             Self::Deleted(_) => None,
         }
     }

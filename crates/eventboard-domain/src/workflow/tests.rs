@@ -1,7 +1,8 @@
 use super::*;
 use crate::{
-    EventPatch, Faults,
+    EventPatch,
     Role::{self, Moderator, User},
+    Violations,
 };
 
 const OWN: Uuid = Uuid::from_u128(1);
@@ -35,22 +36,22 @@ fn caller(role: Role) -> Identity {
     Identity { user_id: OWN, organization_id: ORGANIZATION, role }
 }
 
-fn refused(role: Role, action: EventAction, if_match: Option<&IfMatch>, event: &Event) -> Refusal {
-    check(&caller(role), action, if_match, event).expect_err("a refusal")
+fn refusal(role: Role, action: EventAction, if_match: Option<&IfMatch>, event: &Event) -> Refusal {
+    check_action(&caller(role), action, if_match, event).expect_err("a refusal")
 }
 
-/// The answer as the API gives it.
-fn answer(role: Role, action: EventAction, status: EventStatus, owner: Uuid) -> u16 {
-    match check(&caller(role), action, None, &event(status, owner)) {
+/// Returns the HTTP status of the API.
+fn http_status(role: Role, action: EventAction, status: EventStatus, owner: Uuid) -> u16 {
+    match check_action(&caller(role), action, None, &event(status, owner)) {
         Ok(()) => 200,
-        Err(Refusal::EventUnknown) => 404,
+        Err(Refusal::EventNotFound) => 404,
         Err(Refusal::EventForbidden(_)) => 403,
         Err(Refusal::WrongStatus { .. }) => 409,
         Err(other) => panic!("{other:?}"),
     }
 }
 
-/// A new action does not compile until it is here.
+/// A new action must be added here: the match is exhaustive.
 fn every_action() -> [EventAction; 5] {
     use EventAction::{Approve, Delete, Reject, Submit, Update};
     match Update {
@@ -60,7 +61,7 @@ fn every_action() -> [EventAction; 5] {
 
 /// One row for each role, ownership and action; one column for each status.
 #[test]
-fn the_table_of_role_ownership_action_and_status() {
+fn the_http_status_depends_on_role_ownership_action_and_status() {
     use EventAction::{Approve, Delete, Reject, Submit, Update};
     let statuses = [Draft, Submitted, Approved, Rejected];
     #[rustfmt::skip]
@@ -98,42 +99,43 @@ fn the_table_of_role_ownership_action_and_status() {
         (Admin,     OTHER, Reject,  [409, 200, 409, 409]),
     ];
     for action in every_action() {
-        let rows = table.iter().filter(|(_, _, described, _)| *described == action).count();
+        let rows = table.iter().filter(|(_, _, row_action, _)| *row_action == action).count();
         assert_eq!(rows, Role::ALL.len() * 2, "{action:?} has no row for some role and ownership");
     }
     for (role, owner, action, expected) in table {
-        let found = statuses.map(|status| answer(role, action, status, owner));
-        assert_eq!(found, expected, "{role} {action:?}, own: {}", owner == OWN);
+        let actual = statuses.map(|status| http_status(role, action, status, owner));
+        assert_eq!(actual, expected, "{role} {action:?}, own: {}", owner == OWN);
     }
 }
 
 #[test]
-fn another_organizations_event_does_not_exist_for_anybody() {
+fn an_event_of_another_organization_is_not_found_for_any_role() {
     let foreign = Event { organization_id: OTHER, ..event(Approved, OWN) };
     for role in Role::ALL {
-        assert_eq!(refused(*role, EventAction::Update, None, &foreign), Refusal::EventUnknown);
+        assert_eq!(refusal(*role, EventAction::Update, None, &foreign), Refusal::EventNotFound);
     }
 }
 
 #[test]
-fn a_stale_version_is_told_after_403_and_before_409() {
+fn a_stale_version_is_refused_after_403_and_before_409() {
     let stale = Some(&IfMatch::Versions(vec![6]));
-    let refused = |role, action, status| refused(role, action, stale, &event(status, OWN));
-    assert_eq!(refused(User, EventAction::Approve, Submitted), Refusal::EventForbidden(EventAction::Approve));
-    assert_eq!(refused(Moderator, EventAction::Approve, Approved), Refusal::EventStale);
+    let refusal = |role, action, status| refusal(role, action, stale, &event(status, OWN));
+    assert_eq!(refusal(User, EventAction::Approve, Submitted), Refusal::EventForbidden(EventAction::Approve));
+    assert_eq!(refusal(Moderator, EventAction::Approve, Approved), Refusal::StaleVersion);
 }
 
 #[test]
-fn if_match_holds_for_any_and_for_the_present_version() {
+fn if_match_matches_any_version_or_the_current_one() {
     for condition in [IfMatch::Any, IfMatch::Versions(vec![1, 7])] {
-        assert!(check(&caller(User), EventAction::Update, Some(&condition), &event(Draft, OWN)).is_ok());
+        let event = event(Draft, OWN);
+        assert!(check_action(&caller(User), EventAction::Update, Some(&condition), &event).is_ok());
     }
-    assert!(!IfMatch::Versions(vec![]).holds(7));
+    assert!(!IfMatch::Versions(vec![]).matches(7));
 }
 
 #[test]
-fn a_wrong_status_is_named() {
-    let refusal = refused(Admin, EventAction::Approve, None, &event(Draft, OWN));
+fn the_refusal_of_a_wrong_status_names_the_status() {
+    let refusal = refusal(Admin, EventAction::Approve, None, &event(Draft, OWN));
     assert_eq!(refusal.message(), "The event is DRAFT; only a SUBMITTED event can be approved.");
 }
 
@@ -142,9 +144,9 @@ fn effect(change: &EventChange, event: Event) -> Result<Effect, Refusal> {
 }
 
 #[test]
-fn a_transition_makes_the_next_version_with_its_status_and_reason() {
+fn a_transition_sets_status_and_reason_in_the_next_version() {
     let reason = "No venue was named".to_owned();
-    for (change, from, to, rejection_reason, recorded_as) in [
+    for (change, from, to, rejection_reason, history_action) in [
         (EventChange::Submit, Rejected, Submitted, None, HistoryAction::Submit),
         (EventChange::Approve, Submitted, Approved, None, HistoryAction::Approve),
         (
@@ -158,35 +160,35 @@ fn a_transition_makes_the_next_version_with_its_status_and_reason() {
         let before = event(from, OWN);
         let event =
             Event { status: to, rejection_reason, version: 8, updated_at: instant(5), ..before.clone() };
-        assert_eq!(effect(&change, before), Ok(Effect::Moved { event, from, recorded_as }));
+        assert_eq!(effect(&change, before), Ok(Effect::StatusChanged { event, from, history_action }));
     }
 }
 
 #[test]
-fn an_update_that_changes_nothing_leaves_the_version() {
+fn an_update_that_changes_nothing_keeps_the_version() {
     let before = event(Draft, OWN);
-    let titled =
+    let set_title =
         |title: &str| EventChange::Update(EventPatch { title: Some(title.into()), ..EventPatch::default() });
-    assert_eq!(effect(&titled("A title"), before.clone()), Ok(Effect::Unchanged(before.clone())));
+    assert_eq!(effect(&set_title("A title"), before.clone()), Ok(Effect::Unchanged(before.clone())));
     let after = Event { title: "Another".into(), version: 8, updated_at: instant(5), ..before.clone() };
-    assert_eq!(effect(&titled("Another"), before), Ok(Effect::Updated(after)));
+    assert_eq!(effect(&set_title("Another"), before), Ok(Effect::Updated(after)));
 }
 
 #[test]
-fn dates_are_judged_after_everything_else() {
+fn the_order_of_dates_is_checked_last() {
     let late = EventPatch { start_date: Some(instant(2)), ..EventPatch::default() };
     let change = EventChange::Update(late);
-    let faults = Faults::one("endDate", "must be after startDate");
-    assert_eq!(effect(&change, event(Draft, OWN)), Err(Refusal::Invalid(faults)));
+    let violations = Violations::one("endDate", "must be after startDate");
+    assert_eq!(effect(&change, event(Draft, OWN)), Err(Refusal::Invalid(violations)));
     let stale = Some(&IfMatch::Versions(vec![6]));
     let refused = change.decide(&caller(Admin), stale, event(Draft, OWN), instant(5));
-    assert_eq!(refused, Err(Refusal::EventStale));
+    assert_eq!(refused, Err(Refusal::StaleVersion));
 }
 
 #[test]
-fn nothing_remains_of_a_deleted_event() {
+fn no_event_is_left_after_a_deletion() {
     let before = event(Approved, OTHER);
-    let deleted = effect(&EventChange::Delete, before.clone()).expect("an admin deletes any");
+    let deleted = effect(&EventChange::Delete, before.clone()).expect("an admin may delete any event");
     assert_eq!(deleted, Effect::Deleted(before));
-    assert_eq!(deleted.into_remaining(), None);
+    assert_eq!(deleted.into_event(), None);
 }

@@ -1,4 +1,4 @@
-//! A gateway and a service of the same shape as ours, on the same libraries, that do nothing but pass an event on.
+//! The baseline: a gateway and a service with the same libraries and structure as ours that only read and write events.
 
 use std::{env, net::SocketAddr};
 
@@ -24,7 +24,7 @@ use tonic::{
 };
 use uuid::Uuid;
 
-/// How the service reads an event: as events-service does.
+/// The statement that reads an event. It is the same as in events-service.
 pub(crate) const SELECT: &str = r#"
     select id, "organizationId" as organization_id, "createdById" as created_by_id, title, description,
         location, "startDate" as start_date, "endDate" as end_date, status::text as status,
@@ -32,20 +32,20 @@ pub(crate) const SELECT: &str = r#"
     from "Event"
     where id = $1 and "organizationId" = $2 and ($3 or "createdById" = $4 or status = 'APPROVED')"#;
 
-/// How it adds one.
+/// The statement that adds an event.
 pub(crate) const INSERT: &str = r#"
     insert into "Event" (id, "organizationId", "createdById", title, description, location,
         "startDate", "endDate", "createdAt", "updatedAt")
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)"#;
 
-/// Title, description and location of every event that is added.
+/// Title, description and location of every added event.
 pub(crate) const TEXTS: [&str; 3] = [
     "Autumn hackathon",
     "Two days of building things together: bring an idea or join one, there is food and a stage at the end.",
     "Office",
 ];
 
-/// The database of the service; without it, it answers with a constant.
+/// The database of the service. If it is not set, the service returns a constant event.
 pub(crate) const DATABASE_URL: &str = "BARE_DATABASE_URL";
 
 #[derive(Serialize)]
@@ -111,12 +111,12 @@ async fn create(
 }
 
 fn parse(time: &str) -> Result<prost_types::Timestamp, StatusCode> {
-    time.parse().map(to_wire).map_err(|_| StatusCode::BAD_REQUEST)
+    time.parse().map(to_proto_time).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
 impl From<proto::Event> for Event {
     fn from(event: proto::Event) -> Self {
-        let text = |time| from_wire(time).to_rfc3339_opts(SecondsFormat::Millis, true);
+        let text = |time| from_proto_time(time).to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
             status: match event.status() {
                 proto::EventStatus::Unspecified | proto::EventStatus::Draft => "DRAFT",
@@ -139,14 +139,14 @@ impl From<proto::Event> for Event {
     }
 }
 
-fn to_wire(time: DateTime<Utc>) -> prost_types::Timestamp {
+fn to_proto_time(time: DateTime<Utc>) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: time.timestamp(),
         nanos: time.timestamp_subsec_nanos().try_into().unwrap_or_default(),
     }
 }
 
-fn from_wire(time: Option<prost_types::Timestamp>) -> DateTime<Utc> {
+fn from_proto_time(time: Option<prost_types::Timestamp>) -> DateTime<Utc> {
     let time = time.unwrap_or_default();
     DateTime::from_timestamp(time.seconds, time.nanos.try_into().unwrap_or_default()).unwrap_or_default()
 }
@@ -187,7 +187,7 @@ pub(crate) async fn serve_service(listen: SocketAddr, organization: Uuid, user: 
 
 impl Service {
     fn new_event(&self, draft: proto::CreateRequest) -> proto::Event {
-        let now = Some(to_wire(Utc::now()));
+        let now = Some(to_proto_time(Utc::now()));
         proto::Event {
             id: Uuid::now_v7().to_string(),
             title: draft.title,
@@ -205,7 +205,7 @@ impl Service {
         }
     }
 
-    fn constant(&self) -> proto::Event {
+    fn constant_event(&self) -> proto::Event {
         let [title, description, location] = TEXTS.map(str::to_owned);
         let draft =
             proto::CreateRequest { title, description, location: Some(location), ..Default::default() };
@@ -219,7 +219,7 @@ impl EventsService for Service {
         &self,
         request: Request<proto::FindOneRequest>,
     ) -> Result<Response<proto::Event>, Status> {
-        let Some(pool) = &self.pool else { return Ok(Response::new(self.constant())) };
+        let Some(pool) = &self.pool else { return Ok(Response::new(self.constant_event())) };
         let id: Uuid = request.get_ref().id.parse().map_err(|_| Status::invalid_argument("id"))?;
         let select = sqlx::query_as(SELECT).bind(id).bind(self.organization).bind(true).bind(self.user);
         let row: Option<Row> = select.fetch_optional(pool).await.map_err(internal)?;
@@ -239,9 +239,9 @@ impl EventsService for Service {
                 .bind(&event.title)
                 .bind(&event.description)
                 .bind(&event.location)
-                .bind(from_wire(event.start_date))
-                .bind(from_wire(event.end_date))
-                .bind(from_wire(event.created_at))
+                .bind(from_proto_time(event.start_date))
+                .bind(from_proto_time(event.end_date))
+                .bind(from_proto_time(event.created_at))
                 .execute(pool)
                 .await
                 .map_err(internal)?;
@@ -297,14 +297,14 @@ impl From<Row> for proto::Event {
             title: row.title,
             description: row.description,
             location: row.location,
-            start_date: Some(to_wire(row.start_date)),
-            end_date: Some(to_wire(row.end_date)),
+            start_date: Some(to_proto_time(row.start_date)),
+            end_date: Some(to_proto_time(row.end_date)),
             status: status.into(),
             rejection_reason: row.rejection_reason,
             organization_id: row.organization_id.to_string(),
             created_by_id: row.created_by_id.to_string(),
-            created_at: Some(to_wire(row.created_at)),
-            updated_at: Some(to_wire(row.updated_at)),
+            created_at: Some(to_proto_time(row.created_at)),
+            updated_at: Some(to_proto_time(row.updated_at)),
             version: row.version,
         }
     }

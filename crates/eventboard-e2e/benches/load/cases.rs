@@ -1,4 +1,4 @@
-//! What is measured, and the requests of it.
+//! The measured cases and their requests.
 
 use std::{
     io::Write,
@@ -13,14 +13,14 @@ use crate::{
     seed::{COMMON_WORD, Organization, PASSWORD, RARE_WORD},
 };
 
-/// One thing to do over and over.
+/// A case: a request or statement that is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Case {
-    /// The statement of `get` and nothing else.
+    /// Only the SQL statement of `get`.
     PgbenchSelect,
-    /// A plain insert of an event and nothing else.
+    /// Only a plain insert of an event.
     PgbenchInsert,
-    /// `get` on the bare system.
+    /// `get` on the bare system, the baseline.
     BareGet,
     /// `create` on the bare system: a plain insert.
     BareCreate,
@@ -28,20 +28,20 @@ pub(crate) enum Case {
     BareGetConstant,
     /// `create` on the bare system without a database.
     BareCreateConstant,
-    /// One event.
+    /// Read one event.
     Get,
-    /// The same where no metrics are kept.
+    /// `get` with metrics disabled.
     GetUnmeasured,
-    /// The same where all requests are traced, and a collector takes the spans.
+    /// `get` with all requests traced and exported to a collector.
     GetTraced,
-    /// A new event, under a key of its own.
+    /// Create an event with a new idempotency key.
     Create,
-    /// The same again, under one of a few keys.
+    /// Repeat a create with one of a few idempotency keys.
     Replay,
     ListFirst,
     /// Page 900.
     ListDeep,
-    /// All pages, from cursor to cursor.
+    /// All pages, one after the other by cursor.
     ListCursor,
     SearchHalf,
     SearchRare,
@@ -51,8 +51,8 @@ pub(crate) enum Case {
     Login,
 }
 
-/// Listings, for organizations of every size.
-pub(crate) const OF_EVERY_SIZE: [Case; 7] = [
+/// Cases that are measured for organizations of every size.
+pub(crate) const LISTING_CASES: [Case; 7] = [
     Case::ListFirst,
     Case::ListDeep,
     Case::ListCursor,
@@ -62,8 +62,8 @@ pub(crate) const OF_EVERY_SIZE: [Case; 7] = [
     Case::SearchNone,
 ];
 
-/// Floors and what stands on them, in turn.
-pub(crate) const COMPARED: [Case; 11] = [
+/// Cases that are compared with their baselines. They are measured alternately.
+pub(crate) const COMPARED_CASES: [Case; 11] = [
     Case::PgbenchSelect,
     Case::BareGetConstant,
     Case::BareGet,
@@ -77,15 +77,15 @@ pub(crate) const COMPARED: [Case; 11] = [
     Case::Replay,
 ];
 
-/// Users. Passwords come last: their memory shows in what is measured after them.
-pub(crate) const AT_THE_END: [Case; 2] = [Case::Me, Case::Login];
+/// Cases of auth-service. Login is last, because the memory that password hashing uses would affect later cases.
+pub(crate) const AUTH_CASES: [Case; 2] = [Case::Me, Case::Login];
 
-/// Keys of `replay`, which its warm-up uses for the first time.
+/// The number of keys of `replay`. The warm-up uses each for the first time.
 const REPLAYED_KEYS: usize = 100;
 
 const DEEP_PAGE: u32 = 900;
 
-/// An organization, and its administrator's token.
+/// An organization and the token of its administrator.
 #[derive(Clone)]
 pub(crate) struct Tenant {
     pub(crate) organization: Organization,
@@ -97,8 +97,8 @@ impl Case {
         self.to_possible_value().unwrap().get_name().to_owned()
     }
 
-    /// The status of every answer.
-    pub(crate) fn status(self) -> u16 {
+    /// The expected status of every response.
+    pub(crate) fn expected_status(self) -> u16 {
         match self {
             Self::Create | Self::Replay | Self::BareCreate | Self::BareCreateConstant => 201,
             _ => 200,
@@ -109,23 +109,23 @@ impl Case {
         self != Self::ListDeep || organization.size > DEEP_PAGE * 10
     }
 
-    /// The requests of one of the connections.
+    /// The requests of one connection.
     pub(crate) fn requests(self, tenant: &Tenant, connection: usize) -> Requests {
         match self {
             Self::BareGet | Self::BareGetConstant | Self::Get | Self::GetUnmeasured | Self::GetTraced => {
-                random_events(tenant, connection)
+                get_random_events(tenant, connection)
             }
-            Self::Create | Self::BareCreate | Self::BareCreateConstant => creations(tenant),
-            Self::Replay => replays(tenant, connection),
-            Self::ListFirst => always(get(tenant, "/events")),
-            Self::ListDeep => always(get(tenant, &format!("/events?page={DEEP_PAGE}"))),
-            Self::ListCursor => walk(tenant),
-            Self::SearchHalf => always(get(tenant, &format!("/events?search={COMMON_WORD}"))),
-            Self::SearchRare => always(get(tenant, &format!("/events?search={RARE_WORD}"))),
-            Self::SearchTwoCharacters => always(get(tenant, "/events?search=ar")),
-            Self::SearchNone => always(get(tenant, "/events?search=quixotic")),
-            Self::Me => always(get(tenant, "/auth/me")),
-            Self::Login => always(login(&tenant.organization)),
+            Self::Create | Self::BareCreate | Self::BareCreateConstant => create_events(tenant),
+            Self::Replay => replay_creates(tenant, connection),
+            Self::ListFirst => repeat(get(tenant, "/events")),
+            Self::ListDeep => repeat(get(tenant, &format!("/events?page={DEEP_PAGE}"))),
+            Self::ListCursor => list_by_cursor(tenant),
+            Self::SearchHalf => repeat(get(tenant, &format!("/events?search={COMMON_WORD}"))),
+            Self::SearchRare => repeat(get(tenant, &format!("/events?search={RARE_WORD}"))),
+            Self::SearchTwoCharacters => repeat(get(tenant, "/events?search=ar")),
+            Self::SearchNone => repeat(get(tenant, "/events?search=quixotic")),
+            Self::Me => repeat(get(tenant, "/auth/me")),
+            Self::Login => repeat(login(&tenant.organization)),
             Self::PgbenchSelect | Self::PgbenchInsert => unreachable!("pgbench has no requests"),
         }
     }
@@ -160,16 +160,16 @@ fn create(tenant: &Tenant, key: impl std::fmt::Display) -> Vec<u8> {
     post("/events", &format!("authorization: Bearer {token}\r\nidempotency-key: {key}\r\n"), &body)
 }
 
-fn always(request: Vec<u8>) -> Requests {
+fn repeat(request: Vec<u8>) -> Requests {
     Box::new(move |_, out| out.extend_from_slice(&request))
 }
 
-fn random_events(tenant: &Tenant, connection: usize) -> Requests {
+fn get_random_events(tenant: &Tenant, connection: usize) -> Requests {
     let organization = tenant.organization.clone();
     let request = String::from_utf8(get(tenant, "/events/*")).unwrap();
     let (before, after) = request.split_once('*').unwrap();
     let (before, after) = (before.to_owned(), after.to_owned());
-    // Knuth's generator: any will do.
+    // Knuth's linear congruential generator; the quality does not matter here.
     let mut state = connection as u64;
     Box::new(move |_, out| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -178,18 +178,18 @@ fn random_events(tenant: &Tenant, connection: usize) -> Requests {
     })
 }
 
-fn creations(tenant: &Tenant) -> Requests {
-    /// For the whole run.
-    static KEY: AtomicU64 = AtomicU64::new(0);
+fn create_events(tenant: &Tenant) -> Requests {
+    /// The next key; keys are unique in the whole run.
+    static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
     let request = String::from_utf8(create(tenant, "*")).unwrap();
     let (before, after) = request.split_once('*').unwrap();
     let (before, after) = (before.to_owned(), after.to_owned());
     Box::new(move |_, out| {
-        write!(out, "{before}create-{:020}{after}", KEY.fetch_add(1, Ordering::Relaxed)).unwrap();
+        write!(out, "{before}create-{:020}{after}", NEXT_KEY.fetch_add(1, Ordering::Relaxed)).unwrap();
     })
 }
 
-fn replays(tenant: &Tenant, connection: usize) -> Requests {
+fn replay_creates(tenant: &Tenant, connection: usize) -> Requests {
     let requests: Vec<_> = (0..REPLAYED_KEYS).map(|n| create(tenant, format!("replay-{n:020}"))).collect();
     let mut next = connection * REPLAYED_KEYS / CONNECTIONS;
     Box::new(move |_, out| {
@@ -198,14 +198,14 @@ fn replays(tenant: &Tenant, connection: usize) -> Requests {
     })
 }
 
-/// Goes on where the answer before has ended, and from the beginning after the last page.
-fn walk(tenant: &Tenant) -> Requests {
-    const NEXT: &str = r#""nextCursor":""#;
+/// Requests the page after the previous response, and the first page again after the last one.
+fn list_by_cursor(tenant: &Tenant) -> Requests {
+    const NEXT_CURSOR: &str = r#""nextCursor":""#;
     let tenant = tenant.clone();
     let first = get(&tenant, "/events");
-    Box::new(move |last, out| {
-        let meta = String::from_utf8_lossy(&last[last.len().saturating_sub(1024)..]);
-        let cursor = meta.rsplit_once(NEXT).and_then(|(_, rest)| rest.split('"').next());
+    Box::new(move |previous, out| {
+        let meta = String::from_utf8_lossy(&previous[previous.len().saturating_sub(1024)..]);
+        let cursor = meta.rsplit_once(NEXT_CURSOR).and_then(|(_, rest)| rest.split('"').next());
         match cursor {
             Some(cursor) => out.extend(get(&tenant, &format!("/events?cursor={cursor}"))),
             None => out.extend_from_slice(&first),

@@ -1,5 +1,5 @@
-//! The client: connections that each send a request, wait for its answer and send the next one. It knows just as much
-//! HTTP as our answers need, to leave the cores to the servers.
+//! The load generator: connections that each send a request, wait for its response and send the next one. It implements
+//! only the part of HTTP that our responses need, to leave CPU time to the servers.
 
 use std::{
     io,
@@ -15,86 +15,86 @@ use tokio::{
     time::sleep_until,
 };
 
-use crate::usage::{Figures, Watched};
+use crate::usage::{Figures, MonitoredProcesses};
 
-/// Connections at once.
+/// The number of concurrent connections.
 pub(crate) const CONNECTIONS: usize = 32;
 
-/// How long a phase lasts.
+/// The durations of a phase.
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
 }
 
-/// Writes the next request of a connection, given the body of the answer before.
+/// Writes the next request of a connection, given the body of the previous response.
 pub(crate) type Requests = Box<dyn FnMut(&[u8], &mut Vec<u8>) + Send>;
 
-/// What a phase has shown.
+/// The measurements of a phase.
 pub(crate) struct Sample {
-    /// Requests that were answered while it was measured.
-    pub(crate) answered: u64,
+    /// The number of requests that were completed during the measurement.
+    pub(crate) completed: u64,
     pub(crate) seconds: f64,
-    /// In microseconds.
+    /// Latencies in microseconds.
     pub(crate) latencies: Histogram<u64>,
     /// CPU seconds.
     pub(crate) cpu: Figures,
     pub(crate) memory: Figures,
-    /// Answers that must not be, one line each.
-    pub(crate) faults: Vec<String>,
+    /// Unexpected responses and errors, one line each.
+    pub(crate) errors: Vec<String>,
 }
 
-/// Latencies from a microsecond to a minute.
+/// A histogram of latencies from a microsecond to a minute.
 pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).unwrap()
 }
 
-/// Sends requests over all connections; each answer must have the expected status.
+/// Sends requests over all connections. Each response must have the expected status.
 pub(crate) async fn drive(
     address: SocketAddr,
     expected: u16,
     requests: impl Fn(usize) -> Requests,
     timing: Timing,
-    watched: &Watched,
+    monitored: &MonitoredProcesses,
 ) -> Sample {
     let begin = Instant::now() + timing.warm_up;
     let end = begin + timing.measured;
     let mut workers = JoinSet::new();
     for connection in 0..CONNECTIONS {
         workers.spawn(
-            Worker { expected, begin, end, answers: Answers::default() }.work(address, requests(connection)),
+            Worker { expected, begin, end, stats: WorkerStats::default() }.run(address, requests(connection)),
         );
     }
     sleep_until(begin.into()).await;
-    let before = watched.cpu();
+    let before = monitored.cpu();
     sleep_until(end.into()).await;
-    let after = watched.cpu();
+    let after = monitored.cpu();
     let mut sample = Sample {
-        answered: 0,
+        completed: 0,
         seconds: timing.measured.as_secs_f64(),
         latencies: histogram(),
         cpu: after.iter().map(|(name, seconds)| (*name, seconds - before[name])).collect(),
-        memory: watched.memory(),
-        faults: Vec::new(),
+        memory: monitored.memory(),
+        errors: Vec::new(),
     };
-    for answers in workers.join_all().await {
-        sample.answered += answers.in_time;
-        sample.latencies.add(&answers.latencies).unwrap();
-        sample.faults.extend(answers.faults);
+    for stats in workers.join_all().await {
+        sample.completed += stats.completed;
+        sample.latencies.add(&stats.latencies).unwrap();
+        sample.errors.extend(stats.errors);
     }
     sample
 }
 
-/// What one connection has seen.
-struct Answers {
-    in_time: u64,
+/// The measurements of one connection.
+struct WorkerStats {
+    completed: u64,
     latencies: Histogram<u64>,
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
-impl Default for Answers {
+impl Default for WorkerStats {
     fn default() -> Self {
-        Self { in_time: 0, latencies: histogram(), faults: Vec::new() }
+        Self { completed: 0, latencies: histogram(), errors: Vec::new() }
     }
 }
 
@@ -102,15 +102,15 @@ struct Worker {
     expected: u16,
     begin: Instant,
     end: Instant,
-    answers: Answers,
+    stats: WorkerStats,
 }
 
 impl Worker {
-    async fn work(mut self, address: SocketAddr, requests: Requests) -> Answers {
+    async fn run(mut self, address: SocketAddr, requests: Requests) -> WorkerStats {
         if let Err(error) = self.exchange_all(address, requests).await {
-            self.answers.faults.push(format!("no answer: {error}"));
+            self.stats.errors.push(format!("no response: {error}"));
         }
-        self.answers
+        self.stats
     }
 
     async fn exchange_all(&mut self, address: SocketAddr, mut requests: Requests) -> io::Result<()> {
@@ -124,19 +124,19 @@ impl Worker {
                 return Ok(());
             }
             let status = connection.exchange(&request).await?;
-            self.note(sent, Instant::now());
+            self.record(sent, Instant::now());
             if status != self.expected {
                 let body = String::from_utf8_lossy(connection.body());
-                self.answers.faults.push(format!("{status} {body}"));
+                self.stats.errors.push(format!("{status} {body}"));
             }
         }
     }
 
-    fn note(&mut self, sent: Instant, answered: Instant) {
-        if answered >= self.begin {
-            let latency = answered - sent;
-            self.answers.latencies.saturating_record(latency.as_micros().try_into().unwrap());
-            self.answers.in_time += u64::from(answered < self.end);
+    fn record(&mut self, sent: Instant, completed: Instant) {
+        if completed >= self.begin {
+            let latency = completed - sent;
+            self.stats.latencies.saturating_record(latency.as_micros().try_into().unwrap());
+            self.stats.completed += u64::from(completed < self.end);
         }
     }
 }
@@ -144,52 +144,52 @@ impl Worker {
 /// A keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// The last answer, all of it.
-    answer: Vec<u8>,
-    /// Where its body begins.
-    body: usize,
+    /// The complete last response.
+    response: Vec<u8>,
+    /// The position of its body.
+    body_start: usize,
 }
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, answer: Vec::with_capacity(64 * 1024), body: 0 })
+        Ok(Self { stream, response: Vec::with_capacity(64 * 1024), body_start: 0 })
     }
 
-    /// Sends a request and reads its answer; the status.
+    /// Sends a request, reads its response and returns the status.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
         self.stream.write_all(request).await?;
-        self.answer.clear();
-        self.body = 0;
+        self.response.clear();
+        self.body_start = 0;
         let (status, length) = loop {
             self.read().await?;
-            if let Some(end) = self.answer.windows(4).position(|window| window == b"\r\n\r\n") {
-                self.body = end + 4;
-                break head(&self.answer[..end])?;
+            if let Some(end) = self.response.windows(4).position(|window| window == b"\r\n\r\n") {
+                self.body_start = end + 4;
+                break parse_head(&self.response[..end])?;
             }
         };
-        while self.answer.len() < self.body + length {
+        while self.response.len() < self.body_start + length {
             self.read().await?;
         }
         Ok(status)
     }
 
-    /// The body of the last answer.
+    /// The body of the last response.
     pub(crate) fn body(&self) -> &[u8] {
-        &self.answer[self.body..]
+        &self.response[self.body_start..]
     }
 
     async fn read(&mut self) -> io::Result<()> {
-        match self.stream.read_buf(&mut self.answer).await? {
+        match self.stream.read_buf(&mut self.response).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
     }
 }
 
-/// Status and length of the body.
-fn head(head: &[u8]) -> io::Result<(u16, usize)> {
+/// The status and the length of the body.
+fn parse_head(head: &[u8]) -> io::Result<(u16, usize)> {
     let parse = || {
         let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
@@ -199,5 +199,5 @@ fn head(head: &[u8]) -> io::Result<(u16, usize)> {
         })?;
         Some((status, length))
     };
-    parse().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not an answer with a length"))
+    parse().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a response with a content length"))
 }

@@ -1,4 +1,4 @@
-//! The PostgreSQL of a run.
+//! The PostgreSQL server of a run.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
@@ -6,7 +6,7 @@ use private_postgres::{Cluster, ClusterConfig, find_binaries};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// As a server of this size would have it, and no checkpoint in the middle of a phase.
+/// Typical settings for a server of this size, and no checkpoint during a phase.
 const SETTINGS: [(&str, &str); 5] = [
     ("max_connections", "120"),
     ("shared_buffers", "256MB"),
@@ -15,30 +15,30 @@ const SETTINGS: [(&str, &str); 5] = [
     ("log_checkpoints", "off"),
 ];
 
-/// A folder with a running server in it.
-pub(crate) struct Place {
+/// A running server and its folder.
+pub(crate) struct DatabaseServer {
     folder: TempDir,
     cluster: Cluster,
     pgbench: PathBuf,
 }
 
-/// What a run has to know of the server.
+/// The properties of the server that a run needs.
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) pid: u32,
-    /// The load generator beside the server's binaries, where it is installed.
+    /// The path of `pgbench` next to the server's binaries, if it is installed.
     pub(crate) pgbench: Option<PathBuf>,
-    /// For logs.
+    /// The folder for log files.
     pub(crate) folder: PathBuf,
 }
 
-impl Place {
+impl DatabaseServer {
     pub(crate) async fn start() -> Self {
         let binaries = find_binaries(&std::env::temp_dir().join("eventboard-postgres")).await.unwrap();
-        // Under root the server has an account of its own, which must get through.
-        let passable = fs::Permissions::from_mode(0o755);
+        // If this process is root, the server runs as another user, who must be able to enter the folder.
+        let accessible = fs::Permissions::from_mode(0o755);
         let folder =
-            tempfile::Builder::new().prefix("eventboard-bench-").permissions(passable).tempdir().unwrap();
+            tempfile::Builder::new().prefix("eventboard-bench-").permissions(accessible).tempdir().unwrap();
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let config = ClusterConfig::new(folder.path().join("data"), "postgres", Uuid::new_v4().to_string());
         let cluster =

@@ -1,4 +1,4 @@
-//! A collector of traces that takes all and keeps nothing.
+//! A trace collector that accepts and discards all spans.
 
 use std::net::SocketAddr;
 
@@ -8,10 +8,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use tonic::{Request, Response, Status, transport::Server};
 
-struct Forgetful;
+struct DiscardingCollector;
 
 #[tonic::async_trait]
-impl TraceService for Forgetful {
+impl TraceService for DiscardingCollector {
     async fn export(
         &self,
         _: Request<ExportTraceServiceRequest>,
@@ -21,5 +21,5 @@ impl TraceService for Forgetful {
 }
 
 pub(crate) async fn serve(listen: SocketAddr) {
-    Server::builder().add_service(TraceServiceServer::new(Forgetful)).serve(listen).await.unwrap();
+    Server::builder().add_service(TraceServiceServer::new(DiscardingCollector)).serve(listen).await.unwrap();
 }

@@ -1,6 +1,6 @@
-//! The load bench: the real system, a bare one without any of its features, and the database alone,
-//! measured in turn on one machine in one run. README.md tells how to run it.
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends here")]
+//! The load bench: measures the real system, a bare system without its features, and the database alone, alternately on
+//! one machine in one run. README.md describes how to run it.
+#![expect(clippy::unwrap_used, reason = "an unexpected error ends the bench")]
 
 mod bare;
 mod cases;
@@ -24,28 +24,28 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use self::{cases::Case, client::Timing, cluster::Place};
+use self::{cases::Case, client::Timing, cluster::DatabaseServer};
 
-/// Measures EventBoard beside a bare program that does the same work.
+/// Measures EventBoard and compares it with a bare program that does the same work.
 #[derive(Parser)]
 struct Arguments {
-    /// Up to 100 thousand events and short phases.
+    /// Use at most 100,000 events and short phases.
     #[arg(long)]
     quick: bool,
-    /// Only these cases.
+    /// Measure only these cases.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Case>,
-    /// Only organizations of these sizes are made and measured.
+    /// Create and measure only organizations of these sizes.
     #[arg(long, value_delimiter = ',')]
     size: Vec<u32>,
-    /// Said by cargo to every bench.
+    /// Passed by cargo to every bench.
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
     role: Option<Role>,
 }
 
-/// What this program is when it is started by itself.
+/// The role of this program when it starts itself as a child process.
 #[derive(Subcommand)]
 enum Role {
     #[command(hide = true)]
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.role {
         None => {
-            // The client has one thread: the machine's cores are for what is measured.
+            // The client has one thread, to leave the cores to the measured processes.
             let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(bench(arguments))
         }
@@ -94,10 +94,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whatever becomes of the run, its processes end with it and the database's folder is removed.
+/// Performs a run. Its processes are stopped and the folder of the database is removed even if the run fails.
 async fn bench(arguments: Arguments) -> ExitCode {
-    let place = Place::start().await;
-    let database = place.database();
+    let server = DatabaseServer::start().await;
+    let database = server.database();
     let mut run = tokio::spawn(async move { plan::run(&arguments, &database).await });
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt()).unwrap(), signal(SignalKind::terminate()).unwrap());
@@ -106,7 +106,7 @@ async fn bench(arguments: Arguments) -> ExitCode {
         _ = interrupt.recv() => { run.abort(); run.await }
         _ = terminate.recv() => { run.abort(); run.await }
     };
-    place.remove().await;
+    server.remove().await;
     match ended {
         Ok(true) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,

@@ -1,4 +1,4 @@
-//! The database alone, under PostgreSQL's own load generator.
+//! Measures the database alone with `pgbench`.
 
 use std::{fs, path::Path};
 
@@ -10,13 +10,13 @@ use crate::{
     client::{CONNECTIONS, Sample, Timing, histogram},
     cluster::Database,
     seed::Organization,
-    usage::Watched,
+    usage::MonitoredProcesses,
 };
 
 /// Every tenth transaction is logged with its latency.
 const SAMPLING_RATE: &str = "0.1";
 
-/// The statement that reads an event, on a random one.
+/// A script that reads a random event.
 pub(crate) fn select(organization: &Organization) -> String {
     let Organization { size, id, admin, .. } = organization;
     let event = organization.event_sql(":n");
@@ -26,7 +26,7 @@ pub(crate) fn select(organization: &Organization) -> String {
     )
 }
 
-/// The statement that adds an event, with an id that grows with time.
+/// A script that adds an event with an id that increases with time.
 pub(crate) fn insert(organization: &Organization) -> String {
     let id = "(lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') \
               || right(replace(gen_random_uuid()::text, '-', ''), 20))::uuid";
@@ -41,20 +41,20 @@ fn quoted(id: &uuid::Uuid) -> String {
     format!("'{id}'::uuid")
 }
 
-/// The statement with its parameters filled in.
+/// The statement with its parameters replaced by values.
 fn with_values(statement: &str, values: &[&str]) -> String {
     let statement = statement.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    // The last ones first: $1 is the beginning of $10.
+    // The last parameter first, because $1 is a prefix of $10.
     (1..=values.len()).rev().fold(statement, |text, n| text.replace(&format!("${n}"), values[n - 1]))
 }
 
-/// Runs a script with as many connections as the client has.
+/// Runs a script with the same number of connections as the client.
 pub(crate) async fn drive(
     database: &Database,
     program: &Path,
     script: &str,
     timing: Timing,
-    watched: &Watched,
+    monitored: &MonitoredProcesses,
 ) -> Sample {
     let folder = tempfile::tempdir_in(&database.folder).unwrap();
     fs::write(folder.path().join("script"), script).unwrap();
@@ -63,27 +63,28 @@ pub(crate) async fn drive(
     command.current_dir(folder.path()).kill_on_drop(true);
     command.args(["-n", "-M", "prepared", "-j", "2", "-c", &connections, "-f", "script"]);
     command.args(["--log", "--sampling-rate", SAMPLING_RATE, "-T", &timing.measured.as_secs().to_string()]);
-    let before = watched.cpu();
+    let before = monitored.cpu();
     let output = command.arg(&database.url).output().await.unwrap();
-    let after = watched.cpu();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let after = monitored.cpu();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     let figure = |name: &str| {
-        let line = told.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{told}"));
+        let line = stdout.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.unwrap_or_else(|| panic!("{stdout}"));
         line.trim_start_matches([':', '=', ' ']).split([' ', '/']).next().unwrap().parse::<f64>().unwrap()
     };
-    let complained = String::from_utf8(output.stderr).unwrap();
-    let answered = figure("number of transactions actually processed");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let completed = figure("number of transactions actually processed");
     Sample {
-        answered: answered as u64,
-        seconds: answered / figure("tps"),
+        completed: completed as u64,
+        seconds: completed / figure("tps"),
         latencies: latencies(folder.path()),
         cpu: [("postgres", after["postgres"] - before["postgres"])].into(),
-        memory: watched.memory(),
-        faults: if output.status.success() { Vec::new() } else { vec![complained] },
+        memory: monitored.memory(),
+        errors: if output.status.success() { Vec::new() } else { vec![stderr] },
     }
 }
 
-/// The third column of the logs, one log for each thread.
+/// Reads the latencies from the third column of the logs. There is one log per thread.
 fn latencies(folder: &Path) -> Histogram<u64> {
     let mut latencies = histogram();
     let logs = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -1,70 +1,70 @@
-//! The order of a run.
+//! The sequence of measurements in a run.
 
 use std::{net::SocketAddr, time::Instant};
 
 use crate::{
     Arguments,
-    cases::{self, AT_THE_END, COMPARED, Case, OF_EVERY_SIZE, Tenant},
+    cases::{self, AUTH_CASES, COMPARED_CASES, Case, LISTING_CASES, Tenant},
     client::{self, Connection, Sample, Timing},
     cluster::Database,
     pgbench,
     processes::{self, Bare, System},
     report::{Report, Row, Starts},
     seed::{self, Organization},
-    usage::Watched,
+    usage::MonitoredProcesses,
 };
 
-/// How often what is compared takes its turn.
+/// The number of times that each compared case is measured.
 const ROUNDS: usize = 3;
 
-/// Starts of each service.
+/// The number of measured starts of each service.
 const STARTS: usize = 5;
 
-/// Everything that runs during a run.
-struct Stage<'a> {
+/// All systems that are running during a run.
+struct Environment<'a> {
     database: &'a Database,
     system: System,
-    /// The same without metrics.
-    unmeasured: System,
-    /// The same with traces.
+    /// The system without metrics.
+    without_metrics: System,
+    /// The system with traces.
     traced: System,
     bare: Bare,
     /// The bare system without a database.
-    constant: Bare,
+    bare_without_database: Bare,
     timing: Timing,
 }
 
-/// Whether everything was answered as it must be.
+/// Performs a run. Returns whether all responses were as expected.
 pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
-    // A service brings the schema.
+    // A service migrates the schema when it starts.
     processes::start_auth(database, &[]).await.kill().await;
     let sizes = arguments.sizes();
     let organizations: Vec<_> =
         (1..).zip(&sizes).map(|(number, size)| Organization::new(number, *size)).collect();
     let began = Instant::now();
     seed::seed(&database.url, &organizations).await;
-    println!("{} events were made in {:.1} s.", sizes.iter().sum::<u32>(), began.elapsed().as_secs_f64());
+    println!("Created {} events in {:.1} s.", sizes.iter().sum::<u32>(), began.elapsed().as_secs_f64());
 
     let starts = measure_starts(database).await;
     let largest = organizations.iter().max_by_key(|organization| organization.size).unwrap();
     let collector = processes::start_collector().await;
-    let stage = Stage {
+    let environment = Environment {
         system: System::start(database, &[]).await,
-        unmeasured: System::start(database, &[("METRICS_PORT", "0".to_owned())]).await,
+        without_metrics: System::start(database, &[("METRICS_PORT", "0".to_owned())]).await,
         traced: System::start(
             database,
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address))],
         )
         .await,
         bare: Bare::start(Some(database), largest).await,
-        constant: Bare::start(None, largest).await,
+        bare_without_database: Bare::start(None, largest).await,
         timing: arguments.timing(),
         database,
     };
     let mut report = Report::new(starts, &sizes);
-    stage.measure_all(arguments, &organizations, &mut report).await;
+    environment.measure_all(arguments, &organizations, &mut report).await;
     report.finish();
-    report.faults == 0
+    report.errors == 0
 }
 
 async fn measure_starts(database: &Database) -> Starts {
@@ -81,26 +81,26 @@ async fn measure_starts(database: &Database) -> Starts {
     starts
 }
 
-impl Stage<'_> {
+impl Environment<'_> {
     async fn measure_all(&self, arguments: &Arguments, organizations: &[Organization], report: &mut Report) {
-        let wanted = |case: &Case| arguments.only.is_empty() || arguments.only.contains(case);
+        let is_selected = |case: &Case| arguments.only.is_empty() || arguments.only.contains(case);
         let mut tenants = Vec::new();
         for organization in organizations {
             tenants.push(self.log_in(organization).await);
         }
         let largest = tenants.iter().max_by_key(|tenant| tenant.organization.size).unwrap();
 
-        for case in OF_EVERY_SIZE.into_iter().filter(wanted) {
+        for case in LISTING_CASES.into_iter().filter(is_selected) {
             for tenant in tenants.iter().filter(|tenant| case.applies_to(&tenant.organization)) {
                 self.measure(case, tenant, report).await;
             }
         }
         for _ in 0..ROUNDS {
-            for case in COMPARED.into_iter().filter(wanted) {
+            for case in COMPARED_CASES.into_iter().filter(is_selected) {
                 self.measure(case, largest, report).await;
             }
         }
-        for case in AT_THE_END.into_iter().filter(wanted) {
+        for case in AUTH_CASES.into_iter().filter(is_selected) {
             self.measure(case, largest, report).await;
         }
     }
@@ -121,32 +121,33 @@ impl Stage<'_> {
             _ => Some(self.drive(case, tenant).await),
         };
         if let Some(sample) = sample {
-            report.add(Row::new(case, tenant.organization.size, &sample), &sample.faults);
+            report.add(Row::new(case, tenant.organization.size, &sample), &sample.errors);
         }
     }
 
     async fn pgbench(&self, script: &str) -> Option<Sample> {
         let program = self.database.pgbench.as_ref()?;
-        let watched = Watched { servers: Vec::new(), postgres: self.database.pid };
-        Some(pgbench::drive(self.database, program, script, self.timing, &watched).await)
+        let monitored = MonitoredProcesses { servers: Vec::new(), postgres: self.database.pid };
+        Some(pgbench::drive(self.database, program, script, self.timing, &monitored).await)
     }
 
     async fn drive(&self, case: Case, tenant: &Tenant) -> Sample {
-        let (address, watched) = self.under_test(case);
+        let (address, monitored) = self.system_under_test(case);
         let requests = |connection| case.requests(tenant, connection);
-        client::drive(address, case.status(), requests, self.timing, &watched).await
+        client::drive(address, case.expected_status(), requests, self.timing, &monitored).await
     }
 
-    fn under_test(&self, case: Case) -> (SocketAddr, Watched) {
+    /// The address of the gateway and the processes of the system that a case measures.
+    fn system_under_test(&self, case: Case) -> (SocketAddr, MonitoredProcesses) {
         let system = match case {
             Case::BareGet | Case::BareCreate => return self.bare.under_test(self.database),
             Case::BareGetConstant | Case::BareCreateConstant => {
-                return self.constant.under_test(self.database);
+                return self.bare_without_database.under_test(self.database);
             }
-            Case::GetUnmeasured => &self.unmeasured,
+            Case::GetUnmeasured => &self.without_metrics,
             Case::GetTraced => &self.traced,
             _ => &self.system,
         };
-        (system.gateway.address, system.watched(self.database))
+        (system.gateway.address, system.monitored(self.database))
     }
 }

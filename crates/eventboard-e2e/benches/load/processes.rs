@@ -1,4 +1,4 @@
-//! The services and the bare programs, as processes of their own.
+//! Runs the services and the bare programs as processes.
 
 use std::{
     fs::File,
@@ -14,29 +14,29 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{bare, client::Connection, cluster::Database, seed::Organization, usage::Watched};
+use crate::{bare, client::Connection, cluster::Database, seed::Organization, usage::MonitoredProcesses};
 
-/// How often a starting process is asked.
+/// The pause between two checks whether a process has started.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Ways to know that a process has started.
+/// The condition that a started process fulfills.
 #[derive(Clone, Copy)]
-enum Sign {
+enum StartCheck {
     Listens,
-    /// This path answers 200.
-    Answers(&'static str),
+    /// A GET request for this path returns 200.
+    Returns200(&'static str),
 }
 
-const READY: Sign = Sign::Answers("/health/ready");
+const IS_READY: StartCheck = StartCheck::Returns200("/health/ready");
 
-/// Variables of a process.
+/// The environment variables of a process.
 pub(crate) type Variables = [(&'static str, String)];
 
-/// A process; killed when it is dropped.
+/// A process. It is killed when dropped.
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// From its start until it was ready.
+    /// The time from its start until it was ready.
     pub(crate) took: Duration,
 }
 
@@ -54,11 +54,11 @@ pub(crate) struct Bare {
 }
 
 impl Process {
-    async fn start(mut command: Command, address: SocketAddr, sign: Sign) -> Self {
+    async fn start(mut command: Command, address: SocketAddr, check: StartCheck) -> Self {
         let began = Instant::now();
         let mut child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-        while !is_seen(sign, address).await {
-            assert!(child.try_wait().unwrap().is_none(), "a process has ended at its start: {command:?}");
+        while !is_fulfilled(check, address).await {
+            assert!(child.try_wait().unwrap().is_none(), "a process ended during its start: {command:?}");
             assert!(began.elapsed() < Duration::from_secs(60), "a process does not start: {command:?}");
             sleep(POLL_INTERVAL).await;
         }
@@ -74,10 +74,10 @@ impl Process {
     }
 }
 
-async fn is_seen(sign: Sign, address: SocketAddr) -> bool {
-    match sign {
-        Sign::Listens => TcpStream::connect(address).await.is_ok(),
-        Sign::Answers(path) => {
+async fn is_fulfilled(check: StartCheck, address: SocketAddr) -> bool {
+    match check {
+        StartCheck::Listens => TcpStream::connect(address).await.is_ok(),
+        StartCheck::Returns200(path) => {
             let Ok(mut connection) = Connection::open(address).await else { return false };
             let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
             connection.exchange(request.as_bytes()).await.is_ok_and(|status| status == 200)
@@ -89,13 +89,13 @@ fn free_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free_port()))
 }
 
-/// A service with the settings of an installation, but no rate limits.
+/// Starts a service with the default settings, but without rate limits.
 async fn start_service(
     binary: &str,
     port: &str,
     variables: &Variables,
     database: &Database,
-    sign: Sign,
+    check: StartCheck,
 ) -> Process {
     let (address, metrics) = (free_address(), free_address().port().to_string());
     let log = File::create(database.folder.join(format!("{port}-{}.log", address.port()))).unwrap();
@@ -104,61 +104,61 @@ async fn start_service(
     command.env("HOST", "127.0.0.1").env(port, address.port().to_string()).env("METRICS_PORT", metrics);
     command.env("LOG_FORMAT", "json").env("RATE_LIMIT_ENABLED", "false");
     command.envs(variables.iter().map(|(name, value)| (name, value)));
-    Process::start(command, address, sign).await
+    Process::start(command, address, check).await
 }
 
-pub(crate) async fn start_auth(database: &Database, also: &Variables) -> Process {
-    let variables = [&[("DATABASE_URL", database.url.clone())], also].concat();
-    start_service(env!("CARGO_BIN_EXE_e2e-auth-service"), "AUTH_SERVICE_PORT", &variables, database, READY)
+pub(crate) async fn start_auth(database: &Database, extra: &Variables) -> Process {
+    let variables = [&[("DATABASE_URL", database.url.clone())], extra].concat();
+    start_service(env!("CARGO_BIN_EXE_e2e-auth-service"), "AUTH_SERVICE_PORT", &variables, database, IS_READY)
         .await
 }
 
-pub(crate) async fn start_events(database: &Database, also: &Variables) -> Process {
-    let variables = [&[("DATABASE_URL", database.url.clone())], also].concat();
+pub(crate) async fn start_events(database: &Database, extra: &Variables) -> Process {
+    let variables = [&[("DATABASE_URL", database.url.clone())], extra].concat();
     start_service(
         env!("CARGO_BIN_EXE_e2e-events-service"),
         "EVENTS_SERVICE_PORT",
         &variables,
         database,
-        READY,
+        IS_READY,
     )
     .await
 }
 
-/// The gateway is ready without the services; `whole` waits for them as well.
+/// Starts a gateway. It is ready without the services; `until_healthy` waits for them as well.
 pub(crate) async fn start_gateway(
     database: &Database,
     [auth, events]: [SocketAddr; 2],
-    whole: bool,
-    also: &Variables,
+    until_healthy: bool,
+    extra: &Variables,
 ) -> Process {
     let hosts = [("AUTH_SERVICE_HOST", auth.to_string()), ("EVENTS_SERVICE_HOST", events.to_string())];
-    let variables = [&hosts, also].concat();
-    let sign = if whole { Sign::Answers("/health") } else { READY };
-    start_service(env!("CARGO_BIN_EXE_e2e-api-gateway"), "GATEWAY_PORT", &variables, database, sign).await
+    let variables = [&hosts, extra].concat();
+    let check = if until_healthy { StartCheck::Returns200("/health") } else { IS_READY };
+    start_service(env!("CARGO_BIN_EXE_e2e-api-gateway"), "GATEWAY_PORT", &variables, database, check).await
 }
 
 impl System {
-    /// With these variables besides those of an installation.
-    pub(crate) async fn start(database: &Database, also: &Variables) -> Self {
-        let (auth, events) = (start_auth(database, also).await, start_events(database, also).await);
-        let gateway = start_gateway(database, [auth.address, events.address], true, also).await;
+    /// Starts the services with these additional variables.
+    pub(crate) async fn start(database: &Database, extra: &Variables) -> Self {
+        let (auth, events) = (start_auth(database, extra).await, start_events(database, extra).await);
+        let gateway = start_gateway(database, [auth.address, events.address], true, extra).await;
         Self { auth, events, gateway }
     }
 
-    pub(crate) fn watched(&self, database: &Database) -> Watched {
+    pub(crate) fn monitored(&self, database: &Database) -> MonitoredProcesses {
         let Self { auth, events, gateway } = self;
         let servers = vec![("gateway", gateway.pid()), ("auth", auth.pid()), ("events", events.pid())];
-        Watched { servers, postgres: database.pid }
+        MonitoredProcesses { servers, postgres: database.pid }
     }
 }
 
-/// A collector of traces that forgets them.
+/// Starts a trace collector that discards all spans.
 pub(crate) async fn start_collector() -> Process {
     let mut command = this_program();
     let address = free_address();
     command.args(["collector", &address.to_string()]);
-    Process::start(command, address, Sign::Listens).await
+    Process::start(command, address, StartCheck::Listens).await
 }
 
 fn this_program() -> Command {
@@ -168,25 +168,25 @@ fn this_program() -> Command {
 }
 
 impl Bare {
-    /// With a database, or with answers that are constant.
+    /// Starts the bare system with a database, or with constant responses.
     pub(crate) async fn start(database: Option<&Database>, organization: &Organization) -> Self {
         let mut command = this_program();
         let service = free_address();
         command.args(["bare-service", &service.to_string()]);
         command.args([organization.id.to_string(), organization.admin.to_string()]);
         command.envs(database.map(|database| (bare::DATABASE_URL, &database.url)));
-        let service = Process::start(command, service, Sign::Listens).await;
+        let service = Process::start(command, service, StartCheck::Listens).await;
 
         let mut command = this_program();
         let gateway = free_address();
         command.args(["bare-gateway", &gateway.to_string(), &service.address.to_string()]);
-        let gateway = Process::start(command, gateway, Sign::Listens).await;
+        let gateway = Process::start(command, gateway, StartCheck::Listens).await;
         Self { service, gateway }
     }
 
-    /// The service stands where events-service does.
-    pub(crate) fn under_test(&self, database: &Database) -> (SocketAddr, Watched) {
+    /// The address of the gateway and the processes. The bare service is reported as `events`.
+    pub(crate) fn under_test(&self, database: &Database) -> (SocketAddr, MonitoredProcesses) {
         let servers = vec![("gateway", self.gateway.pid()), ("events", self.service.pid())];
-        (self.gateway.address, Watched { servers, postgres: database.pid })
+        (self.gateway.address, MonitoredProcesses { servers, postgres: database.pid })
     }
 }

@@ -1,4 +1,4 @@
-//! What a run has shown: printed, and kept below `target/bench-load/`.
+//! The results of a run. They are printed and saved in `target/bench-load/`.
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use crate::{cases::Case, client::Sample, usage::Figures};
 
-/// How long each start of a service took.
+/// The duration of each start, by service.
 pub(crate) type Starts = BTreeMap<&'static str, Vec<Duration>>;
 
-/// One phase, or the medians of several.
+/// The results of one phase, or the medians of several.
 #[derive(Clone, Serialize)]
 pub(crate) struct Row {
     case: String,
-    /// Events of the organization.
+    /// The number of events in the organization.
     size: u32,
     requests_per_second: f64,
     p50_ms: f64,
@@ -24,7 +24,7 @@ pub(crate) struct Row {
     memory_mib: Figures,
 }
 
-/// A figure that ought to be on one side of a bound.
+/// A figure with its performance target.
 #[derive(Serialize)]
 struct Target {
     what: String,
@@ -33,35 +33,35 @@ struct Target {
     met: bool,
 }
 
-/// The phases so far.
+/// The results of all phases so far.
 #[derive(Serialize)]
 pub(crate) struct Report {
     phases: Vec<Row>,
     medians: Vec<Row>,
     targets: Vec<Target>,
-    pub(crate) faults: usize,
+    pub(crate) errors: usize,
     #[serde(skip)]
     starts: Starts,
     #[serde(skip)]
     sizes: [u32; 2],
 }
 
-/// Where the processes of the bare system are counted as well.
+/// The columns of CPU time. The processes of the bare system use those of their counterparts.
 const PROCESSES: [&str; 5] = ["gateway", "auth", "events", "postgres", "client"];
 const SERVICES: [&str; 3] = ["gateway", "auth", "events"];
 
-/// Listings that an index serves, which must not become slower as an organization grows.
-const STEADY: [Case; 5] =
+/// Listings that use an index and must not become slower as an organization grows.
+const SIZE_INDEPENDENT_CASES: [Case; 5] =
     [Case::ListFirst, Case::ListCursor, Case::SearchHalf, Case::SearchRare, Case::SearchNone];
 
 impl Row {
     pub(crate) fn new(case: Case, size: u32, sample: &Sample) -> Self {
         let quantile = |quantile| sample.latencies.value_at_quantile(quantile) as f64 / 1000.0;
-        let thousands = sample.answered as f64 / 1000.0;
+        let thousands = sample.completed as f64 / 1000.0;
         Self {
             case: case.name(),
             size,
-            requests_per_second: sample.answered as f64 / sample.seconds,
+            requests_per_second: sample.completed as f64 / sample.seconds,
             p50_ms: quantile(0.5),
             p95_ms: quantile(0.95),
             p99_ms: quantile(0.99),
@@ -116,30 +116,30 @@ fn cell(figures: &Figures, name: &str, digits: usize) -> String {
 impl Report {
     pub(crate) fn new(starts: Starts, sizes: &[u32]) -> Self {
         let sizes = [*sizes.iter().min().unwrap(), *sizes.iter().max().unwrap()];
-        Self { phases: Vec::new(), medians: Vec::new(), targets: Vec::new(), faults: 0, starts, sizes }
+        Self { phases: Vec::new(), medians: Vec::new(), targets: Vec::new(), errors: 0, starts, sizes }
     }
 
-    /// Keeps a phase, and tells of it at once.
-    pub(crate) fn add(&mut self, row: Row, faults: &[String]) {
+    /// Adds the results of a phase and prints them.
+    pub(crate) fn add(&mut self, row: Row, errors: &[String]) {
         println!(
             "{:<22} {:>8} {:>8.0}/s  p99 {:>8.2} ms",
             row.case, row.size, row.requests_per_second, row.p99_ms
         );
-        if let Some(first) = faults.first() {
-            println!("  {} answers that must not be, the first: {first}", faults.len());
+        if let Some(first) = errors.first() {
+            println!("  {} unexpected responses, the first: {first}", errors.len());
         }
-        self.faults += faults.len();
+        self.errors += errors.len();
         self.phases.push(row);
     }
 
     /// Prints the tables and saves them.
     pub(crate) fn finish(&mut self) {
-        self.medians = self.merge();
-        self.targets = self.judge();
+        self.medians = self.compute_medians();
+        self.targets = self.evaluate_targets();
         let tables = format!("{}\n{}", self.table_of_cases(), self.table_of_targets());
         println!("\n{tables}");
-        if self.faults > 0 {
-            println!("{} answers were not as they must be.", self.faults);
+        if self.errors > 0 {
+            println!("{} responses were not as expected.", self.errors);
         }
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-load");
         fs::create_dir_all(&folder).unwrap();
@@ -149,11 +149,11 @@ impl Report {
     }
 
     /// One row for each case and size, in the order of their first phase.
-    fn merge(&self) -> Vec<Row> {
+    fn compute_medians(&self) -> Vec<Row> {
         let mut groups: Vec<Vec<&Row>> = Vec::new();
         for row in &self.phases {
-            let is_its = |group: &&mut Vec<&Row>| (&group[0].case, group[0].size) == (&row.case, row.size);
-            match groups.iter_mut().find(is_its) {
+            let is_same = |group: &&mut Vec<&Row>| (&group[0].case, group[0].size) == (&row.case, row.size);
+            match groups.iter_mut().find(is_same) {
                 Some(group) => group.push(row),
                 None => groups.push(vec![row]),
             }
@@ -166,7 +166,7 @@ impl Report {
         self.medians.iter().find(|row| row.case == name && row.size == size)
     }
 
-    fn judge(&self) -> Vec<Target> {
+    fn evaluate_targets(&self) -> Vec<Target> {
         let rate = |row: &Row| row.requests_per_second;
         let p99 = |row: &Row| row.p99_ms;
         let [smallest, largest] = self.sizes;
@@ -174,19 +174,22 @@ impl Report {
             Some((what, figure(self.find(case, largest)?) / figure(self.find(bare, largest)?)))
         };
         let compared = [
-            (ratio("get: requests/s, of bare-get", Case::Get, Case::BareGet, rate), Bound::AtLeast(0.85)),
-            (ratio("get: p99, of bare-get", Case::Get, Case::BareGet, p99), Bound::AtMost(1.3)),
             (
-                ratio("get: requests/s, of get-unmeasured", Case::Get, Case::GetUnmeasured, rate),
+                ratio("get: requests/s, relative to bare-get", Case::Get, Case::BareGet, rate),
+                Bound::AtLeast(0.85),
+            ),
+            (ratio("get: p99, relative to bare-get", Case::Get, Case::BareGet, p99), Bound::AtMost(1.3)),
+            (
+                ratio("get: requests/s, relative to get-unmeasured", Case::Get, Case::GetUnmeasured, rate),
                 Bound::AtLeast(0.98),
             ),
             (
-                ratio("create: requests/s, of bare-create", Case::Create, Case::BareCreate, rate),
+                ratio("create: requests/s, relative to bare-create", Case::Create, Case::BareCreate, rate),
                 Bound::AtLeast(0.65),
             ),
             (
                 ratio(
-                    "replay: requests/s, of bare-create-constant",
+                    "replay: requests/s, relative to bare-create-constant",
                     Case::Replay,
                     Case::BareCreateConstant,
                     rate,
@@ -196,26 +199,26 @@ impl Report {
         ];
         let mut targets: Vec<_> = compared
             .into_iter()
-            .filter_map(|(measured, bound)| measured.map(|(what, value)| bound.judge(what.to_owned(), value)))
+            .filter_map(|(ratio, bound)| ratio.map(|(what, value)| bound.evaluate(what.to_owned(), value)))
             .collect();
-        for case in STEADY.into_iter().filter(|_| smallest < largest) {
+        for case in SIZE_INDEPENDENT_CASES.into_iter().filter(|_| smallest < largest) {
             if let (Some(small), Some(large)) = (self.find(case, smallest), self.find(case, largest)) {
-                let what = format!("{}: p99 among {largest} events, of {smallest}", case.name());
-                targets.push(Bound::AtMost(2.0).judge(what, large.p99_ms / small.p99_ms));
+                let what = format!("{}: p99 with {largest} events, relative to {smallest}", case.name());
+                targets.push(Bound::AtMost(2.0).evaluate(what, large.p99_ms / small.p99_ms));
             }
         }
-        // A row of the bare system has no auth-service.
+        // Rows of the bare system are skipped; they have no auth-service.
         let whole = self.phases.iter().filter(|row| row.memory_mib.len() == SERVICES.len());
         let memory = whole.map(|row| row.memory_mib.values().sum()).fold(0.0, f64::max);
         targets.push(
-            Bound::AtMost(90.0).judge("memory of the three services at its highest, MiB".to_owned(), memory),
+            Bound::AtMost(90.0).evaluate("maximum memory of the three services, MiB".to_owned(), memory),
         );
         for (name, took) in &self.starts {
             let took = || took.iter().map(|took| took.as_secs_f64() * 1000.0);
             let best = took().fold(f64::INFINITY, f64::min);
-            targets.push(Bound::AtMost(200.0).judge(format!("{name}: start to ready, best, ms"), best));
+            targets.push(Bound::AtMost(200.0).evaluate(format!("{name}: start to ready, best, ms"), best));
             targets.push(
-                Bound::AtMost(200.0).judge(format!("{name}: start to ready, median, ms"), median(took())),
+                Bound::AtMost(200.0).evaluate(format!("{name}: start to ready, median, ms"), median(took())),
             );
         }
         targets
@@ -232,7 +235,7 @@ impl Report {
             let met = if target.met { "met" } else { "MISSED" };
             vec![target.what.clone(), format!("{:.2}", target.value), target.target.clone(), met.to_owned()]
         };
-        table("target|measured|wanted|", &self.targets.iter().map(cells).collect::<Vec<_>>())
+        table("figure|measured|target|", &self.targets.iter().map(cells).collect::<Vec<_>>())
     }
 }
 
@@ -243,7 +246,7 @@ enum Bound {
 }
 
 impl Bound {
-    fn judge(self, what: String, value: f64) -> Target {
+    fn evaluate(self, what: String, value: f64) -> Target {
         let (target, met) = match self {
             Self::AtLeast(bound) => (format!(">= {bound}"), value >= bound),
             Self::AtMost(bound) => (format!("<= {bound}"), value <= bound),
@@ -252,7 +255,7 @@ impl Bound {
     }
 }
 
-/// A table in Markdown that is readable as it is. The first column is text, the others are figures.
+/// A Markdown table with aligned columns. The first column is text, the others are numbers.
 fn table(header: &str, rows: &[Vec<String>]) -> String {
     let header: Vec<String> = header.split('|').map(str::to_owned).collect();
     let widths: Vec<usize> = (0..header.len())

@@ -1,23 +1,23 @@
-//! Organizations with many events, made by the database itself.
+//! Creates organizations with many events. The database itself generates the rows.
 
 use auth_service::password::Argon2id;
 use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-/// Of every administrator.
+/// The password of all administrators.
 pub(crate) const PASSWORD: &str = "Password123!";
 
-/// In every second event.
+/// A word that occurs in every second event.
 pub(crate) const COMMON_WORD: &str = "workshop";
 
-/// In some twenty events of each organization.
+/// A word that occurs in about twenty events of each organization.
 pub(crate) const RARE_WORD: &str = "zeppelin";
 
-/// An organization, and its one user, who is an administrator.
+/// An organization and its only user, an administrator.
 #[derive(Clone)]
 pub(crate) struct Organization {
-    /// Its place in the ids.
+    /// The number that is part of all ids.
     number: u16,
     pub(crate) size: u32,
     pub(crate) id: Uuid,
@@ -32,20 +32,20 @@ impl Organization {
         Self { number, size, id, admin, email: format!("admin{number}@bench.example") }
     }
 
-    /// The id of its event `n`, from 1 to the size.
+    /// The id of event `n`, from 1 to the size.
     pub(crate) fn event(&self, n: u32) -> Uuid {
         let time = 0x018C_0000_0000 + u128::from(n);
         Uuid::from_u128((time << 80) | 0x7000_8000_0000_0000_0000 | (u128::from(self.number) << 64))
     }
 
-    /// The same in SQL, for an expression `n`.
+    /// The id of event `n` in SQL, for an expression `n`.
     pub(crate) fn event_sql(&self, n: &str) -> String {
         let suffix = format!("7{:03x}8000000000000000", self.number);
         format!("(lpad(to_hex(x'018c00000000'::bigint + {n}), 12, '0') || '{suffix}')::uuid")
     }
 }
 
-/// Fills the migrated database. The indexes are made after the rows and all at once, which takes a fraction of the time.
+/// Fills the migrated database. The indexes are created concurrently after the rows, which is much faster.
 pub(crate) async fn seed(url: &str, organizations: &[Organization]) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let indexes: Vec<(String, String)> = sqlx::query_as(
@@ -57,12 +57,12 @@ pub(crate) async fn seed(url: &str, organizations: &[Organization]) {
     for (name, _) in &indexes {
         execute(&mut connection, format!("drop index {name}")).await;
     }
-    // Foreign keys hold by construction; triggers would check them.
+    // Disables the triggers that check foreign keys; the rows satisfy them by construction.
     execute(&mut connection, "set session_replication_role = replica".to_owned()).await;
-    execute(&mut connection, phrases()).await;
+    execute(&mut connection, create_phrases()).await;
     let hash = Argon2id::default().hash(&PASSWORD.into()).unwrap();
     for organization in organizations {
-        execute(&mut connection, addition(organization, &hash)).await;
+        execute(&mut connection, insert_organization(organization, &hash)).await;
     }
     join_all(indexes.iter().map(|(_, definition)| create_index(url, definition))).await;
     execute(&mut connection, "vacuum analyze".to_owned()).await;
@@ -81,8 +81,8 @@ async fn execute(connection: &mut PgConnection, statement: String) {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.unwrap();
 }
 
-/// Ten words each, in an order of their own.
-fn phrases() -> String {
+/// The statement that creates the phrases: ten words each, in different orders.
+fn create_phrases() -> String {
     format!(
         r#"
         create temporary table phrase as
@@ -94,7 +94,7 @@ fn phrases() -> String {
     )
 }
 
-fn addition(organization: &Organization, hash: &str) -> String {
+fn insert_organization(organization: &Organization, hash: &str) -> String {
     let Organization { number, size, id, admin, email } = organization;
     let event = organization.event_sql("n");
     let rare = (size / 20).max(1);
@@ -121,10 +121,10 @@ fn addition(organization: &Organization, hash: &str) -> String {
     )
 }
 
-/// Different descriptions but for the words above; a power of two.
+/// The number of different descriptions, apart from the two words above; a power of two.
 const PHRASES: u32 = 4096;
 
-/// What titles and descriptions are made of.
+/// The words of titles and descriptions.
 const WORDS: &str = "annual autumn board breakfast budget bridge campus charity circle client closing coding \
 community company culture customer data demo design dinner engineering evening family festival finance garden \
 global green hackathon harvest health history holiday innovation journey kitchen language leadership library local \

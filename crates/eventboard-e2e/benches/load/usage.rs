@@ -1,34 +1,34 @@
-//! What processes use, as Linux tells in /proc.
+//! Resource usage of processes, from /proc on Linux.
 
 use std::{collections::BTreeMap, fs};
 
 use eventboard_e2e::process::resident_kib;
 
-/// A figure of each process, by its name.
+/// One figure per process, by the process name.
 pub(crate) type Figures = BTreeMap<&'static str, f64>;
 
-/// Linux counts CPU time in hundredths of a second, whatever the kernel was built with.
+/// CPU ticks per second in /proc. The value does not depend on the kernel configuration.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The processes whose use counts in a phase.
+/// The processes whose resource usage is measured.
 #[derive(Clone)]
-pub(crate) struct Watched {
-    /// By name and process id.
+pub(crate) struct MonitoredProcesses {
+    /// Names and process ids.
     pub(crate) servers: Vec<(&'static str, u32)>,
-    /// The first process of PostgreSQL.
+    /// The process id of the PostgreSQL postmaster.
     pub(crate) postgres: u32,
 }
 
-/// The fields of `/proc/PID/stat` that count here.
+/// The relevant fields of `/proc/PID/stat`.
 struct Stat {
     parent: u32,
     /// CPU seconds of the process.
     own: f64,
-    /// CPU seconds of its children that have ended.
+    /// CPU seconds of its ended children.
     ended_children: f64,
 }
 
-impl Watched {
+impl MonitoredProcesses {
     /// CPU seconds so far.
     pub(crate) fn cpu(&self) -> Figures {
         let mut cpu: Figures =
@@ -47,7 +47,7 @@ impl Watched {
         let first = Stat::of(self.postgres).unwrap();
         let pids =
             fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        // Processes may end while they are looked at.
+        // A process may end while it is inspected.
         let children = pids.filter_map(Stat::of).filter(|stat| stat.parent == self.postgres);
         first.own + first.ended_children + children.map(|child| child.own).sum::<f64>()
     }
@@ -56,7 +56,7 @@ impl Watched {
 impl Stat {
     fn of(pid: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in parentheses, may contain anything.
+        // The process name, in parentheses, may contain any character.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let seconds = |range: std::ops::Range<usize>| {
             fields[range].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_PER_SECOND

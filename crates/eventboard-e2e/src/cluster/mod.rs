@@ -1,17 +1,17 @@
-//! The system as it runs in production: several replicas of each service, on a PostgreSQL of its own.
+//! The system as in production: several replicas of each service, and a dedicated PostgreSQL.
 
 mod ports;
 mod replica;
 
 use std::net::SocketAddr;
 
-use eventboard_testing::{TestDatabase, own_cluster};
+use eventboard_testing::{TestDatabase, dedicated_cluster};
 use futures::future::join_all;
 
 pub use self::{ports::free_port, replica::Replica};
-use crate::{load::Load, process::Variables, waiting::until};
+use crate::{load::Load, process::Variables, waiting::wait_until};
 
-/// The binaries of the services. Cargo tells their paths to test targets only: `binaries!()` there.
+/// The paths of the service binaries. Cargo provides them only to test targets, which call `binaries!()`.
 #[derive(Clone, Copy)]
 pub struct Binaries {
     /// api-gateway.
@@ -22,7 +22,7 @@ pub struct Binaries {
     pub events: &'static str,
 }
 
-/// The binaries of the services, as cargo built them for this test target.
+/// The paths of the service binaries that cargo built for this test target.
 #[macro_export]
 macro_rules! binaries {
     () => {
@@ -34,7 +34,7 @@ macro_rules! binaries {
     };
 }
 
-/// How many of each.
+/// The number of replicas of each service.
 #[derive(Clone, Copy)]
 pub struct Size {
     /// Replicas of api-gateway.
@@ -46,11 +46,12 @@ pub struct Size {
 }
 
 impl Size {
-    /// The least that survives the loss of any events-service.
+    /// One replica of each service, but three of events-service.
     pub const THREE_EVENTS: Self = Self { gateways: 1, auth: 1, events: 3 };
 }
 
-/// The whole system. Fields end in this order: PostgreSQL after all that use it.
+/// The whole system. The order of the fields matters, because PostgreSQL must be dropped after all processes that use
+/// it.
 pub struct Cluster {
     binaries: Binaries,
     /// Replicas of api-gateway.
@@ -59,34 +60,34 @@ pub struct Cluster {
     pub auth: Vec<Replica>,
     /// Replicas of events-service.
     pub events: Vec<Replica>,
-    /// The database that they share.
+    /// The shared database.
     pub database: TestDatabase,
-    /// The server that it is on.
+    /// The PostgreSQL server with the database.
     pub postgres: private_postgres::Cluster,
 }
 
 impl Cluster {
-    /// A healthy system whose processes also get these variables.
-    pub async fn start(binaries: Binaries, size: Size, told: &[(&'static str, &str)]) -> Self {
-        let (postgres, database) = own_cluster().await;
-        let auth = backends(binaries.auth, "AUTH_SERVICE_PORT", size.auth, &database, told).await;
-        let events = backends(binaries.events, "EVENTS_SERVICE_PORT", size.events, &database, told).await;
+    /// Starts a system and waits until it is healthy. All processes also get the variables in `extra`.
+    pub async fn start(binaries: Binaries, size: Size, extra: &[(&'static str, &str)]) -> Self {
+        let (postgres, database) = dedicated_cluster().await;
+        let auth = backends(binaries.auth, "AUTH_SERVICE_PORT", size.auth, &database, extra).await;
+        let events = backends(binaries.events, "EVENTS_SERVICE_PORT", size.events, &database, extra).await;
         let mut cluster = Self { binaries, gateways: Vec::new(), auth, events, database, postgres };
         let hosts = addresses(&cluster.events);
         for _ in 0..size.gateways {
-            cluster.gateways.push(cluster.gateway_towards(&hosts, told).await);
+            cluster.gateways.push(cluster.start_gateway(&hosts, extra).await);
         }
-        cluster.until_healthy().await;
+        cluster.wait_until_healthy().await;
         cluster
     }
 
-    /// One more gateway, which finds events-service there.
-    pub async fn gateway_towards(&self, events: &str, told: &[(&'static str, &str)]) -> Replica {
-        Replica::start(self.binaries.gateway, &self.variables_of_gateway(events, told)).await
+    /// Starts an additional gateway that connects to events-service at these hosts.
+    pub async fn start_gateway(&self, events: &str, extra: &[(&'static str, &str)]) -> Replica {
+        Replica::start(self.binaries.gateway, &self.gateway_variables(events, extra)).await
     }
 
-    /// What such a gateway needs to know.
-    pub fn variables_of_gateway(&self, events: &str, told: &[(&'static str, &str)]) -> Variables {
+    /// The variables for such a gateway.
+    pub fn gateway_variables(&self, events: &str, extra: &[(&'static str, &str)]) -> Variables {
         let mut variables = vec![
             ("GATEWAY_PORT", free_port().to_string()),
             ("METRICS_PORT", free_port().to_string()),
@@ -94,41 +95,41 @@ impl Cluster {
             ("EVENTS_SERVICE_HOST", events.to_owned()),
             ("RATE_LIMIT_ENABLED", "false".to_owned()),
         ];
-        variables.extend(owned(told));
+        variables.extend(owned_variables(extra));
         variables
     }
 
-    /// Waits until every gateway says that all is well.
-    pub async fn until_healthy(&self) {
+    /// Waits until every gateway reports that the system is healthy.
+    pub async fn wait_until_healthy(&self) {
         for gateway in &self.gateways {
             let client = gateway.client();
-            until("the system is healthy", async || client.get("/health").await.status == 200).await;
+            wait_until("the system is healthy", async || client.get("/health").await.status == 200).await;
         }
     }
 
-    /// Load through all gateways.
-    pub async fn load(&self) -> Load {
+    /// Starts load through all gateways.
+    pub async fn start_load(&self) -> Load {
         Load::start(self.gateway_addresses()).await
     }
 
-    /// Where the gateways are.
+    /// The addresses of all gateways.
     pub fn gateway_addresses(&self) -> Vec<SocketAddr> {
         self.gateways.iter().map(Replica::address).collect()
     }
 
-    /// Every process.
+    /// All replicas of all services.
     pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
         self.gateways.iter().chain(&self.auth).chain(&self.events)
     }
 
-    /// Attempts that a gateway repeated.
+    /// The number of retries by all gateways.
     pub fn retries(&self) -> usize {
-        self.gateways.iter().map(|gateway| gateway.logged(r#""message":"Retry: "#)).sum()
+        self.gateways.iter().map(|gateway| gateway.log_count(r#""message":"Retry: "#)).sum()
     }
 
-    /// How often a gateway took a replica out of rotation.
+    /// The number of times a gateway ejected a replica.
     pub fn ejections(&self) -> usize {
-        self.gateways.iter().map(|gateway| gateway.logged(r#""message":"Ejected"#)).sum()
+        self.gateways.iter().map(|gateway| gateway.log_count(r#""message":"Ejected"#)).sum()
     }
 }
 
@@ -138,13 +139,13 @@ impl AsRef<TestDatabase> for Cluster {
     }
 }
 
-/// As a `*_SERVICE_HOST` wants it.
+/// The addresses in the format of `*_SERVICE_HOST`.
 fn addresses(replicas: &[Replica]) -> String {
     replicas.iter().map(|replica| replica.address().to_string()).collect::<Vec<_>>().join(",")
 }
 
-fn owned(told: &[(&'static str, &str)]) -> Variables {
-    told.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+fn owned_variables(variables: &[(&'static str, &str)]) -> Variables {
+    variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
 }
 
 async fn backends(
@@ -152,19 +153,19 @@ async fn backends(
     port: &'static str,
     count: usize,
     database: &TestDatabase,
-    told: &[(&'static str, &str)],
+    extra: &[(&'static str, &str)],
 ) -> Vec<Replica> {
     let start = || async {
         let mut variables = backend_variables(port, database);
-        variables.extend(owned(told));
+        variables.extend(owned_variables(extra));
         let replica = Replica::start(binary, &variables).await;
-        replica.until_ready().await;
+        replica.wait_until_ready().await;
         replica
     };
     join_all(std::iter::repeat_with(start).take(count)).await
 }
 
-/// What a backend needs to know, on a port of its own.
+/// The variables of a backend, with a free port.
 pub fn backend_variables(port: &'static str, database: &TestDatabase) -> Variables {
     vec![
         ("DATABASE_URL", database.url().to_owned()),

@@ -1,6 +1,6 @@
-//! Clients at work: a mix of requests in a closed loop, and a memory of everything that was acknowledged.
+//! Generates load: clients that send a mix of requests in a closed loop and remember all acknowledged writes.
 
-mod caller;
+mod client;
 mod ledger;
 mod tally;
 mod verification;
@@ -25,7 +25,7 @@ pub use self::{
 };
 use self::{tally::SharedTally, worker::Worker};
 
-/// Clients at once.
+/// The number of concurrent clients.
 const WORKERS: usize = 16;
 
 /// Load that runs until it is stopped.
@@ -36,20 +36,20 @@ pub struct Load {
     stop: Arc<AtomicBool>,
 }
 
-/// What came of it.
+/// The outcome of the load.
 pub struct Outcome {
-    /// All requests.
+    /// The results of all requests.
     pub tally: Tally,
-    /// What each client knows.
+    /// The writes of each client.
     pub ledgers: Vec<Ledger>,
     gateways: Vec<SocketAddr>,
 }
 
 impl Load {
-    /// Starts clients of these gateways, each a user of an organization of its own.
+    /// Starts clients for these gateways. Each client is a user in a separate organization.
     pub async fn start(gateways: Vec<SocketAddr>) -> Self {
         let anonymous = Anonymous::at(gateways[0]);
-        let actors: Vec<Actor> = join_all((0..WORKERS).map(|_| anonymous.found_organization())).await;
+        let actors: Vec<Actor> = join_all((0..WORKERS).map(|_| anonymous.sign_up_admin())).await;
         let (tally, stop) = (SharedTally::default(), Arc::<AtomicBool>::default());
         let workers = actors.into_iter().enumerate().map(|(number, actor)| {
             let worker = Worker::new(number, actor, gateways.clone(), tally.clone());
@@ -58,7 +58,8 @@ impl Load {
         Self { workers: workers.collect(), gateways, tally, stop }
     }
 
-    /// Ends the load. What has an open outcome is repeated until it is answered; that no longer counts.
+    /// Stops the load. Keyed writes with an unknown outcome are repeated until they succeed. These repetitions are
+    /// not counted.
     pub async fn stop(self) -> Outcome {
         let ended = Instant::now();
         self.stop.store(true, Ordering::Relaxed);

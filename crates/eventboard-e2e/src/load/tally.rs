@@ -1,76 +1,76 @@
-//! What the clients counted.
+//! The results of all requests that the load sends.
 
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-/// Kinds of requests.
+/// Request kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The caller's own account.
+    /// Reads the caller's own account.
     Me,
-    /// One event.
+    /// Reads one event.
     Read,
-    /// A page of events.
+    /// Reads a page of events.
     List,
-    /// A new event.
+    /// Creates an event.
     Create,
-    /// A draft is submitted.
+    /// Submits a draft.
     Submit,
 }
 
 impl Kind {
-    /// Whether events-service does the work; if not, auth-service does.
-    pub fn is_of_events(self) -> bool {
+    /// Whether events-service serves the request. Otherwise auth-service serves it.
+    pub fn is_served_by_events_service(self) -> bool {
         self != Self::Me
     }
 
-    /// Whether it changes something.
+    /// Whether the request changes data.
     pub fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::Submit)
     }
 }
 
-/// A request that was not answered with a success.
+/// A request that did not succeed.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// When that was known.
+    /// When the request failed.
     pub at: Instant,
-    /// What was asked for.
+    /// The kind of request.
     pub kind: Kind,
-    /// None without an answer.
+    /// The status, or `None` if there was no response.
     pub status: Option<u16>,
-    /// Whether it came with `Retry-After`.
+    /// Whether the response had a `Retry-After` header.
     pub has_retry_after: bool,
-    /// From the request until then.
+    /// The time from the start of the request to its failure.
     pub took: Duration,
-    /// The body, or why there is none.
+    /// The body, or the reason why there was no response.
     pub text: String,
 }
 
 impl Failure {
-    /// The status, or what there was instead of one.
-    pub fn name(&self) -> String {
+    /// The status, or `transport` if there was no response.
+    pub fn label(&self) -> String {
         self.status.map_or_else(|| "transport".to_owned(), |status| status.to_string())
     }
 }
 
-/// Every request of the load.
+/// The results of all requests.
 #[derive(Debug)]
 pub struct Tally {
     /// When the load began.
     pub began: Instant,
-    /// When it was told to end.
+    /// When the load was stopped.
     pub ended: Instant,
-    /// When each success was known.
+    /// The time and the kind of each successful request.
     pub successes: Vec<(Instant, Kind)>,
-    /// All others.
+    /// All other requests.
     pub failures: Vec<Failure>,
 }
 
 impl Tally {
-    /// How many there were.
+    /// The number of requests.
     pub fn requests(&self) -> usize {
         self.successes.len() + self.failures.len()
     }
@@ -83,39 +83,39 @@ impl Tally {
         instants.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 
-    /// From this moment until the first success of such a request.
-    pub fn back_after(&self, moment: Instant, of: impl Fn(Kind) -> bool) -> Duration {
-        let later = self.successes.iter().filter(|(at, kind)| *at > moment && of(*kind));
+    /// The time from this moment to the first successful request of these kinds.
+    pub fn time_to_recover(&self, moment: Instant, is_included: impl Fn(Kind) -> bool) -> Duration {
+        let later = self.successes.iter().filter(|(at, kind)| *at > moment && is_included(*kind));
         later.map(|(at, _)| *at - moment).min().expect("a success after the fault")
     }
 
-    /// Failures of requests that were sent after this moment.
+    /// The number of failed requests that were sent after this moment.
     pub fn failures_after(&self, moment: Instant) -> usize {
         self.failures.iter().filter(|failure| failure.at - failure.took > moment).count()
     }
 
-    /// Asserts that no request failed that was sent after this moment.
-    pub fn assert_well_after(&self, moment: Instant) {
+    /// Asserts that no request that was sent after this moment failed.
+    pub fn assert_no_failures_after(&self, moment: Instant) {
         let is_earlier = |failure: &Failure| failure.at - failure.took <= moment;
         assert!(self.failures.iter().all(is_earlier), "still failing:\n{}", self.excerpt_unless(is_earlier));
     }
 
     /// Asserts that at most this share of the requests failed.
-    pub fn assert_failed_at_most(&self, share: f64) {
+    pub fn assert_failure_share_at_most(&self, share: f64) {
         let (failed, requests) = (self.failures.len() as f64, self.requests() as f64);
         assert!(failed <= share * requests, "{failed} of {requests} failed:\n{}", self.excerpt());
     }
 
-    /// Asserts that every failure is an answer with one of these statuses, with `Retry-After` where that is owed.
-    pub fn assert_only(&self, statuses: &[u16]) {
-        let is_owed = |failure: &Failure| {
-            let expected = failure.status.is_some_and(|status| statuses.contains(&status));
-            expected && (failure.status != Some(503) || failure.has_retry_after)
+    /// Asserts that every failure has one of these statuses, and that every 503 has `Retry-After`.
+    pub fn assert_only_statuses(&self, statuses: &[u16]) {
+        let is_expected = |failure: &Failure| {
+            let has_expected_status = failure.status.is_some_and(|status| statuses.contains(&status));
+            has_expected_status && (failure.status != Some(503) || failure.has_retry_after)
         };
         assert!(
-            self.failures.iter().all(is_owed),
-            "not only {statuses:?}:\n{}",
-            self.excerpt_unless(is_owed)
+            self.failures.iter().all(is_expected),
+            "failures other than {statuses:?} with their headers:\n{}",
+            self.excerpt_unless(is_expected)
         );
     }
 
@@ -124,16 +124,16 @@ impl Tally {
     }
 
     fn excerpt_unless(&self, is_expected: impl Fn(&Failure) -> bool) -> String {
-        let told = self.failures.iter().filter(|failure| !is_expected(failure)).take(20).map(|failure| {
+        let lines = self.failures.iter().filter(|failure| !is_expected(failure)).take(20).map(|failure| {
             let Failure { kind, took, text, .. } = failure;
-            let (at, name) = ((failure.at - self.began).as_secs_f64(), failure.name());
-            format!("  after {at:.3} s: {kind:?}, {name} in {took:.1?}: {text}\n")
+            let (at, label) = ((failure.at - self.began).as_secs_f64(), failure.label());
+            format!("  after {at:.3} s: {kind:?}, {label} in {took:.1?}: {text}\n")
         });
-        told.collect()
+        lines.collect()
     }
 }
 
-/// A tally that all clients write.
+/// A tally that all clients share.
 #[derive(Clone)]
 pub(super) struct SharedTally(Arc<Mutex<Tally>>);
 
@@ -154,17 +154,14 @@ impl SharedTally {
         self.0.lock().unwrap().failures.push(failure);
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Tally) -> T) -> T {
-        look(&self.0.lock().unwrap())
-    }
-
-    /// The tally of the time until then.
+    /// The results up to this moment.
     pub(super) fn finish(&self, ended: Instant) -> Tally {
-        self.look(|tally| Tally {
+        let tally = self.0.lock().unwrap();
+        Tally {
             began: tally.began,
             ended,
             successes: tally.successes.iter().filter(|(at, _)| *at <= ended).copied().collect(),
             failures: tally.failures.iter().filter(|failure| failure.at <= ended).cloned().collect(),
-        })
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! One client: what it asks for, and what it does when the outcome is open.
+//! One client of the load. It chooses requests and repeats keyed writes with an unknown outcome.
 
 use std::{
     collections::VecDeque,
@@ -10,56 +10,56 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Actor, draft};
+use crate::{Actor, event_body};
 use rand::RngExt;
 use serde_json::Value;
 
 use super::{
-    caller::{Caller, Reply, Wanted},
+    client::{LoadClient, Reply, Request},
     ledger::Ledger,
     tally::{Failure, Kind, SharedTally},
 };
 
-/// Between two requests; leaves the machine room for the system itself.
-const PACE: Duration = Duration::from_millis(8);
+/// The pause between two requests. It leaves CPU time for the system itself.
+const PAUSE: Duration = Duration::from_millis(8);
 
-/// After a failure: long enough not to be a storm, short enough to see the system come back.
-const PACE_AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// The pause after a failure. It is long enough not to overload the system, and short enough to notice its recovery.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// A keyed write that is still not answered this long after the load has ended is lost.
-const LAST_CHANCE: Duration = Duration::from_secs(30);
+/// If a keyed write does not succeed within this time after the load has ended, the test fails.
+const PENDING_LIMIT: Duration = Duration::from_secs(30);
 
-/// A request with what it means for the ledger.
+/// A request and its effect on the ledger.
 #[derive(Debug, Clone)]
 struct Task {
-    wanted: Wanted,
-    aim: Aim,
+    request: Request,
+    action: Action,
 }
 
 #[derive(Debug, Clone)]
-enum Aim {
-    Look(Kind),
+enum Action {
+    Read(Kind),
     Create { title: String },
     Submit { id: String },
 }
 
-/// A client at work.
+/// One client of the load.
 pub(super) struct Worker {
     name: String,
-    caller: Caller,
+    client: LoadClient,
     ledger: Ledger,
     tally: SharedTally,
-    /// Keyed writes whose outcome is open.
-    open: VecDeque<Task>,
+    /// Keyed writes with an unknown outcome.
+    pending: VecDeque<Task>,
     count: u64,
 }
 
 impl Task {
     fn kind(&self) -> Kind {
-        match self.aim {
-            Aim::Look(kind) => kind,
-            Aim::Create { .. } => Kind::Create,
-            Aim::Submit { .. } => Kind::Submit,
+        match self.action {
+            Action::Read(kind) => kind,
+            Action::Create { .. } => Kind::Create,
+            Action::Submit { .. } => Kind::Submit,
         }
     }
 }
@@ -68,10 +68,10 @@ impl Worker {
     pub(super) fn new(number: usize, actor: Actor, gateways: Vec<SocketAddr>, tally: SharedTally) -> Self {
         Self {
             name: format!("worker-{number}"),
-            caller: Caller::new(number, &actor, gateways),
-            ledger: Ledger::of(actor),
+            client: LoadClient::new(number, &actor, gateways),
+            ledger: Ledger::new(actor),
             tally,
-            open: VecDeque::new(),
+            pending: VecDeque::new(),
             count: 0,
         }
     }
@@ -79,105 +79,107 @@ impl Worker {
     pub(super) async fn run(mut self, stop: Arc<AtomicBool>) -> Ledger {
         while !stop.load(Ordering::Relaxed) {
             let task = self.next_task();
-            let went_well = self.perform(task).await;
-            tokio::time::sleep(if went_well { PACE } else { PACE_AFTER_FAILURE }).await;
+            let is_success = self.perform(task).await;
+            tokio::time::sleep(if is_success { PAUSE } else { PAUSE_AFTER_FAILURE }).await;
         }
         let ended = Instant::now();
-        while let Some(task) = self.open.pop_front() {
-            assert!(ended.elapsed() < LAST_CHANCE, "a keyed write gets no answer: {task:?}");
+        while let Some(task) = self.pending.pop_front() {
+            assert!(ended.elapsed() < PENDING_LIMIT, "a keyed write does not succeed: {task:?}");
             if !self.perform(task).await {
-                tokio::time::sleep(PACE_AFTER_FAILURE).await;
+                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
             }
         }
         self.ledger
     }
 
-    /// Every other time something open, if there is any; else something new.
+    /// Every second task is a pending task, if there is one. The other tasks are new.
     fn next_task(&mut self) -> Task {
         self.count += 1;
-        let open = if self.count.is_multiple_of(2) { self.open.pop_front() } else { None };
-        open.unwrap_or_else(|| self.new_task(rand::rng().random_range(0..100)))
+        let pending = if self.count.is_multiple_of(2) { self.pending.pop_front() } else { None };
+        pending.unwrap_or_else(|| self.new_task(rand::rng().random_range(0..100)))
     }
 
-    /// Looks and writes as a share of a hundred.
-    fn new_task(&self, dice: u32) -> Task {
-        let key = dice.is_multiple_of(2).then(|| format!("{}-{}", self.name, self.count));
-        match dice {
-            0..12 => self.look(Kind::Me, "/auth/me".into()),
-            12..28 => self.look(Kind::List, "/events?sortBy=createdAt&sortOrder=desc".into()),
+    /// Chooses a task by a random number below 100. The ranges are the percentages of the request mix.
+    fn new_task(&self, random: u32) -> Task {
+        let key = random.is_multiple_of(2).then(|| format!("{}-{}", self.name, self.count));
+        match random {
+            0..12 => self.read(Kind::Me, "/auth/me".into()),
+            12..28 => self.read(Kind::List, "/events?sortBy=createdAt&sortOrder=desc".into()),
             28..64 => match self.ledger.created.keys().next_back() {
-                Some(id) => self.look(Kind::Read, format!("/events/{id}")),
+                Some(id) => self.read(Kind::Read, format!("/events/{id}")),
                 None => self.create(key),
             },
             64..82 => self.create(key),
-            _ => match self.ledger.draft(|id| self.is_open(id)) {
+            _ => match self.ledger.unsubmitted_draft(|id| self.is_pending(id)) {
                 Some(id) => self.submit(key, id),
                 None => self.create(key),
             },
         }
     }
 
-    fn look(&self, kind: Kind, path: String) -> Task {
-        Task { wanted: Wanted::get(path), aim: Aim::Look(kind) }
+    fn read(&self, kind: Kind, path: String) -> Task {
+        Task { request: Request::get(path), action: Action::Read(kind) }
     }
 
     fn create(&self, key: Option<String>) -> Task {
         let title = format!("{} event {}", self.name, self.count);
-        Task { wanted: Wanted::post("/events".into(), key, Some(draft(&title))), aim: Aim::Create { title } }
+        let request = Request::post("/events".into(), key, Some(event_body(&title)));
+        Task { request, action: Action::Create { title } }
     }
 
     fn submit(&self, key: Option<String>, id: String) -> Task {
-        Task { wanted: Wanted::post(format!("/events/{id}/submit"), key, None), aim: Aim::Submit { id } }
+        let request = Request::post(format!("/events/{id}/submit"), key, None);
+        Task { request, action: Action::Submit { id } }
     }
 
-    fn is_open(&self, draft: &str) -> bool {
-        self.open.iter().any(|task| matches!(&task.aim, Aim::Submit { id } if id == draft))
+    fn is_pending(&self, draft: &str) -> bool {
+        self.pending.iter().any(|task| matches!(&task.action, Action::Submit { id } if id == draft))
     }
 
-    /// Whether it was answered with a success.
+    /// Sends the request of a task. Returns whether it succeeded.
     async fn perform(&mut self, task: Task) -> bool {
         let began = Instant::now();
-        let reply = self.caller.send(&task.wanted).await;
+        let reply = self.client.send(&task.request).await;
         let (status, has_retry_after, text) = match reply {
-            Reply::Answer { status: 200..300, text, .. } => {
+            Reply::Response { status: 200..300, text, .. } => {
                 self.tally.success(task.kind());
-                self.remember(task.aim, &text);
+                self.record_success(task.action, &text);
                 return true;
             }
-            Reply::Answer { status, has_retry_after, text } => (Some(status), has_retry_after, text),
-            Reply::Nothing(why) => (None, false, why),
+            Reply::Response { status, has_retry_after, text } => (Some(status), has_retry_after, text),
+            Reply::NoResponse(reason) => (None, false, reason),
         };
         let (at, took) = (Instant::now(), began.elapsed());
         self.tally.failure(Failure { at, kind: task.kind(), status, has_retry_after, took, text });
-        // Any other answer says that nothing happened.
+        // Any other status means that the request had no effect.
         if matches!(status, None | Some(408 | 500..)) {
-            self.keep_open(task);
+            self.record_unknown_outcome(task);
         }
         false
     }
 
-    fn remember(&mut self, aim: Aim, text: &str) {
-        match aim {
-            Aim::Look(_) => {}
-            Aim::Create { title } => {
+    fn record_success(&mut self, action: Action, text: &str) {
+        match action {
+            Action::Read(_) => {}
+            Action::Create { title } => {
                 let event: Value = serde_json::from_str(text).unwrap();
                 self.ledger.created.insert(event["id"].as_str().unwrap().to_owned(), title);
             }
-            Aim::Submit { id } => {
+            Action::Submit { id } => {
                 self.ledger.submitted.insert(id);
             }
         }
     }
 
-    fn keep_open(&mut self, task: Task) {
-        match &task.aim {
-            Aim::Look(_) => {}
-            _ if task.wanted.key.is_some() => self.open.push_back(task),
-            Aim::Create { title } => {
-                self.ledger.perhaps_created.insert(title.clone());
+    fn record_unknown_outcome(&mut self, task: Task) {
+        match &task.action {
+            Action::Read(_) => {}
+            _ if task.request.key.is_some() => self.pending.push_back(task),
+            Action::Create { title } => {
+                self.ledger.possibly_created.insert(title.clone());
             }
-            Aim::Submit { id } => {
-                self.ledger.perhaps_submitted.insert(id.clone());
+            Action::Submit { id } => {
+                self.ledger.possibly_submitted.insert(id.clone());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The table of docs/metrics.md.
+//! The metric families that docs/metrics.md documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,28 @@ use crate::files::text;
 
 const SERVICES: [&str; 3] = ["api-gateway", "auth-service", "events-service"];
 
-/// A row of the table.
+/// A metric family: one row of the table.
 #[derive(Debug, Clone)]
 pub struct Family {
-    /// Whether it has `_bucket`, `_sum` and `_count`.
+    /// Whether the family is a histogram, with the series `_bucket`, `_sum` and `_count`.
     pub is_histogram: bool,
-    /// Its labels, each with the values that the table names, none if it names none.
+    /// The labels, each with its documented values. The set is empty if the table lists no values.
     pub labels: BTreeMap<String, BTreeSet<String>>,
-    /// The services that have it.
+    /// The services that expose the family.
     pub jobs: BTreeSet<String>,
 }
 
-/// Every family by its name.
+/// All metric families by name.
 #[derive(Debug)]
 pub struct Catalogue(BTreeMap<String, Family>);
 
 impl Catalogue {
-    /// As the document has it.
+    /// Reads the document.
     pub fn read() -> Self {
         let (mut families, mut jobs) = (BTreeMap::new(), BTreeSet::new());
         for row in text("docs/metrics.md").lines().filter(|line| line.starts_with('|')) {
             let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
-            let [names, kind, labels, _] = cells[..] else { panic!("this row has not four cells: {row}") };
+            let [names, kind, labels, _] = cells[..] else { panic!("a row without four cells: {row}") };
             if let Some(section) = names.strip_prefix("**").and_then(|name| name.strip_suffix("**")) {
                 jobs = services(section);
             }
@@ -40,10 +40,10 @@ impl Catalogue {
 
     /// The family that a series belongs to.
     pub fn family_of(&self, series: &str) -> Option<&Family> {
-        let of_histogram = ["_bucket", "_sum", "_count"]
+        let histogram = ["_bucket", "_sum", "_count"]
             .iter()
             .find_map(|ending| self.0.get(series.strip_suffix(ending)?).filter(|family| family.is_histogram));
-        of_histogram.or_else(|| self.0.get(series).filter(|family| !family.is_histogram))
+        histogram.or_else(|| self.0.get(series).filter(|family| !family.is_histogram))
     }
 
     /// The names of the families.
@@ -60,7 +60,7 @@ fn services(section: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// `` `label` (`value`, `value`), `label` ``
+/// Parses a cell such as `` `label` (`value`, `value`), `label` ``.
 fn labels_of(cell: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut labels = BTreeMap::<String, BTreeSet<String>>::new();
     let (mut last, mut is_value) = (String::new(), false);
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_come_with_the_values_that_are_named() {
+    fn labels_are_parsed_with_their_documented_values() {
         let labels = labels_of("`dependency` (`database`, `auth-service`), `state`");
         assert_eq!(labels["dependency"].iter().collect::<Vec<_>>(), ["auth-service", "database"]);
         assert!(labels["state"].is_empty());

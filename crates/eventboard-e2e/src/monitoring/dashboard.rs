@@ -1,4 +1,4 @@
-//! The dashboards that Grafana shows.
+//! The Grafana dashboards.
 
 use serde_json::Value;
 
@@ -6,18 +6,18 @@ use crate::files::{files, text};
 
 const FOLDER: &str = "deploy/grafana/dashboards";
 
-/// What a panel asks Prometheus.
+/// A Prometheus query in a panel.
 #[derive(Debug)]
 pub struct Query {
     /// The title of the panel.
     pub panel: String,
-    /// What is asked, with Grafana's variables in it.
+    /// The expression, which may contain Grafana variables.
     pub expr: String,
-    /// How its lines are named: `{{label}}`.
+    /// The legend format, which may contain `{{label}}`.
     pub legend: String,
 }
 
-/// Every dashboard.
+/// Reads all dashboards.
 pub fn dashboards() -> Vec<Value> {
     files(FOLDER, ".json").iter().map(|path| serde_json::from_str(&text(path)).unwrap()).collect()
 }
@@ -27,21 +27,21 @@ pub fn queries() -> Vec<Query> {
     dashboards()
         .iter()
         .flat_map(|dashboard| list(&dashboard["panels"]))
-        .flat_map(|panel| of_panel(&panel))
+        .flat_map(|panel| queries_of_panel(&panel))
         .collect()
 }
 
-fn of_panel(panel: &Value) -> Vec<Query> {
-    let word = |value: &Value| value.as_str().unwrap().to_owned();
+fn queries_of_panel(panel: &Value) -> Vec<Query> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let query = |target: Value| Query {
-        panel: word(&panel["title"]),
-        expr: word(&target["expr"]),
-        legend: word(&target["legendFormat"]),
+        panel: text(&panel["title"]),
+        expr: text(&target["expr"]),
+        legend: text(&target["legendFormat"]),
     };
     list(&panel["targets"]).into_iter().map(query).collect()
 }
 
-/// The elements of a list, none if it is missing.
+/// The elements of a list, or none if the list is missing.
 fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! What watches the system, as it stands in deploy/, docs/metrics.md and RUNBOOK.md: metrics, rules,
-//! dashboards, and what the runbook asks.
+//! The monitoring of the system, as described in deploy/, docs/metrics.md and the runbook: metrics, rules,
+//! dashboards, and the queries in the runbook.
 
 mod catalogue;
 mod dashboard;
@@ -11,5 +11,5 @@ pub use self::{
     catalogue::{Catalogue, Family},
     dashboard::{Query, dashboards, queries},
     rules::{RULES, Rule, rules},
-    runbook::questions,
+    runbook::runbook_queries,
 };

@@ -1,4 +1,4 @@
-//! The rules that Prometheus evaluates.
+//! The Prometheus rules.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use serde::Deserialize;
 
 use crate::files::{files, text};
 
-/// Their folder.
+/// The folder that contains the rule files.
 pub const RULES: &str = "deploy/prometheus/rules";
 
 /// A recording rule or an alert.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The name of the series that it records.
+    /// The name of the recorded series.
     pub record: Option<String>,
     /// The name of the alert.
     pub alert: Option<String>,
-    /// What is evaluated.
+    /// The expression.
     pub expr: String,
-    /// How long it must be so before the alert fires.
+    /// How long the expression must be true before the alert fires.
     #[serde(rename = "for")]
-    pub lasting: Option<String>,
-    /// Labels of the alert.
+    pub for_duration: Option<String>,
+    /// The labels of the alert.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// What the alert tells.
+    /// The annotations of the alert.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }
@@ -47,7 +47,7 @@ struct Group {
     rules: Vec<Rule>,
 }
 
-/// All of them.
+/// Reads all rules.
 pub fn rules() -> Vec<Rule> {
     let groups = files(RULES, ".yml").into_iter().flat_map(|path| {
         let file: File = serde_saphyr::from_str(&text(&path))

@@ -1,10 +1,10 @@
-//! What RUNBOOK.md asks Prometheus.
+//! The Prometheus queries in the runbook.
 
-use crate::files::text;
+use crate::{files::root, runbook::pages};
 
-/// The expressions of its lines `ask '…'`.
-pub fn questions() -> Vec<String> {
-    let text = text("RUNBOOK.md");
-    let questions = text.lines().filter_map(|line| line.strip_prefix("ask '")?.strip_suffix('\''));
-    questions.map(str::to_owned).collect()
+/// The expressions in the `ask '…'` lines on all pages.
+pub fn runbook_queries() -> Vec<String> {
+    let pages = pages(&root());
+    let lines = pages.iter().flat_map(|page| page.text.lines());
+    lines.filter_map(|line| line.strip_prefix("ask '")?.strip_suffix('\'')).map(str::to_owned).collect()
 }

@@ -1,7 +1,7 @@
-//! The authorization matrix: each operation of the API's document, asked for by everybody there can be.
+//! The authorization matrix: every operation of the OpenAPI document, requested by every kind of caller.
 //!
-//! The rules themselves and all their cases are `eventboard-domain`'s; this shows that every operation, through all three
-//! processes, obeys them, and that none was forgotten.
+//! `eventboard-domain` defines the rules and tests all their cases. These tests show that every operation obeys the
+//! rules through all three services, and that the matrix covers all operations.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Actor, Anonymous, Stack, draft, send};
+use crate::support::{Actor, Anonymous, Stack, event_body, send};
 
-/// The statuses of the answers, in the order of [`Cast::callers`].
+/// The expected statuses, in the order of [`Fixture::callers`].
 type Row = [u16; 6];
 
-/// Operations on no event in particular.
+/// Operations that do not concern a single event.
 #[rustfmt::skip]
 const GENERAL: &[(&str, Row)] = &[
-    //                 nobody owner colleague moderator admin stranger
+    //           anonymous owner colleague moderator admin outsider
     ("openapi",       [200, 200, 200, 200, 200, 200]),
     ("ui",            [200, 200, 200, 200, 200, 200]),
     ("health",        [200, 200, 200, 200, 200, 200]),
@@ -33,7 +33,7 @@ const GENERAL: &[(&str, Row)] = &[
 /// Operations on one event, by its status.
 #[rustfmt::skip]
 const ON_AN_EVENT: &[(&str, &str, Row)] = &[
-    //                              nobody owner colleague moderator admin stranger
+    //                        anonymous owner colleague moderator admin outsider
     ("getEvent",     "DRAFT",     [401, 200, 404, 200, 200, 404]),
     ("getEvent",     "SUBMITTED", [401, 200, 404, 200, 200, 404]),
     ("getEvent",     "APPROVED",  [401, 200, 200, 200, 200, 404]),
@@ -63,7 +63,7 @@ const ON_AN_EVENT: &[(&str, &str, Row)] = &[
 const STATUSES: [&str; 4] = ["DRAFT", "SUBMITTED", "APPROVED", "REJECTED"];
 
 #[tokio::test]
-async fn every_operation_has_its_rows_in_the_matrix() {
+async fn the_matrix_covers_every_operation_and_status() {
     let stack = Stack::start().await;
     let operations = operations(&stack.anonymous()).await;
     let expected: BTreeSet<_> = operations
@@ -76,30 +76,30 @@ async fn every_operation_has_its_rows_in_the_matrix() {
     let general = GENERAL.iter().map(|(id, _)| (*id, "-"));
     let rows: Vec<_> = general.chain(ON_AN_EVENT.iter().map(|(id, status, _)| (*id, *status))).collect();
     assert_eq!(rows.iter().copied().collect::<BTreeSet<_>>(), expected);
-    assert_eq!(rows.len(), expected.len(), "a row stands twice");
+    assert_eq!(rows.len(), expected.len(), "the matrix has a duplicate row");
 }
 
 #[tokio::test]
-async fn every_operation_answers_every_caller_as_the_matrix_says() {
-    let cast = Cast::assemble().await;
-    let operations = operations(&cast.stack.anonymous()).await;
+async fn every_operation_returns_the_status_in_the_matrix_for_every_caller() {
+    let fixture = Fixture::create().await;
+    let operations = operations(&fixture.stack.anonymous()).await;
     let operation = |id: &str| operations.iter().find(|operation| operation.id == id).expect("an operation");
     for (id, row) in GENERAL {
-        for (caller, expected) in cast.callers().into_iter().zip(row) {
-            let answer = cast.ask(caller, operation(id), None).await;
-            assert_eq!(answer, *expected, "{id} by {}", name(caller));
+        for (caller, expected) in fixture.callers().into_iter().zip(row) {
+            let status = fixture.request(caller, operation(id), None).await;
+            assert_eq!(status, *expected, "{id} by {}", name(caller));
         }
     }
     for (id, status, row) in ON_AN_EVENT {
-        for (caller, expected) in cast.callers().into_iter().zip(row) {
-            let event = cast.event(status).await;
-            let answer = cast.ask(caller, operation(id), Some(&event)).await;
-            assert_eq!(answer, *expected, "{id} of a {status} event by {}", name(caller));
+        for (caller, expected) in fixture.callers().into_iter().zip(row) {
+            let event = fixture.create_event(status).await;
+            let actual = fixture.request(caller, operation(id), Some(&event)).await;
+            assert_eq!(actual, *expected, "{id} of a {status} event by {}", name(caller));
         }
     }
 }
 
-/// An operation of the API's document.
+/// An operation of the OpenAPI document.
 struct Operation {
     id: String,
     method: Method,
@@ -119,55 +119,55 @@ async fn operations(anonymous: &Anonymous) -> Vec<Operation> {
     operations.collect()
 }
 
-/// Everybody who may come, to events of `owner`.
-struct Cast {
+/// All kinds of callers, in relation to events of `owner`.
+struct Fixture {
     stack: Stack,
     owner: Actor,
     colleague: Actor,
     moderator: Actor,
     admin: Actor,
     /// The ADMIN of another organization.
-    stranger: Actor,
+    outsider: Actor,
 }
 
-impl Cast {
-    async fn assemble() -> Self {
+impl Fixture {
+    async fn create() -> Self {
         let stack = Stack::start().await;
-        let admin = stack.anonymous().found_organization().await;
+        let admin = stack.anonymous().sign_up_admin().await;
         Self {
-            owner: admin.colleague(&stack, "USER").await,
-            colleague: admin.colleague(&stack, "USER").await,
-            moderator: admin.colleague(&stack, "MODERATOR").await,
-            stranger: stack.anonymous().found_organization().await,
+            owner: admin.add_colleague(&stack, "USER").await,
+            colleague: admin.add_colleague(&stack, "USER").await,
+            moderator: admin.add_colleague(&stack, "MODERATOR").await,
+            outsider: stack.anonymous().sign_up_admin().await,
             admin,
             stack,
         }
     }
 
     fn callers(&self) -> [Option<&Actor>; 6] {
-        let Self { stack: _, owner, colleague, moderator, admin, stranger } = self;
-        [None, Some(owner), Some(colleague), Some(moderator), Some(admin), Some(stranger)]
+        let Self { stack: _, owner, colleague, moderator, admin, outsider } = self;
+        [None, Some(owner), Some(colleague), Some(moderator), Some(admin), Some(outsider)]
     }
 
-    /// The id of a new event of the owner in this status.
-    async fn event(&self, status: &str) -> String {
+    /// Creates an event of the owner in this status and returns its id.
+    async fn create_event(&self, status: &str) -> String {
         match status {
-            "DRAFT" => self.owner.created("In the matrix").await,
-            "SUBMITTED" => self.owner.submitted("In the matrix").await,
-            "APPROVED" => self.decided("approve").await,
-            "REJECTED" => self.decided("reject").await,
-            other => panic!("{other} is no status"),
+            "DRAFT" => self.owner.create_event("In the matrix").await,
+            "SUBMITTED" => self.owner.create_submitted_event("In the matrix").await,
+            "APPROVED" => self.create_decided_event("approve").await,
+            "REJECTED" => self.create_decided_event("reject").await,
+            other => panic!("unknown status {other}"),
         }
     }
 
-    async fn decided(&self, decision: &str) -> String {
-        let id = self.owner.submitted("In the matrix").await;
+    async fn create_decided_event(&self, decision: &str) -> String {
+        let id = self.owner.create_submitted_event("In the matrix").await;
         self.moderator.post(&format!("/events/{id}/{decision}"), &body(decision)).await.expect(200);
         id
     }
 
-    /// The status that the caller gets.
-    async fn ask(&self, caller: Option<&Actor>, operation: &Operation, event: Option<&str>) -> u16 {
+    /// Sends a request of the caller and returns the status.
+    async fn request(&self, caller: Option<&Actor>, operation: &Operation, event: Option<&str>) -> u16 {
         let path = operation.path.replace("{id}", event.unwrap_or_default());
         let request = match caller {
             Some(actor) => actor.request(operation.method.clone(), &path),
@@ -181,7 +181,7 @@ impl Cast {
     }
 }
 
-/// A good body for an operation; null where it takes none.
+/// A valid body for an operation, or null if it has none.
 fn body(operation: &str) -> Value {
     match operation {
         "signup" => json!({
@@ -191,7 +191,7 @@ fn body(operation: &str) -> Value {
             "lastName": "Body",
             "organizationName": Uuid::now_v7(),
         }),
-        "createEvent" => draft("In the matrix"),
+        "createEvent" => event_body("In the matrix"),
         "updateEvent" => json!({ "title": "Changed in the matrix" }),
         "rejectEvent" | "reject" => json!({ "reason": "Not good enough" }),
         _ => Value::Null,
@@ -199,5 +199,5 @@ fn body(operation: &str) -> Value {
 }
 
 fn name(caller: Option<&Actor>) -> String {
-    caller.map_or_else(|| "nobody".to_owned(), |actor| actor.user.to_string())
+    caller.map_or_else(|| "an anonymous caller".to_owned(), |actor| actor.user.to_string())
 }

@@ -3,7 +3,7 @@
 use crate::support::{Stack, shapes::keys};
 
 #[tokio::test]
-async fn the_page_and_the_document_of_the_api_are_served() {
+async fn swagger_ui_and_the_openapi_document_are_served() {
     let stack = Stack::start().await;
     let page = stack.anonymous().get("/api").await.expect(200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"));

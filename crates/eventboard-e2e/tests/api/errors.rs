@@ -1,20 +1,20 @@
-//! Errors that belong to no single route.
+//! Errors that are common to all routes.
 
 use std::collections::HashSet;
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Actor, Answer, Stack, database, draft, raw, send};
+use crate::support::{Actor, Response, Stack, database, event_body, raw, send};
 
 const BODY_LIMIT: usize = 64 * 1024;
 
-async fn post_bytes(actor: &Actor, body: Vec<u8>) -> Answer {
+async fn post_bytes(actor: &Actor, body: Vec<u8>) -> Response {
     send(actor.request(Method::POST, "/events").header("content-type", "application/json").body(body)).await
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_a_problem() {
+async fn an_unknown_path_returns_a_problem_document() {
     let stack = Stack::start().await;
     for path in [
         "/",
@@ -28,13 +28,13 @@ async fn an_unknown_path_is_a_problem() {
         "/api/x",
         "/metrics",
     ] {
-        let answer = stack.anonymous().get(path).await;
-        assert_eq!(answer.problem(404)["instance"], path);
+        let response = stack.anonymous().get(path).await;
+        assert_eq!(response.expect_problem(404)["instance"], path);
     }
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
+async fn a_405_lists_the_allowed_methods() {
     let stack = Stack::start().await;
     let event = "/events/00000000-0000-0000-0000-000000000001";
     let submit = format!("{event}/submit");
@@ -47,27 +47,27 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::DELETE, "/health", &["GET", "HEAD"]),
         (Method::OPTIONS, "/events", &["GET", "HEAD", "POST"]),
     ] {
-        let answer = send(stack.anonymous().request(method, path)).await;
-        answer.problem(405);
-        let told: HashSet<_> = answer.header("allow").unwrap().split(',').map(str::trim).collect();
-        assert_eq!(told, allowed.iter().copied().collect(), "{path}");
+        let response = send(stack.anonymous().request(method, path)).await;
+        response.expect_problem(405);
+        let listed: HashSet<_> = response.header("allow").unwrap().split(',').map(str::trim).collect();
+        assert_eq!(listed, allowed.iter().copied().collect(), "{path}");
     }
 }
 
 #[tokio::test]
-async fn head_of_an_error_has_its_head_and_no_body() {
+async fn head_of_an_error_returns_its_headers_without_a_body() {
     let stack = Stack::start().await;
     for (path, status) in [("/nowhere", 404), ("/events", 401), ("/auth/login", 405)] {
-        let answer = send(stack.anonymous().request(Method::HEAD, path)).await.expect(status);
+        let response = send(stack.anonymous().request(Method::HEAD, path)).await.expect(status);
         assert_eq!(
-            (answer.header("content-type"), answer.text.as_str()),
+            (response.header("content-type"), response.text.as_str()),
             (Some("application/problem+json"), "")
         );
     }
 }
 
 #[tokio::test]
-async fn whoever_has_no_token_learns_nothing_of_other_faults() {
+async fn without_a_token_no_other_errors_are_reported() {
     let stack = Stack::start().await;
     let event = "/events/00000000-0000-0000-0000-000000000001";
     for (method, path) in [
@@ -82,19 +82,19 @@ async fn whoever_has_no_token_learns_nothing_of_other_faults() {
         (Method::POST, "/events/1/reject"),
     ] {
         let request = stack.anonymous().request(method, path).header("content-type", "text/plain");
-        let answer = send(request.body(vec![b'x'; BODY_LIMIT + 1])).await;
-        answer.problem(401);
-        assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer"), "{path}");
+        let response = send(request.body(vec![b'x'; BODY_LIMIT + 1])).await;
+        response.expect_problem(401);
+        assert!(response.header("www-authenticate").unwrap().starts_with("Bearer"), "{path}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_one_fault_of_the_body() {
+async fn a_body_that_is_not_a_json_object_is_reported_as_one_violation() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     let deep = ["[", "{\"a\":"].map(|opening| opening.repeat(10_000).into_bytes());
-    let mut bad: Vec<Vec<u8>> = deep.into();
-    bad.extend(
+    let mut invalid: Vec<Vec<u8>> = deep.into();
+    invalid.extend(
         [
             "",
             "{",
@@ -109,30 +109,30 @@ async fn what_is_no_json_object_is_one_fault_of_the_body() {
         ]
         .map(Vec::from),
     );
-    bad.extend([b"{\"title\":\"\xff\xfe\"}".to_vec(), b"\x00".to_vec()]);
-    for body in bad {
+    invalid.extend([b"{\"title\":\"\xff\xfe\"}".to_vec(), b"\x00".to_vec()]);
+    for body in invalid {
         let shown = String::from_utf8_lossy(&body).chars().take(20).collect::<String>();
-        assert_eq!(post_bytes(&admin, body).await.faulty_fields(), ["body"], "{shown}");
+        assert_eq!(post_bytes(&admin, body).await.invalid_fields(), ["body"], "{shown}");
     }
 }
 
 #[tokio::test]
-async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+async fn a_body_of_64_kib_is_accepted_and_one_more_byte_is_rejected() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     let padded = |length| {
-        let body = draft("Padded").to_string();
+        let body = event_body("Padded").to_string();
         format!("{}{body}", " ".repeat(length - body.len())).into_bytes()
     };
     post_bytes(&admin, padded(BODY_LIMIT)).await.expect(201);
-    post_bytes(&admin, padded(BODY_LIMIT + 1)).await.problem(413);
-    assert_eq!(database::rows(&stack.database, r#""Event""#).await, 1);
+    post_bytes(&admin, padded(BODY_LIMIT + 1)).await.expect_problem(413);
+    assert_eq!(database::count_rows(&stack.database, r#""Event""#).await, 1);
 }
 
 #[tokio::test]
 async fn a_body_without_a_declared_length_has_the_same_limit() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     let chunk = |length: usize| format!("{length:x}\r\n{}\r\n0\r\n\r\n", " ".repeat(length));
     let exchange = async |body: String| {
         let head =
@@ -144,47 +144,47 @@ async fn a_body_without_a_declared_length_has_the_same_limit() {
         raw::exchange(stack.gateway.address, request.as_bytes()).await
     };
     assert!(exchange(chunk(BODY_LIMIT + 1)).await.starts_with("HTTP/1.1 413 "));
-    assert!(exchange(chunk(BODY_LIMIT)).await.starts_with("HTTP/1.1 400 "), "all blank is no JSON");
+    assert!(exchange(chunk(BODY_LIMIT)).await.starts_with("HTTP/1.1 400 "), "blanks are not JSON");
 }
 
 #[tokio::test]
-async fn a_route_that_takes_no_body_is_not_bothered_by_one() {
+async fn a_route_without_a_body_ignores_a_body() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let id = admin.created("Submitted with a body").await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let id = admin.create_event("Submitted with a body").await;
     admin.post(&format!("/events/{id}/submit"), &json!({})).await.expect(200);
 }
 
 #[tokio::test]
-async fn problems_tell_nothing_of_the_inside() {
+async fn problem_documents_do_not_reveal_internals() {
     let mut stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     stack.events.kill();
-    let answer = admin.get("/events").await;
-    answer.problem(503);
-    let text = answer.text.to_lowercase();
-    for inside in ["127.0.0.1", "tcp", "tonic", "grpc", "sql", "transport", "refused", "localhost"] {
-        assert!(!text.contains(inside), "{inside} in {text}");
+    let response = admin.get("/events").await;
+    response.expect_problem(503);
+    let text = response.text.to_lowercase();
+    for internal in ["127.0.0.1", "tcp", "tonic", "grpc", "sql", "transport", "refused", "localhost"] {
+        assert!(!text.contains(internal), "{internal} in {text}");
     }
 }
 
 #[tokio::test]
-async fn a_connection_whose_request_was_not_read_to_its_end_goes_on_or_says_that_it_ends() {
+async fn after_an_unread_body_the_connection_is_reusable_or_announces_that_it_closes() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     let (token, body) = (&admin.token, " ".repeat(BODY_LIMIT + 1));
     let oversized =
         |headers: &str| format!("host: x\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len());
     let next = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     for (status, headers) in [(413, format!("authorization: Bearer {token}\r\n")), (401, String::new())] {
         let requests = format!("POST /events HTTP/1.1\r\n{}{next}", oversized(&headers));
-        let answers = raw::exchange(stack.gateway.address, requests.as_bytes()).await.to_lowercase();
-        assert!(answers.starts_with(&format!("http/1.1 {status} ")), "{answers}");
-        let head = answers.split("\r\n\r\n").next().unwrap();
-        let goes_on = answers.matches("http/1.1 200 ").count() == 1;
+        let responses = raw::exchange(stack.gateway.address, requests.as_bytes()).await.to_lowercase();
+        assert!(responses.starts_with(&format!("http/1.1 {status} ")), "{responses}");
+        let head = responses.split("\r\n\r\n").next().unwrap();
+        let is_reusable = responses.matches("http/1.1 200 ").count() == 1;
         assert!(
-            goes_on || head.contains("connection: close"),
-            "neither further answers nor a goodbye: {answers}"
+            is_reusable || head.contains("connection: close"),
+            "neither another response nor `connection: close`: {responses}"
         );
     }
 }

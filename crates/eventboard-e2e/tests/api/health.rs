@@ -1,4 +1,4 @@
-//! `/health` of every process, in HTTP and in gRPC.
+//! The health of every service, over HTTP and gRPC.
 
 use eventboard_proto::{auth, events};
 use futures::StreamExt;
@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use crate::support::{Anonymous, Process, Stack, shapes::keys, until, url};
+use crate::support::{Anonymous, Process, Stack, shapes::keys, url, wait_until};
 
 type Events = events::events_service_client::EventsServiceClient<Channel>;
 
@@ -37,7 +37,7 @@ fn assert_document(document: &Value, service: &str, dependencies: &[&str]) {
 }
 
 #[tokio::test]
-async fn every_process_tells_its_health_with_its_dependencies() {
+async fn every_service_reports_its_health_and_its_dependencies() {
     let stack = Stack::start().await;
     for (process, service, dependencies) in [
         (&stack.gateway, "api-gateway", &["auth-service", "events-service"][..]),
@@ -45,9 +45,9 @@ async fn every_process_tells_its_health_with_its_dependencies() {
         (&stack.events, "events-service", &["database"]),
     ] {
         let client = Anonymous::new(process);
-        let answer = client.get("/health").await.expect(200);
-        assert_eq!(answer.header("content-type"), Some("application/json"));
-        assert_document(&answer.body, service, dependencies);
+        let response = client.get("/health").await.expect(200);
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        assert_document(&response.body, service, dependencies);
         for path in ["/health/live", "/health/ready"] {
             assert_eq!(client.get(path).await.expect(200).body["status"], "ok", "{path} of {service}");
         }
@@ -55,20 +55,20 @@ async fn every_process_tells_its_health_with_its_dependencies() {
 }
 
 #[tokio::test]
-async fn the_services_answer_grpc_health_and_reflection() {
+async fn the_backends_support_grpc_health_and_reflection() {
     let stack = Stack::start().await;
     for (process, service) in [(&stack.auth, AUTH), (&stack.events, EVENTS)] {
         let channel = channel(process).await;
         for name in ["", service] {
             assert_eq!(grpc_health(&channel, name).await, ServingStatus::Serving, "{service}");
         }
-        assert!(reflected(&channel).await.iter().any(|name| name == service), "{service}");
+        assert!(reflected_services(&channel).await.iter().any(|name| name == service), "{service}");
     }
     assert_eq!(<events::events_service_server::EventsServiceServer<()> as NamedService>::NAME, EVENTS);
     assert_eq!(<auth::auth_service_server::AuthServiceServer<()> as NamedService>::NAME, AUTH);
 }
 
-async fn reflected(channel: &Channel) -> Vec<String> {
+async fn reflected_services(channel: &Channel) -> Vec<String> {
     let request = ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
@@ -84,31 +84,32 @@ async fn reflected(channel: &Channel) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_process_that_drains_is_not_ready_and_still_serves() {
+async fn a_draining_service_is_not_ready_but_still_serves() {
     let mut stack = Stack::start_with(&[("DRAIN_GRACE", "3s")]).await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     let events = channel(&stack.events).await;
 
     for process in [&stack.gateway, &stack.auth, &stack.events] {
-        process.begin_to_drain().await;
+        process.start_draining().await;
         Anonymous::new(process).get("/health/ready").await.expect(503);
         Anonymous::new(process).get("/health/live").await.expect(200);
     }
     assert_eq!(stack.anonymous().get("/health").await.expect(503).body["status"], "error");
-    until("gRPC health fails", async || grpc_health(&events, "").await == ServingStatus::NotServing).await;
+    wait_until("gRPC health fails", async || grpc_health(&events, "").await == ServingStatus::NotServing)
+        .await;
     assert_eq!(grpc_health(&events, EVENTS).await, ServingStatus::NotServing);
     admin.get("/auth/me").await.expect(200);
-    admin.created("Made while everything leaves").await;
+    admin.create_event("Created during the drain").await;
     for process in [&mut stack.gateway, &mut stack.auth, &mut stack.events] {
-        assert_eq!(process.ended().await, Some(0));
+        assert_eq!(process.wait_for_exit().await, Some(0));
     }
 }
 
 #[tokio::test]
 async fn events_service_verifies_tokens_itself() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let id = admin.created("Asked for directly").await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let id = admin.create_event("Requested directly").await;
     let client = Events::new(channel(&stack.events).await);
     let find = async |token: Option<&str>| {
         let mut request = tonic::Request::new(events::FindOneRequest { id: id.clone() });
@@ -119,7 +120,7 @@ async fn events_service_verifies_tokens_itself() {
     };
     assert_eq!(find(Some(&admin.token)).await.unwrap().into_inner().id, id);
     assert_eq!(find(None).await.unwrap_err(), tonic::Code::Unauthenticated);
-    for (defect, token) in crate::support::token::bad_tokens(&admin) {
+    for (defect, token) in crate::support::token::invalid_tokens(&admin) {
         assert_eq!(find(Some(&token)).await.unwrap_err(), tonic::Code::Unauthenticated, "{defect}");
     }
 }

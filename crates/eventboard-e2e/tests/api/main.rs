@@ -1,5 +1,5 @@
-//! The whole system through its gateway, a module per resource; what the tests share is in `support`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
+//! Tests of the whole system through its gateway, one module per resource. Shared code is in `support`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
 mod auth;
 mod authorization;

@@ -1,9 +1,9 @@
-//! What breaks in production, broken on purpose under load: what the clients see of it, how long, and that no
-//! acknowledged write is lost and none is doubled. A row of figures comes out of each scenario.
+//! Injects production faults under load. Measures what clients observe and for how long, and verifies that no
+//! acknowledged write is lost or duplicated. Each scenario produces a row of figures.
 //!
 //! Run with `cargo test --release -p eventboard-e2e --test faults -- --test-threads=1 --nocapture`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
-mod crowd;
 mod harness;
+mod load_generator;
 mod scenarios;

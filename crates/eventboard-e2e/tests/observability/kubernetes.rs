@@ -1,4 +1,4 @@
-//! The relabelling of the configuration for Kubernetes, done by Prometheus' own tool on what the API would tell.
+//! Tests the relabelling of the Kubernetes configuration: `promtool` applies it to simulated targets.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use eventboard_e2e::files::document;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-/// A container's port as the discovery describes it.
+/// A container port as Kubernetes service discovery describes it.
 fn pod(name: &str, part_of: &str, port: &str, phase: &str) -> Value {
     let labels = json!({
         "__meta_kubernetes_pod_name": format!("{name}-x"),
@@ -18,12 +18,12 @@ fn pod(name: &str, part_of: &str, port: &str, phase: &str) -> Value {
     json!({ "targets": [format!("{name}.{port}.{phase}:9464")], "labels": labels })
 }
 
-/// The targets that are left, each with its job and pod.
+/// The remaining targets, each with its job and pod.
 fn targets(pods: &[Value]) -> Vec<(String, String)> {
     let mut config = document("deploy/prometheus/kubernetes.yml");
     let job = config["scrape_configs"][0].as_object_mut().unwrap();
-    // Debian's Prometheus is built without this one.
-    job.remove("kubernetes_sd_configs").expect("the discovery");
+    // Debian builds Prometheus without Kubernetes service discovery.
+    job.remove("kubernetes_sd_configs").expect("a service discovery");
     job.insert("static_configs".to_owned(), json!(pods));
     config["rule_files"] = json!([]);
     let file = NamedTempFile::with_suffix(".yml").unwrap();
@@ -32,19 +32,19 @@ fn targets(pods: &[Value]) -> Vec<(String, String)> {
     promtool.args(["check", "service-discovery", "--timeout=1s"]).arg(file.path()).arg("eventboard");
     let output = promtool.output().expect("promtool is installed");
     let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let word = |target: &Value, label: &str| target["labels"][label].as_str().map(str::to_owned);
+    let label = |target: &Value, name: &str| target["labels"][name].as_str().map(str::to_owned);
     let mut targets: Vec<_> =
-        found.iter().filter_map(|target| Some((word(target, "job")?, word(target, "pod")?))).collect();
+        found.iter().filter_map(|target| Some((label(target, "job")?, label(target, "pod")?))).collect();
     targets.sort();
     targets
 }
 
 #[test]
-fn in_kubernetes_the_metrics_port_of_each_running_pod_of_ours_is_a_target() {
-    let ours = |name| pod(name, "eventboard", "metrics", "Running");
+fn in_kubernetes_the_metrics_port_of_each_running_eventboard_pod_is_a_target() {
+    let eventboard_pod = |name| pod(name, "eventboard", "metrics", "Running");
     let pods = [
-        ours("events-service"),
-        ours("api-gateway"),
+        eventboard_pod("events-service"),
+        eventboard_pod("api-gateway"),
         pod("events-service", "eventboard", "grpc", "Running"),
         pod("auth-service", "eventboard", "metrics", "Failed"),
         pod("auth-service", "something-else", "metrics", "Running"),

@@ -1,9 +1,9 @@
-//! A real Prometheus with the project's own configuration on the real system: every expression of the rules, the dashboard
-//! and the runbook gives figures, and alerts fire when their cause is there and end after it.
+//! Runs a real Prometheus with the project's configuration on the real system. Checks that every expression of the
+//! rules, the dashboards and the runbook returns values, and that alerts fire and end with their cause.
 //!
-//! Run with `cargo test --release -p eventboard-e2e --test observability -- --nocapture`, in some five minutes; needs
-//! Debian's `prometheus`. What was measured is appended to `target/observability.md`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets something else has failed")]
+//! Run with `cargo test --release -p eventboard-e2e --test observability -- --nocapture`. It takes about five minutes
+//! and needs Debian's `prometheus`. The results are appended to `target/observability.md`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
 mod expressions;
 mod incidents;
@@ -20,8 +20,8 @@ use self::prometheus::Prometheus;
 
 const SIZE: Size = Size { gateways: 1, auth: 1, events: 2 };
 
-/// Few connections, so that some clients use them up; limits that count, and that nobody reaches.
-const TOLD: [(&str, &str); 4] = [
+/// Few connections, so that the load can exhaust them. Rate limits are enabled, but too high to be reached.
+const VARIABLES: [(&str, &str); 4] = [
     ("DATABASE_MAX_CONNECTIONS", "4"),
     ("RATE_LIMIT_ENABLED", "true"),
     ("RATE_LIMIT_IP_MAX", "1000000"),
@@ -29,30 +29,29 @@ const TOLD: [(&str, &str); 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_expression_gives_figures_and_alerts_fire_and_end() {
-    let mut cluster = Cluster::start(binaries!(), SIZE, &TOLD).await;
-    let prometheus = Prometheus::watching(&cluster).await;
-    let load = cluster.load().await;
-    let logins =
-        tokio::spawn(log_in_again_and_again(cluster.gateways[0].client().found_organization().await));
+async fn every_expression_returns_values_and_alerts_fire_and_end() {
+    let mut cluster = Cluster::start(binaries!(), SIZE, &VARIABLES).await;
+    let prometheus = Prometheus::start(&cluster).await;
+    let load = cluster.start_load().await;
+    let logins = tokio::spawn(log_in_repeatedly(cluster.gateways[0].client().sign_up_admin().await));
 
-    let rows = expressions::until_all_give_figures(&prometheus).await;
-    publish_table(expressions::HEAD, &rows);
-    assert_eq!(prometheus.firing().await, Vec::<String>::new(), "nothing is wrong yet");
+    let rows = expressions::wait_until_all_return_values(&prometheus).await;
+    publish_table(expressions::TABLE_HEADER, &rows);
+    assert_eq!(prometheus.firing_alerts().await, Vec::<String>::new(), "no alert fires before the incidents");
 
     logins.abort();
-    let rows = incidents::happen(&mut cluster, &prometheus, load).await;
-    publish_table(incidents::HEAD, &rows);
+    let rows = incidents::run(&mut cluster, &prometheus, load).await;
+    publish_table(incidents::TABLE_HEADER, &rows);
 }
 
-/// Somebody whose password is hashed all the time.
-async fn log_in_again_and_again(actor: Actor) {
+/// Logs in repeatedly, so that passwords are hashed all the time.
+async fn log_in_repeatedly(actor: Actor) {
     loop {
-        actor.logs_in_again().await;
+        actor.log_in_again().await;
     }
 }
 
-/// A table of its own in `target/observability.md`.
-fn publish_table(head: &str, rows: &str) {
-    publish(env!("CARGO_TARGET_TMPDIR"), "observability.md", "", &format!("\n{head}{rows}"));
+/// Prints a table and appends it to `target/observability.md`.
+fn publish_table(header: &str, rows: &str) {
+    publish(env!("CARGO_TARGET_TMPDIR"), "observability.md", "", &format!("\n{header}{rows}"));
 }

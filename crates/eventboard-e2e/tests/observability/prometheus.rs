@@ -1,4 +1,4 @@
-//! Prometheus, as deploy/prometheus configures it.
+//! Runs Prometheus with the configuration in deploy/prometheus.
 
 use std::{
     collections::BTreeMap,
@@ -12,17 +12,17 @@ use eventboard_e2e::{
     cluster::{Cluster, Replica, free_port},
     files::{document, root},
     monitoring::RULES,
-    until, url,
+    url, wait_until,
 };
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The configuration's 15 s would make the test twice as long; rules are evaluated as seldom as they really are.
+/// The configured 15 s would make the test twice as long. The evaluation interval of the rules is not changed.
 const SCRAPE_INTERVAL: &str = "5s";
 
-/// A running Prometheus; killed when the test ends.
+/// A running Prometheus. It is killed when dropped.
 pub(crate) struct Prometheus {
     child: Child,
     address: SocketAddr,
@@ -30,12 +30,12 @@ pub(crate) struct Prometheus {
     _folder: TempDir,
 }
 
-/// One series of an answer, with its value at the moment.
+/// One series of a query result, with its current value.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sample {
     #[serde(rename = "metric")]
     pub(crate) labels: BTreeMap<String, String>,
-    /// The time, and the value as text.
+    /// The time and the value as text.
     value: (f64, String),
 }
 
@@ -52,11 +52,11 @@ struct Alert {
 }
 
 impl Prometheus {
-    /// Starts it on this system, and waits until it answers.
-    pub(crate) async fn watching(cluster: &Cluster) -> Self {
+    /// Starts Prometheus for this system and waits until it is ready.
+    pub(crate) async fn start(cluster: &Cluster) -> Self {
         let folder = TempDir::with_prefix("eventboard-prometheus-").unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        // JSON is YAML too.
+        // JSON is also valid YAML.
         std::fs::write(path("prometheus.yml"), configuration(cluster).to_string()).unwrap();
         let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
         let child = Command::new("prometheus")
@@ -69,27 +69,27 @@ impl Prometheus {
             .expect("prometheus is installed");
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         let prometheus = Self { child, address, client, _folder: folder };
-        until("Prometheus is ready", async || {
-            let answer = prometheus.client.get(url(address, "/-/ready")).send().await;
-            answer.is_ok_and(|answer| answer.status().is_success())
+        wait_until("Prometheus is ready", async || {
+            let response = prometheus.client.get(url(address, "/-/ready")).send().await;
+            response.is_ok_and(|response| response.status().is_success())
         })
         .await;
         prometheus
     }
 
-    /// What an expression gives at the moment.
-    pub(crate) async fn ask(&self, expr: &str) -> Vec<Sample> {
+    /// Evaluates an expression.
+    pub(crate) async fn query(&self, expr: &str) -> Vec<Sample> {
         let url = Url::parse_with_params(&url(self.address, "/api/v1/query"), [("query", expr)]).unwrap();
-        let answer: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
-        assert_eq!(answer["status"], "success", "{expr}: {answer}");
-        serde_json::from_value(answer["data"]["result"].clone()).unwrap()
+        let response: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(response["status"], "success", "{expr}: {response}");
+        serde_json::from_value(response["data"]["result"].clone()).unwrap()
     }
 
-    /// The names of the alerts that fire, each followed by its job, if it has one.
-    pub(crate) async fn firing(&self) -> Vec<String> {
-        let answer = self.client.get(url(self.address, "/api/v1/alerts")).send().await.unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        let alerts: Vec<Alert> = serde_json::from_value(answer["data"]["alerts"].clone()).unwrap();
+    /// The names of the firing alerts, each followed by its job if it has one.
+    pub(crate) async fn firing_alerts(&self) -> Vec<String> {
+        let response = self.client.get(url(self.address, "/api/v1/alerts")).send().await.unwrap();
+        let response: Value = response.json().await.unwrap();
+        let alerts: Vec<Alert> = serde_json::from_value(response["data"]["alerts"].clone()).unwrap();
         let firing = alerts.into_iter().filter(|alert| alert.state == "firing");
         firing
             .map(|alert| match alert.labels.get("job") {
@@ -107,7 +107,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// The configuration of the compose files, but for where the replicas are and how often they are asked.
+/// The configuration of the compose files with other targets and another scrape interval.
 fn configuration(cluster: &Cluster) -> Value {
     let mut config = document("deploy/prometheus/prometheus.yml");
     config["global"]["scrape_interval"] = json!(SCRAPE_INTERVAL);
@@ -117,10 +117,10 @@ fn configuration(cluster: &Cluster) -> Value {
             "api-gateway" => &cluster.gateways,
             "auth-service" => &cluster.auth,
             "events-service" => &cluster.events,
-            other => panic!("what is {other}?"),
+            other => panic!("unknown job {other}"),
         };
-        let targets: Vec<_> = replicas.iter().map(Replica::metrics).collect();
-        job.as_object_mut().unwrap().remove("dns_sd_configs").expect("the discovery");
+        let targets: Vec<_> = replicas.iter().map(Replica::metrics_address).collect();
+        job.as_object_mut().unwrap().remove("dns_sd_configs").expect("a service discovery");
         job["static_configs"] = json!([{ "targets": targets }]);
     }
     config

@@ -1,4 +1,4 @@
-//! A backup is worth what comes out of it.
+//! A backup can be restored.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::{
     report::Report,
 };
 
-pub(crate) async fn rows(report: &mut Report, on: &Installation) {
-    report.row("a dump under load, restored into an empty volume", dump(on)).await;
-    report.row("a copy of the volume, restored into an empty one", volume(on)).await;
+pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
+    report.row("a dump under load, restored into an empty volume", dump(installation)).await;
+    report.row("a copy of the volume, restored into an empty one", volume(installation)).await;
 }
 
-/// The rows of each table that a dump brings, by its COPY sections.
+/// The number of rows of each table in a dump, by its COPY sections.
 fn rows_in(dump: &str) -> BTreeMap<&str, i64> {
     let (mut rows, mut table) = (BTreeMap::new(), None);
     for line in dump.lines() {
@@ -28,44 +28,50 @@ fn rows_in(dump: &str) -> BTreeMap<&str, i64> {
     rows
 }
 
-async fn dump(on: &Installation) -> String {
+async fn dump(installation: &Installation) -> String {
     let load = Load::start(vec![gateway()]).await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    on.sh("docker exec eventboard-postgres pg_dump -U eventboard eventboard_db > backup.sql").await;
+    installation.sh("docker exec eventboard-postgres pg_dump -U eventboard eventboard_db > backup.sql").await;
     let outcome = load.stop().await;
-    outcome.tally.assert_failed_at_most(0.0);
+    outcome.tally.assert_failure_share_at_most(0.0);
 
-    on.compose("down -v").await;
-    on.compose("up -d postgres").await;
+    installation.compose("down -v").await;
+    installation.compose("up -d postgres").await;
     let restore = "until docker exec eventboard-postgres pg_isready -h 127.0.0.1 -U eventboard -d eventboard_db; do sleep 0.2; done
         docker exec -i eventboard-postgres psql -U eventboard eventboard_db -v ON_ERROR_STOP=1 --quiet < backup.sql";
-    on.sh(restore).await;
-    let dump = on.read("backup.sql");
+    installation.sh(restore).await;
+    let dump = installation.read("backup.sql");
     let expected = rows_in(&dump);
     assert!(expected[r#""Event""#] > 100, "{expected:?}");
     for (table, rows) in &expected {
-        assert_eq!(on.psql(&format!("select count(*) from {table}")).await, rows.to_string(), "{table}");
+        assert_eq!(
+            installation.psql(&format!("select count(*) from {table}")).await,
+            rows.to_string(),
+            "{table}"
+        );
     }
-    on.compose("up -d").await;
-    on.until_healthy().await;
+    installation.compose("up -d").await;
+    installation.until_healthy().await;
     let found = demo_user("user@acme.com").await.get("/events/00000000-0000-0000-0000-000000000001").await;
     found.expect(200);
     format!("{expected:?}")
 }
 
-async fn volume(on: &Installation) -> String {
-    let before = counts(on).await;
-    on.compose("stop").await;
-    on.sh("docker run --rm -v eventboard_postgres_data:/data -v $(pwd):/backup debian:bookworm-slim \
+async fn volume(installation: &Installation) -> String {
+    let before = counts(installation).await;
+    installation.compose("stop").await;
+    installation
+        .sh("docker run --rm -v eventboard_postgres_data:/data -v $(pwd):/backup debian:bookworm-slim \
            tar czf /backup/postgres-backup.tar.gz /data")
         .await;
-    on.sh(&format!("{COMPOSE} down && docker volume rm eventboard_postgres_data")).await;
-    on.sh("docker run --rm -v eventboard_postgres_data:/data -v $(pwd):/backup debian:bookworm-slim \
+    installation.sh(&format!("{COMPOSE} down && docker volume rm eventboard_postgres_data")).await;
+    installation
+        .sh("docker run --rm -v eventboard_postgres_data:/data -v $(pwd):/backup debian:bookworm-slim \
            tar xzf /backup/postgres-backup.tar.gz -C /")
         .await;
-    on.compose("up -d").await;
-    on.until_healthy().await;
-    assert_eq!(before, counts(on).await);
+    installation.compose("up -d").await;
+    installation.until_healthy().await;
+    assert_eq!(before, counts(installation).await);
     demo_user("user@acme.com").await.get("/auth/me").await.expect(200);
     format!("{before:?} rows")
 }

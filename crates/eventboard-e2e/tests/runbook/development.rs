@@ -1,8 +1,8 @@
-//! The development stack comes up and shows what the runbook looks at.
+//! The development stack starts, and the checks of the runbook succeed on it.
 
 use std::time::Instant;
 
-use eventboard_e2e::{draft, until};
+use eventboard_e2e::{event_body, wait_until};
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,52 +12,59 @@ use crate::{
 
 const IMAGES: [&str; 3] = ["api-gateway", "auth-service", "events-service"];
 
-pub(crate) async fn rows(report: &mut Report, on: &Installation) {
-    report.row("the images build; their sizes", images(on)).await;
+pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
+    report.row("the images build; their sizes", images(installation)).await;
     report
-        .row("images have sh and ping, no tools to build with, and another user than root", contents(on))
+        .row(
+            "images have sh and ping, no tools to build with, and another user than root",
+            contents(installation),
+        )
         .await;
-    report.row("`up -d` from a fresh clone", up(on)).await;
-    report.row("`config` and `ps`, which shows health", config_and_ps(on)).await;
-    report.row("health on all three ports", health(on)).await;
-    report.row("the database is migrated, and knows its clients by name", database(on)).await;
-    report.row("ping and sh inside the gateway", inside_the_gateway(on)).await;
-    report.row("a correlation ID is in the lines of gateway and service", correlation(on)).await;
-    report.row("logs are one JSON object a line; docker cp brings the day's file", logs(on)).await;
-    report.row("idempotency: its lines, and list and clear", idempotency(on)).await;
-    report.row("migrate and seed by `run --rm`, without doubles", migrate_and_seed(on)).await;
-    report.row("configuration errors: one line, exit code 2", configuration_error(on)).await;
-    report.row("the listed indexes are there; and serve among 100,000 events", indexes(on)).await;
+    report.row("`up -d` from a fresh clone", up(installation)).await;
+    report.row("`config` and `ps`, which shows health", config_and_ps(installation)).await;
+    report.row("health on all three ports", health(installation)).await;
+    report
+        .row("the database is migrated, and shows each client's application_name", database(installation))
+        .await;
+    report.row("ping and sh inside the gateway", inside_the_gateway(installation)).await;
+    report.row("the lines of gateway and service have the correlation ID", correlation(installation)).await;
+    report.row("each log line is one JSON object; docker cp copies the day's file", logs(installation)).await;
+    report.row("idempotency: log lines, list and clear", idempotency(installation)).await;
+    report.row("migrate and seed by `run --rm`, without duplicates", migrate_and_seed(installation)).await;
+    report.row("configuration errors: one line, exit code 2", configuration_error(installation)).await;
+    report.row("the listed indexes exist, and are used with 100,000 events", indexes(installation)).await;
 }
 
-async fn images(on: &Installation) -> String {
+async fn images(installation: &Installation) -> String {
     let began = Instant::now();
-    on.compose("build").await;
+    installation.compose("build").await;
     let seconds = began.elapsed().as_secs();
     let mut sizes = String::new();
     for image in IMAGES {
-        let bytes =
-            on.sh(&format!("docker image inspect --format '{{{{.Size}}}}' eventboard/{image}:0.1.0")).await;
+        let bytes = installation
+            .sh(&format!("docker image inspect --format '{{{{.Size}}}}' eventboard/{image}:0.1.0"))
+            .await;
         sizes += &format!(", {image} {} MB", bytes.trim().parse::<u64>().unwrap() / 1_000_000);
     }
-    let base = on.sh("docker image inspect --format '{{.Size}}' debian:bookworm-slim").await;
+    let base = installation.sh("docker image inspect --format '{{.Size}}' debian:bookworm-slim").await;
     format!(
         "built in {seconds} s{sizes}, of which the base {} MB",
         base.trim().parse::<u64>().unwrap() / 1_000_000
     )
 }
 
-async fn contents(on: &Installation) -> String {
+async fn contents(installation: &Installation) -> String {
     for image in IMAGES {
         let look = "id -u; command -v sh ping eventboard; command -v cargo rustc cc gcc make || echo none; \
                     touch /app/logs/x && echo writable; grep Cap /proc/self/status";
         let run = "docker run --rm --read-only --cap-drop ALL --tmpfs /app/logs:uid=10001";
-        let seen = on.sh(&format!("{run} eventboard/{image}:0.1.0 sh -c '{look}'")).await;
+        let seen = installation.sh(&format!("{run} eventboard/{image}:0.1.0 sh -c '{look}'")).await;
         assert!(seen.starts_with("10001\n"), "{seen}");
         assert!(seen.contains("none\nwritable\n"), "{seen}");
-        let binary = on.sh(&format!("docker run --rm eventboard/{image}:0.1.0 which {image}")).await;
+        let binary =
+            installation.sh(&format!("docker run --rm eventboard/{image}:0.1.0 which {image}")).await;
         assert_eq!(binary.trim(), format!("/usr/local/bin/{image}"));
-        let labels = on
+        let labels = installation
             .sh(&format!(
                 "docker image inspect --format '{{{{json .Config.Labels}}}}' eventboard/{image}:0.1.0"
             ))
@@ -69,165 +76,172 @@ async fn contents(on: &Installation) -> String {
     String::new()
 }
 
-async fn up(on: &Installation) -> String {
+async fn up(installation: &Installation) -> String {
     let began = Instant::now();
-    on.compose("up -d").await;
-    on.until_healthy().await;
+    installation.compose("up -d").await;
+    installation.until_healthy().await;
     let seconds = began.elapsed().as_secs_f64();
     let found = demo_user("user@acme.com").await.get("/events").await.expect(200);
     assert!(found.text.contains("Annual Tech Conference 2026"), "{}", found.text);
     format!("healthy after {seconds:.1} s")
 }
 
-async fn config_and_ps(on: &Installation) -> String {
-    let config = on.compose("config").await;
+async fn config_and_ps(installation: &Installation) -> String {
+    let config = installation.compose("config").await;
     assert!(
         config.contains("postgres://eventboard:eventboard_dev_password@postgres:5432/eventboard_db"),
         "{config}"
     );
-    until("all containers are healthy", async || {
+    wait_until("all containers are healthy", async || {
         let mut healthy = 0;
-        for container in on.compose("ps -q").await.lines() {
-            let state =
-                on.sh(&format!("docker inspect --format '{{{{.State.Health.Status}}}}' {container}")).await;
+        for container in installation.compose("ps -q").await.lines() {
+            let state = installation
+                .sh(&format!("docker inspect --format '{{{{.State.Health.Status}}}}' {container}"))
+                .await;
             healthy += usize::from(state.trim() == "healthy");
         }
         healthy == 5
     })
     .await;
-    let ps = on.compose("ps").await;
+    let ps = installation.compose("ps").await;
     assert_eq!(ps.matches("(healthy)").count(), 5, "{ps}");
     String::new()
 }
 
-async fn health(on: &Installation) -> String {
+async fn health(installation: &Installation) -> String {
     for (port, service, dependency) in [
         (3000, "api-gateway", "events-service"),
         (3001, "auth-service", "database"),
         (3002, "events-service", "database"),
     ] {
-        let body = on.sh(&format!("curl -fsS http://localhost:{port}/health")).await;
+        let body = installation.sh(&format!("curl -fsS http://localhost:{port}/health")).await;
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((&body["status"], &body["service"]), (&json!("ok"), &json!(service)));
         assert_eq!(body["checks"][dependency]["status"], "up");
         assert!(body["uptime"].is_u64() && body["version"].is_string(), "{body}");
     }
-    on.sh("curl -f http://localhost:3000/health || exit 1").await;
+    installation.sh("curl -f http://localhost:3000/health || exit 1").await;
     String::new()
 }
 
-async fn database(on: &Installation) -> String {
+async fn database(installation: &Installation) -> String {
     let connections = "SELECT count(*) FROM pg_stat_activity;";
-    assert!(on.psql(connections).await.parse::<u32>().unwrap() > 2);
+    assert!(installation.psql(connections).await.parse::<u32>().unwrap() > 2);
     let names = "select string_agg(distinct application_name, ' ') from pg_stat_activity where application_name like '%-service'";
-    assert_eq!(on.psql(names).await, "auth-service events-service");
+    assert_eq!(installation.psql(names).await, "auth-service events-service");
     let locale = "select datcollate || ' ' || pg_encoding_to_char(encoding) from pg_database where datname = current_database()";
-    assert_eq!(on.psql(locale).await, "C.UTF-8 UTF8");
-    on.sh("docker exec eventboard-postgres pg_isready -U eventboard").await;
-    let network =
-        on.sh("docker volume ls --format '{{.Name}}' && docker network ls --format '{{.Name}}'").await;
+    assert_eq!(installation.psql(locale).await, "C.UTF-8 UTF8");
+    installation.sh("docker exec eventboard-postgres pg_isready -U eventboard").await;
+    let network = installation
+        .sh("docker volume ls --format '{{.Name}}' && docker network ls --format '{{.Name}}'")
+        .await;
     assert!(network.lines().any(|name| name == "eventboard_postgres_data"), "{network}");
     String::new()
 }
 
-async fn inside_the_gateway(on: &Installation) -> String {
+async fn inside_the_gateway(installation: &Installation) -> String {
     for name in ["auth-service", "events-service", "postgres"] {
-        on.sh(&format!("docker exec eventboard-api-gateway ping -c 1 {name}")).await;
+        installation.sh(&format!("docker exec eventboard-api-gateway ping -c 1 {name}")).await;
     }
-    on.sh("docker exec eventboard-api-gateway sh -c 'test $(id -u) = 10001'").await;
+    installation.sh("docker exec eventboard-api-gateway sh -c 'test $(id -u) = 10001'").await;
     String::new()
 }
 
-/// Whether a line about this request, and with all these words, is in the log of the service.
-async fn is_logged(on: &Installation, service: &str, words: &[&str]) -> bool {
-    let log = on.compose(&format!("logs --no-color {service}")).await;
+/// Whether the log of the service has a line that contains all these words.
+async fn is_logged(installation: &Installation, service: &str, words: &[&str]) -> bool {
+    let log = installation.compose(&format!("logs --no-color {service}")).await;
     log.lines().any(|line| words.iter().all(|word| line.contains(word)))
 }
 
-async fn correlation(on: &Installation) -> String {
+async fn correlation(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
     let header = ("x-correlation-id", "follow-me-1");
     member.with_header(reqwest::Method::GET, "/events", header, &Value::Null).await.expect(200);
-    until("the lines are there", async || {
-        is_logged(on, "api-gateway", &["correlation_id", "follow-me-1"]).await
-            && is_logged(on, "events-service", &["correlation_id", "follow-me-1"]).await
+    wait_until("the lines are logged", async || {
+        is_logged(installation, "api-gateway", &["correlation_id", "follow-me-1"]).await
+            && is_logged(installation, "events-service", &["correlation_id", "follow-me-1"]).await
     })
     .await;
     String::new()
 }
 
-async fn logs(on: &Installation) -> String {
+async fn logs(installation: &Installation) -> String {
     let mut containers = Vec::new();
     for service in IMAGES {
-        containers.extend(on.containers(service).await);
+        containers.extend(installation.containers(service).await);
     }
-    let lines = on.logged(&containers).await;
-    on.sh("rm -rf logs && docker cp eventboard-api-gateway:/app/logs ./logs").await;
-    let copied = on.sh("cat logs/*").await;
+    let lines = installation.logged(&containers).await;
+    installation.sh("rm -rf logs && docker cp eventboard-api-gateway:/app/logs ./logs").await;
+    let copied = installation.sh("cat logs/*").await;
     for line in copied.lines() {
-        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("this is no JSON: {line}"));
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
         assert_eq!(line["process"], "api-gateway");
     }
     assert!(copied.contains("follow-me-1"));
-    on.sh("rm -rf logs").await;
+    installation.sh("rm -rf logs").await;
     format!("{} lines of {} containers", lines.len(), containers.len())
 }
 
-async fn idempotency(on: &Installation) -> String {
+async fn idempotency(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
     let key = uuid::Uuid::now_v7().to_string();
-    let first = member.keyed("/events", &key, &draft("Once and no more")).await.expect(201);
-    let second = member.keyed("/events", &key, &draft("Once and no more")).await.expect(201);
+    let first = member.post_with_key("/events", &key, &event_body("Once and no more")).await.expect(201);
+    let second = member.post_with_key("/events", &key, &event_body("Once and no more")).await.expect(201);
     assert!(second.is_replay() && first.text == second.text);
-    until("both lines are there", async || {
-        is_logged(on, "events-service", &["Idempotency", "new"]).await
-            && is_logged(on, "events-service", &["Idempotency", "replayed"]).await
+    wait_until("both lines are logged", async || {
+        is_logged(installation, "events-service", &["Idempotency", "new"]).await
+            && is_logged(installation, "events-service", &["Idempotency", "replayed"]).await
     })
     .await;
-    let listed = on.compose("exec -T auth-service eventboard idempotency list --json").await;
+    let listed = installation.compose("exec -T auth-service eventboard idempotency list --json").await;
     assert!(listed.contains(&key), "{listed}");
-    let cleared = on.compose(&format!("exec -T auth-service eventboard idempotency clear --key {key}")).await;
+    let cleared =
+        installation.compose(&format!("exec -T auth-service eventboard idempotency clear --key {key}")).await;
     assert!(cleared.contains("60 seconds"), "{cleared}");
-    let listed = on.compose("exec -T auth-service eventboard idempotency list --json").await;
+    let listed = installation.compose("exec -T auth-service eventboard idempotency list --json").await;
     assert!(!listed.contains(&key), "{listed}");
     member.delete(&format!("/events/{}", first.id())).await.expect(204);
     String::new()
 }
 
-async fn migrate_and_seed(on: &Installation) -> String {
+async fn migrate_and_seed(installation: &Installation) -> String {
     let demo =
         r#"select count(*) from "User" where email like '%@acme.com' or email like '%@techinnovators.com'"#;
-    let before = on.psql(demo).await;
-    on.compose("run --rm auth-service eventboard migrate").await;
-    on.compose("run --rm auth-service eventboard seed").await;
-    assert_eq!((before.as_str(), on.psql(demo).await.as_str()), ("4", "4"));
+    let before = installation.psql(demo).await;
+    installation.compose("run --rm auth-service eventboard migrate").await;
+    installation.compose("run --rm auth-service eventboard seed").await;
+    assert_eq!((before.as_str(), installation.psql(demo).await.as_str()), ("4", "4"));
     String::new()
 }
 
-async fn configuration_error(on: &Installation) -> String {
-    let told = "-e DATABASE_MAX_CONNECTIONS=many -e LOG_FORMAT=xml";
-    let ending = on.run(&format!("{COMPOSE} run --rm --no-deps {told} events-service")).await;
-    assert_eq!(ending.code, Some(2), "{}", ending.text);
-    let said: Vec<_> = ending.text.lines().filter(|line| line.contains("configuration error")).collect();
-    assert_eq!(said.len(), 1, "{}", ending.text);
-    assert!(said[0].contains("DATABASE_MAX_CONNECTIONS") && said[0].contains("LOG_FORMAT"), "{}", said[0]);
+async fn configuration_error(installation: &Installation) -> String {
+    let settings = "-e DATABASE_MAX_CONNECTIONS=many -e LOG_FORMAT=xml";
+    let result = installation.run(&format!("{COMPOSE} run --rm --no-deps {settings} events-service")).await;
+    assert_eq!(result.code, Some(2), "{}", result.output);
+    let errors: Vec<_> = result.output.lines().filter(|line| line.contains("configuration error")).collect();
+    assert_eq!(errors.len(), 1, "{}", result.output);
+    assert!(
+        errors[0].contains("DATABASE_MAX_CONNECTIONS") && errors[0].contains("LOG_FORMAT"),
+        "{}",
+        errors[0]
+    );
     String::new()
 }
 
-async fn indexes(on: &Installation) -> String {
+async fn indexes(installation: &Installation) -> String {
     let names = "select string_agg(indexname, ' ' order by indexname) from pg_indexes where indexname in \
         ('idx_events_organization_id', 'idx_events_created_by_id', 'idx_events_status', 'idx_events_start_date')";
     let expected =
         "idx_events_created_by_id idx_events_organization_id idx_events_start_date idx_events_status";
-    assert_eq!(on.psql(names).await, expected);
-    // The same as a hundred thousand others, of another organization; they are gone again afterwards.
-    on.psql(FILL).await;
-    on.psql(r#"analyze "Event""#).await;
-    let organization = on.psql(r#"select id from "Organization" where slug = 'acme-corp'"#).await;
+    assert_eq!(installation.psql(names).await, expected);
+    // A hundred thousand events of another organization; they are deleted afterwards.
+    installation.psql(FILL).await;
+    installation.psql(r#"analyze "Event""#).await;
+    let organization = installation.psql(r#"select id from "Organization" where slug = 'acme-corp'"#).await;
     let explain = r#"EXPLAIN ANALYZE SELECT * FROM "Event" WHERE "organizationId" ="#;
-    let plan = on.psql(&format!("{explain} '{organization}'")).await;
+    let plan = installation.psql(&format!("{explain} '{organization}'")).await;
     assert!(plan.contains("idx_events_") && !plan.contains("Seq Scan on \"Event\""), "{plan}");
-    on.psql(r#"delete from "Event" where title like 'Filler %'"#).await;
+    installation.psql(r#"delete from "Event" where title like 'Filler %'"#).await;
     let time = plan.lines().find_map(|line| line.strip_prefix("Execution Time: ")).unwrap().to_owned();
     format!("found in {time}")
 }

@@ -1,39 +1,56 @@
-//! The blocks of RUNBOOK.md that say of themselves that they can be run.
+//! The blocks of the runbook that are marked as runnable.
 
-/// What the info string of a block says after `bash run`.
+use eventboard_e2e::{
+    markdown::{Section, sections},
+    runbook::Page,
+};
+
+/// The word after `bash run` in the info string of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The development stack serves afterwards.
+    /// No word: the development stack is healthy afterwards.
     Plain,
-    /// `stops`: nothing serves afterwards.
+    /// `stops`: the development stack is down afterwards.
     Stops,
-    /// `follows`: it goes on until it is interrupted.
+    /// `follows`: the block runs until it is interrupted.
     Follows,
-    /// `production`: it is about the production stack.
+    /// `production`: the block is for the production stack.
     Production,
 }
 
-/// A block.
+/// A runnable block.
 #[derive(Debug)]
 pub(crate) struct Block {
+    /// The path of its page.
+    pub(crate) page: String,
     pub(crate) heading: String,
     pub(crate) kind: Kind,
     pub(crate) lines: String,
 }
 
 impl Block {
-    /// The heading and the first command, as a row's name.
+    /// The page, the section and the first command, as the name of a row.
     pub(crate) fn name(&self) -> String {
         let first = self.lines.lines().find(|line| !line.is_empty()).unwrap();
         let short: String = first.chars().take(90).collect();
-        format!("RUNBOOK.md, {}: {short}", self.heading)
+        format!("{}, {}: {short}", self.page, self.heading)
     }
 }
 
-/// All runnable blocks, in order.
-pub(crate) fn blocks(text: &str) -> Vec<Block> {
-    let (mut blocks, mut heading, mut open) = (Vec::new(), String::new(), None::<(usize, Block)>);
-    for line in text.lines() {
+/// The runnable blocks of all pages, in order.
+pub(crate) fn blocks(pages: &[Page]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for page in pages {
+        for section in sections(&page.text) {
+            blocks.extend(blocks_of(page, &section));
+        }
+    }
+    blocks
+}
+
+fn blocks_of(page: &Page, section: &Section) -> Vec<Block> {
+    let (mut blocks, mut open) = (Vec::new(), None::<(usize, Block)>);
+    for line in section.body.lines() {
         let indent = line.len() - line.trim_start().len();
         match &mut open {
             Some((outer, _)) if line.trim() == "```" && indent == *outer => {
@@ -44,11 +61,14 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
                 block.lines += "\n";
             }
             None => {
-                if let Some(kind) = line.trim().strip_prefix("```bash run") {
-                    let block = Block { heading: heading.clone(), kind: kind_of(kind), lines: String::new() };
+                if let Some(word) = line.trim().strip_prefix("```bash run") {
+                    let block = Block {
+                        page: page.path.clone(),
+                        heading: section.heading.clone(),
+                        kind: kind_of(word, page),
+                        lines: String::new(),
+                    };
                     open = Some((indent, block));
-                } else if line.starts_with('#') {
-                    line.trim_start_matches('#').trim().clone_into(&mut heading);
                 }
             }
         }
@@ -56,12 +76,12 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-fn kind_of(word: &str) -> Kind {
+fn kind_of(word: &str, page: &Page) -> Kind {
     match word.trim() {
         "" => Kind::Plain,
         "stops" => Kind::Stops,
         "follows" => Kind::Follows,
         "production" => Kind::Production,
-        other => panic!("RUNBOOK.md: nobody knows what `run {other}` means"),
+        other => panic!("{}: `run {other}` is unknown", page.path),
     }
 }

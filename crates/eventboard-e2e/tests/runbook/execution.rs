@@ -1,4 +1,4 @@
-//! Running the blocks of RUNBOOK.md.
+//! Running the blocks of the runbook.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use crate::{
     report::Report,
 };
 
-/// How long a command that follows something is let run.
-const FOLLOWED: Duration = Duration::from_secs(6);
+/// How long a block of the kind `follows` runs before it is interrupted.
+const FOLLOW_DURATION: Duration = Duration::from_secs(6);
 
-/// Runs the blocks about the development stack, in their order.
+/// Runs the blocks for the development stack, in order.
 pub(crate) async fn development_rows(report: &mut Report, installation: &Installation) {
     for block in installation.runbook().iter().filter(|block| block.kind != Kind::Production) {
         report.row(&block.name(), run(installation, block)).await;
     }
 }
 
-/// Runs a block, and waits until the system is as it shall be afterwards.
+/// Runs a block, and waits until the system is healthy, unless the block stops it.
 pub(crate) async fn run(installation: &Installation, block: &Block) -> String {
-    let limit = (block.kind == Kind::Follows).then_some(FOLLOWED);
-    let ending = installation.on_terminal(&block.lines, limit).await;
+    let limit = (block.kind == Kind::Follows).then_some(FOLLOW_DURATION);
+    let result = installation.on_terminal(&block.lines, limit).await;
     if block.kind == Kind::Follows {
-        assert_eq!(ending.code, Some(124), "it ended by itself: {}", ending.text);
+        assert_eq!(result.code, Some(124), "it ended before it was interrupted: {}", result.output);
         assert!(
-            ending.text.contains(r#""process":"#),
-            "there is no line of a service in it: {}",
-            ending.text
+            result.output.contains(r#""process":"#),
+            "the output contains no line of a service: {}",
+            result.output
         );
     } else {
-        ending.success();
+        result.success();
     }
     if matches!(block.kind, Kind::Plain | Kind::Follows) {
         installation.until_healthy().await;

@@ -1,8 +1,8 @@
-//! What breaks, what is then seen, and that it mends itself.
+//! Faults: what the operator sees, and that the system recovers.
 
 use std::time::{Duration, Instant};
 
-use eventboard_e2e::{database::Lock, load::Load, until};
+use eventboard_e2e::{database::Lock, load::Load, wait_until};
 use tokio::time::sleep;
 
 use crate::{
@@ -10,21 +10,24 @@ use crate::{
     report::Report,
 };
 
-pub(crate) async fn rows(report: &mut Report, on: &Installation) {
-    report.row("a slow statement is logged with the request's correlation ID", slow(on)).await;
-    report.row("a lock that stays: 408, then all is well again", locked(on)).await;
-    report.row("events-service stopped: 503 with Retry-After, then back by itself", stopped(on)).await;
-    report.row("the database stopped: waited for, then back by itself", without_database(on)).await;
-    report.row("scale to three and back under load", Box::pin(scale(on))).await;
+pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
+    report.row("a slow statement is logged with the request's correlation ID", slow(installation)).await;
+    report.row("a held lock: 408, then recovery", locked(installation)).await;
+    report.row("events-service stopped: 503 with Retry-After, then recovery", stopped(installation)).await;
+    report.row("the database stopped: the services wait, then recover", without_database(installation)).await;
+    report.row("scale to three and back under load", Box::pin(scale(installation))).await;
     report
-        .row("of three, one is killed and one hangs under load: lines with Retry", Box::pin(lost(on)))
+        .row(
+            "of three replicas, one is killed and one hangs under load: lines with Retry",
+            Box::pin(replicas_lost(installation)),
+        )
         .await;
-    report.row("`restart`, `down` and `up` lose nothing", restart(on)).await;
+    report.row("`restart`, `down` and `up` lose nothing", restart(installation)).await;
 }
 
-async fn slow(on: &Installation) -> String {
+async fn slow(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
-    let lock = Lock::on_all_events_over(on.database().await).await;
+    let lock = Lock::on_all_events_with(installation.database().await).await;
     let header = ("x-correlation-id", "slow-one-1");
     let pending = tokio::spawn(async move {
         member.with_header(reqwest::Method::GET, "/events", header, &serde_json::Value::Null).await
@@ -32,135 +35,136 @@ async fn slow(on: &Installation) -> String {
     sleep(Duration::from_millis(600)).await;
     lock.release().await;
     pending.await.unwrap().expect(200);
-    until("the line is there", async || {
-        let log = on.run(&format!("{COMPOSE} logs --no-color events-service | grep slow")).await.text;
+    wait_until("the line is logged", async || {
+        let log =
+            installation.run(&format!("{COMPOSE} logs --no-color events-service | grep slow")).await.output;
         log.lines().any(|line| line.contains("slow-one-1"))
     })
     .await;
     String::new()
 }
 
-async fn locked(on: &Installation) -> String {
+async fn locked(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
-    let lock = Lock::on_all_events_over(on.database().await).await;
+    let lock = Lock::on_all_events_with(installation.database().await).await;
     let began = Instant::now();
-    let answer = member.get("/events/00000000-0000-0000-0000-000000000001").await;
-    answer.problem(408);
+    let response = member.get("/events/00000000-0000-0000-0000-000000000001").await;
+    response.expect_problem(408);
     let took = began.elapsed();
     lock.release().await;
     member.get("/events/00000000-0000-0000-0000-000000000001").await.expect(200);
     format!("408 after {:.1} s", took.as_secs_f64())
 }
 
-async fn stopped(on: &Installation) -> String {
+async fn stopped(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
-    on.compose("stop events-service").await;
-    let answer = member.get("/events").await;
-    answer.problem(503);
-    assert_eq!(on.status("http://localhost:3000/health").await, "503");
-    assert!(on.run("curl -f http://localhost:3000/health").await.failure().contains("503"));
-    until("it is logged", async || {
-        let log = on.compose("logs --no-color api-gateway").await;
+    installation.compose("stop events-service").await;
+    let response = member.get("/events").await;
+    response.expect_problem(503);
+    assert_eq!(installation.status("http://localhost:3000/health").await, "503");
+    assert!(installation.run("curl -f http://localhost:3000/health").await.failure().contains("503"));
+    wait_until("the line is logged", async || {
+        let log = installation.compose("logs --no-color api-gateway").await;
         log.lines().any(|line| line.contains("Ejected") && line.contains("events-service"))
     })
     .await;
-    on.compose("start events-service").await;
-    let back = on.until_healthy().await;
+    installation.compose("start events-service").await;
+    let recovery = installation.until_healthy().await;
     member.get("/events").await.expect(200);
-    format!("well {:.1} s after `start`", back.as_secs_f64())
+    format!("healthy {:.1} s after `start`", recovery.as_secs_f64())
 }
 
-async fn without_database(on: &Installation) -> String {
+async fn without_database(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
-    on.compose("stop postgres").await;
-    until("the requests are told so", async || member.get("/events").await.status == 503).await;
-    until("it is logged", async || {
-        on.compose("logs --no-color events-service").await.contains("A dependency is down")
+    installation.compose("stop postgres").await;
+    wait_until("requests get 503", async || member.get("/events").await.status == 503).await;
+    wait_until("the line is logged", async || {
+        installation.compose("logs --no-color events-service").await.contains("A dependency is down")
     })
     .await;
-    // A replica that starts now waits.
-    on.compose("restart auth-service").await;
-    on.compose("start postgres").await;
-    let back = on.until_healthy().await;
+    // A replica that starts without the database waits for it.
+    installation.compose("restart auth-service").await;
+    installation.compose("start postgres").await;
+    let recovery = installation.until_healthy().await;
     member.get("/events").await.expect(200);
-    format!("well {:.1} s after `start`", back.as_secs_f64())
+    format!("healthy {:.1} s after `start`", recovery.as_secs_f64())
 }
 
-/// What is done while clients write and read; nothing may fail, be lost or doubled.
-async fn under_load(on: &Installation, deed: impl Future<Output = ()>) -> String {
+/// Runs an action while clients write and read. No request may fail, and no write may be lost or doubled.
+async fn under_load(installation: &Installation, action: impl Future<Output = ()>) -> String {
     let load = Load::start(vec![gateway()]).await;
     sleep(Duration::from_secs(2)).await;
-    deed.await;
+    action.await;
     sleep(Duration::from_secs(3)).await;
     let outcome = load.stop().await;
-    outcome.tally.assert_failed_at_most(0.0);
-    outcome.verify(&mut on.database().await).await;
+    outcome.tally.assert_failure_share_at_most(0.0);
+    outcome.verify(&mut installation.database().await).await;
     let (requests, gap) = (outcome.tally.requests(), outcome.tally.longest_gap().as_millis());
     format!("{requests} requests, 0 failed, longest gap {gap} ms")
 }
 
-async fn replicas_become(on: &Installation, count: usize) {
-    on.compose(&format!("up -d --scale events-service={count}")).await;
-    assert_eq!(on.containers("events-service").await.len(), count);
+async fn scale_to(installation: &Installation, count: usize) {
+    installation.compose(&format!("up -d --scale events-service={count}")).await;
+    assert_eq!(installation.containers("events-service").await.len(), count);
 }
 
-async fn scale(on: &Installation) -> String {
-    let up = under_load(on, async {
-        replicas_become(on, 3).await;
-        for container in on.containers("events-service").await {
-            until("every replica works", async || {
-                on.sh(&format!("docker logs {container}")).await.contains("Idempotency")
+async fn scale(installation: &Installation) -> String {
+    let up = under_load(installation, async {
+        scale_to(installation, 3).await;
+        for container in installation.containers("events-service").await {
+            wait_until("every replica serves requests", async || {
+                installation.sh(&format!("docker logs {container}")).await.contains("Idempotency")
             })
             .await;
         }
     })
     .await;
-    let down = under_load(on, replicas_become(on, 1)).await;
+    let down = under_load(installation, scale_to(installation, 1)).await;
     format!("up {up}; down {down}")
 }
 
-async fn lost(on: &Installation) -> String {
-    replicas_become(on, 3).await;
-    on.until_healthy().await;
-    // The gateway finds the new ones within three seconds.
+async fn replicas_lost(installation: &Installation) -> String {
+    scale_to(installation, 3).await;
+    installation.until_healthy().await;
+    // The gateway finds new replicas within three seconds.
     sleep(Duration::from_secs(4)).await;
-    let replicas = on.containers("events-service").await;
-    let killed = under_load(on, async {
-        on.sh(&format!("docker kill {}", replicas[0])).await;
+    let replicas = installation.containers("events-service").await;
+    let killed = under_load(installation, async {
+        installation.sh(&format!("docker kill {}", replicas[0])).await;
     })
     .await;
-    let hung = under_load(on, async {
-        on.sh(&format!("docker pause {}", replicas[1])).await;
+    let hung = under_load(installation, async {
+        installation.sh(&format!("docker pause {}", replicas[1])).await;
         sleep(Duration::from_secs(3)).await;
-        on.sh(&format!("docker unpause {}", replicas[1])).await;
+        installation.sh(&format!("docker unpause {}", replicas[1])).await;
     })
     .await;
-    // What is logged is written within 10 ms, and passes through the engine.
+    // A line is written within 10 ms and then passes through the engine.
     sleep(Duration::from_secs(1)).await;
-    let log = on.compose("logs --no-color api-gateway").await;
+    let log = installation.compose("logs --no-color api-gateway").await;
     let retries = log.lines().filter(|line| line.contains("Retry")).count();
-    assert!(retries > 0, "nothing was tried again");
-    replicas_become(on, 1).await;
+    assert!(retries > 0, "no request was retried");
+    scale_to(installation, 1).await;
     format!("killed {killed}; hung {hung}; {retries} lines with Retry")
 }
 
-async fn restart(on: &Installation) -> String {
-    let counts = counts(on).await;
-    on.compose("restart events-service auth-service api-gateway").await;
-    on.until_healthy().await;
-    on.compose("down").await;
-    on.compose("up -d").await;
-    let back = on.until_healthy().await;
-    assert_eq!(counts, self::counts(on).await);
+async fn restart(installation: &Installation) -> String {
+    let counts = counts(installation).await;
+    installation.compose("restart events-service auth-service api-gateway").await;
+    installation.until_healthy().await;
+    installation.compose("down").await;
+    installation.compose("up -d").await;
+    let recovery = installation.until_healthy().await;
+    assert_eq!(counts, self::counts(installation).await);
     demo_user("user@acme.com").await.get("/auth/me").await.expect(200);
-    format!("{counts:?} rows; well {:.1} s after `up -d`", back.as_secs_f64())
+    format!("{counts:?} rows; healthy {:.1} s after `up -d`", recovery.as_secs_f64())
 }
 
-/// Rows of what people made.
-pub(crate) async fn counts(on: &Installation) -> Vec<i64> {
+/// The number of rows of each table with users' data.
+pub(crate) async fn counts(installation: &Installation) -> Vec<i64> {
     let mut counts = Vec::new();
     for table in [r#""Organization""#, r#""User""#, r#""Event""#, r#""EventHistory""#] {
-        counts.push(on.psql(&format!("select count(*) from {table}")).await.parse().unwrap());
+        counts.push(installation.psql(&format!("select count(*) from {table}")).await.parse().unwrap());
     }
     counts
 }

@@ -2,18 +2,18 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use eventboard_e2e::{Actor, Anonymous, until};
+use eventboard_e2e::{Actor, Anonymous, runbook::pages, wait_until};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 use crate::{
     document::{Block, blocks},
-    shell::{Ending, bash, bash_on_terminal},
+    shell::{CommandResult, bash, bash_on_terminal},
 };
 
 const DATABASE: &str = "postgres://eventboard:eventboard_dev_password@localhost:5432/eventboard_db";
@@ -21,15 +21,15 @@ const DATABASE: &str = "postgres://eventboard:eventboard_dev_password@localhost:
 /// The development stack's command, without its arguments.
 pub(crate) const COMPOSE: &str = "docker-compose -f docker-compose.microservices.yml";
 
-/// The checkout.
+/// A checkout in a temporary folder.
 pub(crate) struct Installation {
     folder: PathBuf,
     _parent: TempDir,
 }
 
 impl Installation {
-    /// Copies what belongs to the project into a repository in a folder called `eventboard`, after which the engine calls the
-    /// containers.
+    /// Copies the project into a new repository in a folder called `eventboard`: docker-compose names containers after
+    /// the folder.
     pub(crate) async fn unpack() -> Self {
         let parent = TempDir::with_prefix("eventboard-runbook-").unwrap();
         let folder = parent.path().join("eventboard");
@@ -40,15 +40,19 @@ impl Installation {
             folder.display()
         );
         bash(&project, &copy, &[]).await.success();
+        if let Ok(image) = std::env::var("BINARIES_IMAGE") {
+            take_binaries_from(&image, &folder.join("Dockerfile"));
+        }
         let commit = "git init --quiet && git add --all &&
             git -c user.name=operator -c user.email=operator@localhost commit --quiet --message=Installed";
         bash(&folder, commit, &[]).await.success();
         Self { folder, _parent: parent }
     }
 
+    /// The runnable blocks of the runbook, page by page.
     pub(crate) fn runbook(&self) -> Vec<Block> {
-        let blocks = blocks(&std::fs::read_to_string(self.folder.join("RUNBOOK.md")).unwrap());
-        assert!(blocks.len() > 30, "the runbook has {} blocks that can be run", blocks.len());
+        let blocks = blocks(&pages(&self.folder));
+        assert!(blocks.len() > 30, "the runbook has only {} runnable blocks", blocks.len());
         blocks
     }
 
@@ -56,27 +60,27 @@ impl Installation {
         std::fs::read_to_string(self.folder.join(file)).unwrap()
     }
 
-    /// Runs lines of bash at the top of the checkout and asserts that they go well.
+    /// Runs lines of bash at the top of the checkout and asserts that they succeed.
     pub(crate) async fn sh(&self, lines: &str) -> String {
         self.run(lines).await.success()
     }
 
     /// Runs lines of bash at the top of the checkout.
-    pub(crate) async fn run(&self, lines: &str) -> Ending {
+    pub(crate) async fn run(&self, lines: &str) -> CommandResult {
         bash(&self.folder, lines, &variables()).await
     }
 
     /// The same on a terminal.
-    pub(crate) async fn on_terminal(&self, lines: &str, limit: Option<Duration>) -> Ending {
+    pub(crate) async fn on_terminal(&self, lines: &str, limit: Option<Duration>) -> CommandResult {
         bash_on_terminal(&self.folder, lines, &variables(), limit).await
     }
 
-    /// `docker-compose` on the development stack.
+    /// Runs `docker-compose` on the development stack.
     pub(crate) async fn compose(&self, arguments: &str) -> String {
         self.sh(&format!("{COMPOSE} {arguments}")).await
     }
 
-    /// One statement; rows as psql prints them without ornaments.
+    /// Runs one statement with psql; the rows are unaligned and without headers.
     pub(crate) async fn psql(&self, statement: &str) -> String {
         let quoted = statement.replace('\'', r"'\''");
         let lines =
@@ -89,38 +93,41 @@ impl Installation {
         PgConnection::connect(DATABASE).await.unwrap()
     }
 
-    /// Waits until the gateway says that all is well; how long that took.
+    /// Waits until the gateway reports that the system is healthy, and returns how long that took.
     pub(crate) async fn until_healthy(&self) -> Duration {
         let began = Instant::now();
-        until("the system is healthy", async || self.status("http://localhost:3000/health").await == "200")
-            .await;
+        wait_until("the system is healthy", async || {
+            self.status("http://localhost:3000/health").await == "200"
+        })
+        .await;
         began.elapsed()
     }
 
-    /// The status of a GET, 000 if nobody answers.
+    /// The status of a GET, 000 if there is no response.
     pub(crate) async fn status(&self, url: &str) -> String {
         let lines = format!("curl -s -o /dev/null -w '%{{http_code}}' --max-time 15 {url} || true");
         self.sh(&lines).await
     }
 
-    /// Ids of the containers of a service that run.
+    /// The ids of the running containers of a service.
     pub(crate) async fn containers(&self, service: &str) -> Vec<String> {
         self.compose(&format!("ps -q {service}")).await.lines().map(str::to_owned).collect()
     }
 
-    /// What containers logged, without the names before the lines: each line is a JSON object.
+    /// The log lines of containers, which must all be JSON objects.
     pub(crate) async fn logged(&self, containers: &[String]) -> Vec<Value> {
         let mut lines = Vec::new();
         for container in containers {
             let text = self.sh(&format!("docker logs {container}")).await;
-            lines.extend(text.lines().map(|line| {
-                serde_json::from_str(line).unwrap_or_else(|_| panic!("this is no JSON: {line}"))
-            }));
+            lines.extend(
+                text.lines()
+                    .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))),
+            );
         }
         lines
     }
 
-    /// No container, volume or network of either stack is left.
+    /// Removes every container, volume and network of both stacks.
     pub(crate) async fn remove_everything(&self) {
         let stub = "POSTGRES_PASSWORD=x JWT_SECRET=x TLS_CERTIFICATE_DIR=./x";
         self.sh(&format!("{stub} docker-compose -f docker-compose.prod.yml down -v --remove-orphans")).await;
@@ -131,14 +138,22 @@ impl Installation {
     }
 }
 
-/// What every command is told besides.
+/// The environment variables of every command.
 fn variables() -> Vec<(&'static str, String)> {
     let version = std::env::var("POSTGRES_VERSION").unwrap_or_else(|_| "15".to_owned());
-    // The builder that both versions of docker-compose can use, so that they share what is built already.
+    // Both versions of docker-compose can use this builder, so they share its cache.
     vec![("POSTGRES_VERSION", version), ("DOCKER_BUILDKIT", "0".to_owned())]
 }
 
-/// Where the development stack's gateway is.
+/// Replaces the stages of the Dockerfile that compile by an image with the binaries. All other stages stay as they are.
+fn take_binaries_from(image: &str, dockerfile: &Path) {
+    let original = std::fs::read_to_string(dockerfile).unwrap();
+    let (before, compile) = original.split_once("\nFROM rust:").expect("no stage compiles");
+    let (_, after) = compile.split_once("\nFROM debian:").expect("no stage follows those that compile");
+    std::fs::write(dockerfile, format!("{before}\nFROM {image} AS build\n\nFROM debian:{after}")).unwrap();
+}
+
+/// The address of the development stack's gateway.
 pub(crate) fn gateway() -> SocketAddr {
     "127.0.0.1:3000".parse().unwrap()
 }

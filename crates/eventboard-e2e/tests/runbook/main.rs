@@ -1,10 +1,14 @@
-//! RUNBOOK.md against containers that were really built and started: every block of it that is marked runnable, and what the
-//! operators of the former system expect of each command. A line is printed for each row.
+//! Runs the runbook on real containers: every block that is marked `run`, and the commands of the runbook of the former
+//! system. Prints a line for each row.
 //!
-//! Needs a Docker engine, `docker-compose` (1.29 or v2) and free ports; takes what Debian has as PostgreSQL, unless
-//! `POSTGRES_VERSION` says otherwise. Run with `cargo test -p eventboard-e2e --test runbook`; a word after `--` runs only the rows
-//! that have it in their names, on the stack as it stands.
-#![expect(clippy::unwrap_used, reason = "a row that meets something else has failed")]
+//! Blocks run in this order: those of RUNBOOK.md, then those of the pages that its section "Pages" lists, in the order
+//! of the list. Blocks for production run last, in the same order, except that "First start" comes first.
+//!
+//! Needs a Docker engine, `docker-compose` (1.29 or v2) and free ports. Uses PostgreSQL 15, the version of Debian 12,
+//! unless `POSTGRES_VERSION` is set. Run it with `cargo test -p eventboard-e2e --test runbook`. With a word after `--`,
+//! it runs only the rows whose names contain the word, on the stack that is running. With `BINARIES_IMAGE`, the name of an
+//! image, the Dockerfile takes the binaries from there and compiles nothing.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a row fails by panicking")]
 
 mod backup;
 mod development;

@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 /// The rows so far.
 pub(crate) struct Report {
-    /// Only rows with this in their names.
+    /// If set, only rows whose names contain it run.
     only: Option<String>,
     passed: usize,
     failed: Vec<String>,
@@ -17,12 +17,12 @@ impl Report {
         Self { only, passed: 0, failed: Vec::new() }
     }
 
-    /// Whether all rows are wanted.
+    /// Whether all rows run.
     pub(crate) fn is_whole(&self) -> bool {
         self.only.is_none()
     }
 
-    /// Runs a row, if it is wanted. Its figures are printed; it has failed if it panics, which ends no other row.
+    /// Runs a row, if it is selected, and prints its figures. A row fails if it panics; the other rows still run.
     pub(crate) async fn row(&mut self, name: &str, check: impl Future<Output = String>) {
         if self.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
             return;
@@ -45,7 +45,7 @@ impl Report {
         }
     }
 
-    /// The sum.
+    /// Prints the number of rows that passed and failed.
     pub(crate) fn finish(self) -> ExitCode {
         self.failed.iter().for_each(|name| println!("failed: {name}"));
         println!("{} passed, {} failed", self.passed, self.failed.len());

@@ -1,8 +1,8 @@
-//! The analyzer on small crates: it must not pass by seeing nothing.
+//! Tests of the analyzer with small crates, to ensure that it finds violations.
 
 use std::{collections::BTreeMap, path::Path};
 
-use crate::{circles::circles, modules::Crate};
+use crate::{cycles::cycles, modules::Crate};
 
 fn krate(files: &[(&str, &str)]) -> Crate {
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
@@ -10,25 +10,25 @@ fn krate(files: &[(&str, &str)]) -> Crate {
     Crate::read(Path::new("src/lib.rs"), &read)
 }
 
-/// The modules of each circle.
-fn found(files: &[(&str, &str)]) -> Vec<String> {
-    let names = circles(&krate(files)).into_iter().map(|circle| {
-        let modules: Vec<_> = circle.modules.iter().map(ToString::to_string).collect();
+/// The modules of each cycle.
+fn find_cycles(files: &[(&str, &str)]) -> Vec<String> {
+    let names = cycles(&krate(files)).into_iter().map(|cycle| {
+        let modules: Vec<_> = cycle.modules.iter().map(ToString::to_string).collect();
         modules.join(" ")
     });
     names.collect()
 }
 
-/// A crate of the modules `a` and `b`, of which `b` uses `a`.
-fn used_by_b(a: &str) -> Vec<String> {
+/// The cycles of a crate with the modules `a` and `b`, where `b` uses `a`.
+fn cycles_with_module_a(a: &str) -> Vec<String> {
     let root = "pub mod a; mod b; #[cfg(test)] mod missing;";
-    found(&[("src/lib.rs", root), ("src/a.rs", a), ("src/b.rs", "use crate::a::A; pub struct B(A);")])
+    find_cycles(&[("src/lib.rs", root), ("src/a.rs", a), ("src/b.rs", "use crate::a::A; pub struct B(A);")])
 }
 
-const BOTH: [&str; 1] = ["crate::a crate::b"];
+const CYCLE_OF_A_AND_B: [&str; 1] = ["crate::a crate::b"];
 
 #[test]
-fn modules_that_use_each_other_are_a_circle_however_they_name_each_other() {
+fn a_cycle_is_found_for_every_kind_of_reference() {
     for a in [
         "use crate::b::B;",
         "use super::b::{self};",
@@ -41,12 +41,12 @@ fn modules_that_use_each_other_are_a_circle_however_they_name_each_other() {
         "fn f() { use crate::b::B; }",
         "mod inner { fn f() { super::super::b::f() } }",
     ] {
-        assert_eq!(used_by_b(a), BOTH, "{a}");
+        assert_eq!(cycles_with_module_a(a), CYCLE_OF_A_AND_B, "{a}");
     }
 }
 
 #[test]
-fn what_does_not_come_back_is_none() {
+fn a_reference_to_another_item_is_not_a_cycle() {
     for a in [
         "pub struct A;",
         "use std::b::B;",
@@ -54,12 +54,12 @@ fn what_does_not_come_back_is_none() {
         "mod b {} use self::b::B;",
         "pub(in crate::b) struct A;",
     ] {
-        assert_eq!(used_by_b(a), [""; 0], "{a}");
+        assert_eq!(cycles_with_module_a(a), [""; 0], "{a}");
     }
 }
 
 #[test]
-fn tests_do_not_count() {
+fn references_in_tests_are_ignored() {
     for a in [
         "#[cfg(test)] mod tests { use crate::b::B; }",
         "#[cfg(test)] mod tests;",
@@ -67,7 +67,7 @@ fn tests_do_not_count() {
         "impl A { #[cfg(test)] fn f() { crate::b::f() } }",
         "#[cfg(test)] use crate::b::B;",
     ] {
-        assert_eq!(used_by_b(a), [""; 0], "{a}");
+        assert_eq!(cycles_with_module_a(a), [""; 0], "{a}");
     }
 }
 
@@ -78,19 +78,19 @@ fn a_parent_and_its_children_may_use_each_other() {
         ("src/a/mod.rs", "mod b; use self::b::B; pub struct A(B);"),
         ("src/a/b.rs", "use super::A; use crate::NAME; pub struct B;"),
     ];
-    assert_eq!(found(&files), [""; 0]);
+    assert_eq!(find_cycles(&files), [""; 0]);
 }
 
 #[test]
-fn what_a_parent_passes_on_is_used_of_the_child_that_has_it() {
+fn a_reexported_item_counts_as_an_item_of_the_child_that_defines_it() {
     let root = ("src/lib.rs", "mod a; mod b; pub use self::{a::A, b::B};");
     let children = [("src/a.rs", "use crate::B; pub struct A;"), ("src/b.rs", "use super::A; pub struct B;")];
-    assert_eq!(found(&[root, children[0], children[1]]), BOTH);
+    assert_eq!(find_cycles(&[root, children[0], children[1]]), CYCLE_OF_A_AND_B);
 }
 
 #[test]
-fn what_a_child_uses_its_parent_uses_as_well() {
-    // metrics/mod.rs serves over server; server/calls.rs records what metrics/histograms.rs has.
+fn a_dependency_of_a_child_counts_as_a_dependency_of_its_parent() {
+    // metrics/mod.rs uses server; server/calls.rs uses metrics/histograms.rs.
     let files = [
         ("src/lib.rs", "mod metrics; mod server;"),
         ("src/metrics/mod.rs", "mod histograms; pub use self::histograms::Histograms; use crate::server;"),
@@ -98,11 +98,11 @@ fn what_a_child_uses_its_parent_uses_as_well() {
         ("src/server/mod.rs", "mod calls;"),
         ("src/server/calls.rs", "use crate::metrics::Histograms;"),
     ];
-    assert_eq!(found(&files), ["crate::metrics crate::server"]);
+    assert_eq!(find_cycles(&files), ["crate::metrics crate::server"]);
 }
 
 #[test]
-fn a_circle_may_be_long_and_each_is_told_with_its_arrows() {
+fn long_cycles_are_found_and_reported_with_their_dependencies() {
     let files = [
         ("src/lib.rs", "mod a; mod b; mod c; mod d; mod e;"),
         ("src/a.rs", "\nuse crate::b;"),
@@ -111,26 +111,26 @@ fn a_circle_may_be_long_and_each_is_told_with_its_arrows() {
         ("src/d.rs", "use crate::e;"),
         ("src/e.rs", "use crate::d;"),
     ];
-    assert_eq!(found(&files), ["crate::a crate::b crate::c", "crate::d crate::e"]);
-    let told = circles(&krate(&files))[0].to_string();
-    assert!(told.contains("crate::a -> crate::b  src/a.rs:2"), "{told}");
-    assert!(!told.contains("crate::d"), "{told}");
+    assert_eq!(find_cycles(&files), ["crate::a crate::b crate::c", "crate::d crate::e"]);
+    let report = cycles(&krate(&files))[0].to_string();
+    assert!(report.contains("crate::a -> crate::b  src/a.rs:2"), "{report}");
+    assert!(!report.contains("crate::d"), "{report}");
 }
 
 #[test]
-fn what_is_outside_is_told_from_what_is_within() {
+fn external_references_are_distinguished_from_internal_ones() {
     let files = [
         ("src/lib.rs", "mod store; fn f() { sqlx::query!(\"select\"); store::f(); }"),
         ("src/store.rs", "use sqlx::PgConnection; fn f() { eprintln!(\"{}\", tonic::Code::Ok as i32) }"),
     ];
     let krate = krate(&files);
-    let outside: Vec<_> = krate
-        .outside()
+    let external: Vec<_> = krate
+        .external_references()
         .iter()
-        .map(|outside| format!("{} {}", outside.from, outside.name.segments.join("::")))
+        .map(|external| format!("{} {}", external.from, external.reference.segments.join("::")))
         .collect();
     assert_eq!(
-        outside,
+        external,
         ["crate sqlx::query", "crate::store sqlx::PgConnection", "crate::store tonic::Code::Ok"]
     );
 }

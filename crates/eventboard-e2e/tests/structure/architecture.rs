@@ -1,73 +1,77 @@
-//! What must hold for the workspace.
+//! The architecture rules of the workspace.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::LazyLock};
 
 use crate::{
-    arrows::Outside,
-    circles::circles,
+    cycles::cycles,
+    dependencies::ExternalReference,
     modules::{Crate, ModulePath},
-    names::Name,
+    references::Reference,
     workspace::{self, Target},
 };
 
-/// Every crate, read once for all tests.
+/// All crates, parsed once for all tests.
 static CRATES: LazyLock<Vec<(Target, Crate)>> = LazyLock::new(|| {
     let read = |file: &Path| fs::read_to_string(file).ok();
     let parsed = |target: Target| (Crate::read(&target.root, &read), target);
     workspace::targets().into_iter().map(parsed).map(|(krate, target)| (target, krate)).collect()
 });
 
-/// The crates' own sources, without their tests and benches.
+/// The library and binary crates, without tests and benches.
 fn sources() -> Vec<&'static (Target, Crate)> {
     let is_source = |target: &Target| target.root.parent().is_some_and(|folder| folder.ends_with("src"));
     CRATES.iter().filter(|(target, _)| is_source(target)).collect()
 }
 
 #[test]
-fn no_modules_but_a_parent_and_its_children_use_each_other() {
+fn modules_have_no_dependency_cycles_except_with_their_parents() {
     let mut found = String::new();
     for (target, krate) in &*CRATES {
-        for circle in circles(krate) {
-            found += &format!("{}: {circle}", target.package);
+        for cycle in cycles(krate) {
+            found += &format!("{}: {cycle}", target.package);
         }
     }
     assert!(found.is_empty(), "\n{found}");
 }
 
 #[test]
-fn the_whole_workspace_is_looked_at() {
+fn all_packages_of_the_workspace_are_checked() {
     let sources = sources();
     let packages: BTreeSet<_> = sources.iter().map(|(target, _)| target.package.as_str()).collect();
     for package in ["api-gateway", "auth-service", "events-service", "eventboard", "eventboard-chassis"] {
         assert!(packages.contains(package), "{package} is not among {packages:?}");
     }
     let modules: usize = sources.iter().map(|(_, krate)| krate.modules.len()).sum();
-    let arrows: usize = sources.iter().map(|(_, krate)| krate.arrows().len()).sum();
-    assert!(modules > 150 && arrows > 250, "{modules} modules, {arrows} arrows");
+    let dependencies: usize = sources.iter().map(|(_, krate)| krate.dependencies().len()).sum();
+    assert!(modules > 150 && dependencies > 250, "{modules} modules, {dependencies} dependencies");
 }
 
-/// Fails for every use of the library in a module that may not name it.
-fn only(packages: impl Fn(&str) -> bool, library: &str, may: impl Fn(&ModulePath) -> bool) {
-    let (mut allowed, mut refused) = (0, String::new());
+/// Asserts that in these packages only allowed modules use the library.
+fn assert_library_used_only_by(
+    is_allowed: impl Fn(&ModulePath) -> bool,
+    library: &str,
+    packages: impl Fn(&str) -> bool,
+) {
+    let (mut allowed, mut forbidden) = (0, String::new());
     for (target, krate) in sources().iter().filter(|(target, _)| packages(&target.package)) {
-        for Outside { from, name, file } in krate.outside() {
-            if name.segments.first().is_none_or(|first| first != library) {
+        for ExternalReference { from, reference, file } in krate.external_references() {
+            if reference.segments.first().is_none_or(|first| first != library) {
                 continue;
             }
-            if may(from) {
+            if is_allowed(from) {
                 allowed += 1;
             } else {
-                refused += &format!(
-                    "{}: {from} names {library}  {}:{}\n",
+                forbidden += &format!(
+                    "{}: {from} uses {library}  {}:{}\n",
                     target.package,
                     file.display(),
-                    name.line
+                    reference.line
                 );
             }
         }
     }
-    assert!(refused.is_empty(), "\n{refused}");
-    assert!(allowed > 0, "nobody names {library}: the search does not work");
+    assert!(forbidden.is_empty(), "\n{forbidden}");
+    assert!(allowed > 0, "the search found no use of {library}");
 }
 
 fn is_service(package: &str) -> bool {
@@ -75,45 +79,47 @@ fn is_service(package: &str) -> bool {
 }
 
 #[test]
-fn inside_a_service_only_the_store_names_sqlx() {
-    only(is_service, "sqlx", |module| module.is_within("store"));
+fn in_a_service_only_the_store_uses_sqlx() {
+    assert_library_used_only_by(|module| module.is_within("store"), "sqlx", is_service);
 }
 
 #[test]
-fn inside_a_service_only_the_edge_names_tonic() {
-    only(is_service, "tonic", |module| module.is_within("grpc"));
+fn in_a_service_only_the_grpc_module_uses_tonic() {
+    assert_library_used_only_by(|module| module.is_within("grpc"), "tonic", is_service);
 }
 
 #[test]
-fn inside_a_service_only_the_edge_and_its_wiring_name_the_generated_server() {
-    let is_server = |name: &Name| {
-        name.segments.first().is_some_and(|first| first == "eventboard_proto")
-            && name.segments.iter().any(|segment| segment.ends_with("_server"))
+fn in_a_service_only_the_root_and_the_grpc_module_use_the_generated_server() {
+    let is_server = |reference: &Reference| {
+        reference.segments.first().is_some_and(|first| first == "eventboard_proto")
+            && reference.segments.iter().any(|segment| segment.ends_with("_server"))
     };
     for (target, krate) in sources().into_iter().filter(|(target, _)| is_service(&target.package)) {
-        for Outside { from, .. } in krate.outside().iter().filter(|outside| is_server(outside.name)) {
-            let may = from.is_root() || from.is_within("grpc");
-            assert!(may, "{}: {from} names the generated server", target.package);
+        let external = krate.external_references();
+        let to_server = external.iter().filter(|external| is_server(external.reference));
+        for ExternalReference { from, .. } in to_server {
+            let is_allowed = from.is_root() || from.is_within("grpc");
+            assert!(is_allowed, "{}: {from} uses the generated server", target.package);
         }
     }
 }
 
 #[test]
-fn the_domain_depends_on_nothing_of_the_workspace() {
+fn the_domain_crate_depends_on_no_other_crate_of_the_workspace() {
     assert_eq!(workspace::dependencies("eventboard-domain"), Vec::<String>::new());
-    assert!(!workspace::dependencies("api-gateway").is_empty(), "the search does not work");
+    assert!(!workspace::dependencies("api-gateway").is_empty(), "the search found no dependencies");
 }
 
 #[test]
-fn the_gateway_knows_no_database() {
+fn the_gateway_does_not_use_the_database() {
     let dependencies = workspace::dependencies("api-gateway");
     assert!(!dependencies.contains(&"eventboard-db".to_owned()), "{dependencies:?}");
     for (target, krate) in sources().iter().filter(|(target, _)| target.package == "api-gateway") {
-        for Outside { from, name, .. } in krate.outside() {
-            let library = name.segments.first().map_or("", String::as_str);
+        for ExternalReference { from, reference, .. } in krate.external_references() {
+            let library = reference.segments.first().map_or("", String::as_str);
             assert!(
                 !["sqlx", "eventboard_db"].contains(&library),
-                "{}: {from} names {library}",
+                "{}: {from} uses {library}",
                 target.package
             );
         }

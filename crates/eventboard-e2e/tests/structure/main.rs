@@ -1,10 +1,10 @@
-//! The architecture within crates: no circle of modules, and who names which library. `deny.toml` holds what is between
-//! crates. The sources are read, not run.
+//! Checks the architecture within crates: no dependency cycles between modules, and only certain modules use certain
+//! libraries. `deny.toml` restricts the dependencies between crates. The sources are parsed, not run.
 
 mod analyzer;
 mod architecture;
-mod arrows;
-mod circles;
+mod cycles;
+mod dependencies;
 mod modules;
-mod names;
+mod references;
 mod workspace;

@@ -1,4 +1,4 @@
-//! A crate as a tree of modules, read from its files. What is compiled for tests only is left out.
+//! Parses a crate into a tree of modules. Items that are compiled only for tests are ignored.
 
 use std::{
     collections::BTreeMap,
@@ -8,27 +8,27 @@ use std::{
 
 use syn::{Item, ItemMod};
 
-use crate::names::{self, Import, Name, is_for_tests};
+use crate::references::{self, Import, Reference, is_for_tests};
 
-/// A module's place in its crate: the names that lead to it from the root.
+/// The path of a module from the root of its crate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ModulePath(Vec<String>);
 
-/// What a module names, and under which names it knows it.
+/// The references and the imports of a module.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) file: PathBuf,
-    pub(crate) names: Vec<Name>,
+    pub(crate) references: Vec<Reference>,
     pub(crate) imports: Vec<Import>,
 }
 
-/// A crate's modules.
+/// The modules of a crate.
 #[derive(Debug, Default)]
 pub(crate) struct Crate {
     pub(crate) modules: BTreeMap<ModulePath, Module>,
 }
 
-/// Where the text of files comes from: the disk, or a test.
+/// Reads the text of a file, from the disk or from a test.
 pub(crate) type Read<'r> = &'r dyn Fn(&Path) -> Option<String>;
 
 impl ModulePath {
@@ -45,7 +45,7 @@ impl ModulePath {
         Some(Self(names.to_vec()))
     }
 
-    /// Whether it is below a module of the root with this name, or that module itself.
+    /// Whether it is the top-level module with this name or one of its descendants.
     pub(crate) fn is_within(&self, name: &str) -> bool {
         self.0.first().is_some_and(|first| first == name)
     }
@@ -54,8 +54,9 @@ impl ModulePath {
         self.0.is_empty()
     }
 
-    /// The module that holds both, and which of its children hold each of them. `None` when one holds the other.
-    pub(crate) fn apart_from(&self, other: &Self) -> Option<(Self, Self, Self)> {
+    /// The closest common ancestor of both modules, and its children on the path to each of them. `None` if one module
+    /// contains the other.
+    pub(crate) fn common_ancestor(&self, other: &Self) -> Option<(Self, Self, Self)> {
         let common = self.0.iter().zip(&other.0).take_while(|(one, other)| one == other).count();
         let (one, another) = (self.0.get(common)?, other.0.get(common)?);
         let parent = Self(self.0[..common].to_vec());
@@ -71,7 +72,7 @@ impl fmt::Display for ModulePath {
 }
 
 impl Crate {
-    /// Reads the root's file and those of all modules below it.
+    /// Reads the root file and the files of all its modules.
     pub(crate) fn read(root: &Path, read: Read<'_>) -> Self {
         let mut modules = Self::default();
         let folder = root.parent().expect("a file is in a folder");
@@ -85,7 +86,7 @@ impl Crate {
         self.add(path, file, &parsed.items, folder, read);
     }
 
-    /// Adds a module with these items, whose children have their files in the folder.
+    /// Adds a module with these items. The files of its children are in the folder.
     fn add(&mut self, path: ModulePath, file: &Path, items: &[Item], folder: &Path, read: Read<'_>) {
         for item in items {
             if let Item::Mod(module) = item
@@ -94,8 +95,8 @@ impl Crate {
                 self.add_child(&path, file, module, folder, read);
             }
         }
-        let (names, imports) = names::collect(items);
-        self.modules.insert(path, Module { file: file.to_owned(), names, imports });
+        let (references, imports) = references::collect(items);
+        self.modules.insert(path, Module { file: file.to_owned(), references, imports });
     }
 
     fn add_child(&mut self, path: &ModulePath, file: &Path, module: &ItemMod, folder: &Path, read: Read<'_>) {

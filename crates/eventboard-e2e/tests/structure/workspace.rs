@@ -1,19 +1,19 @@
-//! The crates of the workspace, as cargo knows them.
+//! The crates of the workspace, from `cargo metadata`.
 
 use std::{path::PathBuf, process::Command};
 
 use serde_json::Value;
 
-/// One crate that cargo builds: a library, a binary, a set of tests or a bench.
+/// A crate that cargo builds: a library, a binary, a test or a bench.
 pub(crate) struct Target {
     pub(crate) package: String,
     pub(crate) root: PathBuf,
 }
 
-/// Every crate of the workspace, without build scripts.
+/// All crates of the workspace, without build scripts.
 pub(crate) fn targets() -> Vec<Target> {
     let packages = packages();
-    let of_package = |package: &Value| {
+    let targets_of_package = |package: &Value| {
         let name = text(&package["name"]);
         let targets =
             list(&package["targets"]).iter().filter(|target| !kinds(target).contains(&"custom-build"));
@@ -21,14 +21,14 @@ pub(crate) fn targets() -> Vec<Target> {
             |target: &Value| Target { package: name.clone(), root: text(&target["src_path"]).into() };
         targets.map(target).collect::<Vec<_>>()
     };
-    let mut targets: Vec<_> = packages.iter().flat_map(of_package).collect();
-    // The end-to-end tests build the services' `main`s once more, under names of their own.
+    let mut targets: Vec<_> = packages.iter().flat_map(targets_of_package).collect();
+    // The end-to-end tests build the `main` functions of the services again, under other names.
     targets.sort_by(|one, other| one.root.cmp(&other.root));
     targets.dedup_by(|one, other| one.root == other.root);
     targets
 }
 
-/// The crates of the workspace that a package depends on, tests included.
+/// The crates of the workspace on which a package depends, including its tests.
 pub(crate) fn dependencies(package: &str) -> Vec<String> {
     let packages = packages();
     let package = packages.iter().find(|known| known["name"] == package).expect("a package of the workspace");

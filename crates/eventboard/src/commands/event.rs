@@ -1,4 +1,4 @@
-//! `eventboard event`: what happened to events.
+//! `eventboard event`: the history of events.
 
 use anyhow::ensure;
 use serde::Serialize;
@@ -11,12 +11,12 @@ use crate::{
     output::{self, Row},
 };
 
-/// One line of an event's history.
+/// One entry of an event's history.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Step {
+struct HistoryEntry {
     at: String,
-    /// E-mail address; of a user who is gone, the id.
+    /// The email address, or the id if the user was deleted.
     actor: String,
     actor_id: Uuid,
     action: String,
@@ -25,7 +25,7 @@ struct Step {
     reason: Option<String>,
 }
 
-impl Row for Step {
+impl Row for HistoryEntry {
     const HEADINGS: &'static [&'static str] = &["AT", "WHO", "ACTION", "FROM", "TO", "REASON"];
 
     fn cells(&self) -> Vec<String> {
@@ -44,12 +44,17 @@ impl Row for Step {
 /// Runs the command.
 pub(crate) async fn run(command: EventCommand) -> anyhow::Result<()> {
     let EventCommand::History { id, list } = command;
-    let steps = database::with_connection(async |connection| history(connection, id, list).await).await?;
-    ensure!(!steps.is_empty(), "there is and was no event {id}");
-    output::list(steps, list)
+    let work = async |connection: &mut PgConnection| load_history(connection, id, list).await;
+    let entries = database::with_connection(work).await?;
+    ensure!(!entries.is_empty(), "no event {id} has ever existed");
+    output::list(entries, list)
 }
 
-async fn history(connection: &mut PgConnection, id: Uuid, list: ListArgs) -> anyhow::Result<Vec<Step>> {
+async fn load_history(
+    connection: &mut PgConnection,
+    id: Uuid,
+    list: ListArgs,
+) -> anyhow::Result<Vec<HistoryEntry>> {
     let rows = sqlx::query!(
         r#"
         select history.at, coalesce(actor.email, history."actorId"::text) as "actor!",
@@ -62,12 +67,12 @@ async fn history(connection: &mut PgConnection, id: Uuid, list: ListArgs) -> any
         limit $2
         "#,
         id,
-        list.fetch(),
+        list.fetch_limit(),
     )
     .fetch_all(connection)
     .await?;
-    let step = rows.into_iter().map(|row| Step {
-        at: output::moment(row.at),
+    let entries = rows.into_iter().map(|row| HistoryEntry {
+        at: output::timestamp(row.at),
         actor: row.actor,
         actor_id: row.actor_id,
         action: row.action,
@@ -75,5 +80,5 @@ async fn history(connection: &mut PgConnection, id: Uuid, list: ListArgs) -> any
         to_status: row.to_status,
         reason: row.reason,
     });
-    Ok(step.collect())
+    Ok(entries.collect())
 }

@@ -1,4 +1,4 @@
-//! `eventboard idempotency`: the keys of writes that happened.
+//! `eventboard idempotency`: the idempotency keys of completed writes.
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -12,14 +12,14 @@ use crate::{
     output::{self, Row},
 };
 
-/// How long the replicas of events-service answer from memory.
-const IN_MEMORY_SECONDS: u32 = 60;
+/// How long a replica of events-service replays a response from the in-memory cache.
+const REPLAY_CACHE_SECONDS: u32 = 60;
 
-/// One key in force.
+/// One key that has not expired.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Key {
-    /// E-mail address; of a user who is gone, the id.
+    /// The email address, or the id if the user was deleted.
     caller: String,
     caller_id: Uuid,
     service: String,
@@ -49,19 +49,20 @@ impl Row for Key {
 pub(crate) async fn run(command: IdempotencyCommand) -> anyhow::Result<()> {
     match command {
         IdempotencyCommand::List { caller, list } => {
-            let work = async |connection: &mut PgConnection| keys(connection, caller.as_deref(), list).await;
+            let work =
+                async |connection: &mut PgConnection| load_keys(connection, caller.as_deref(), list).await;
             output::list(database::with_connection(work).await?, list)
         }
-        IdempotencyCommand::Clear(which) => clear(&which).await,
+        IdempotencyCommand::Clear(selection) => clear(&selection).await,
     }
 }
 
-async fn keys(
+async fn load_keys(
     connection: &mut PgConnection,
     caller: Option<&str>,
     list: ListArgs,
 ) -> anyhow::Result<Vec<Key>> {
-    let caller_id = id_of(connection, caller).await?;
+    let caller_id = find_user_id(connection, caller).await?;
     let rows = sqlx::query!(
         r#"
         select coalesce(email, "callerId"::text) as "caller!", "callerId" as caller_id, service, operation,
@@ -72,50 +73,50 @@ async fn keys(
         limit $2
         "#,
         caller_id,
-        list.fetch(),
+        list.fetch_limit(),
     )
     .fetch_all(connection)
     .await?;
-    let key = rows.into_iter().map(|row| Key {
+    let keys = rows.into_iter().map(|row| Key {
         caller: row.caller,
         caller_id: row.caller_id,
         service: row.service,
         operation: row.operation,
         key: row.key,
-        created_at: output::moment(row.created_at),
-        expires_at: output::moment(row.expires_at),
+        created_at: output::timestamp(row.created_at),
+        expires_at: output::timestamp(row.expires_at),
     });
-    Ok(key.collect())
+    Ok(keys.collect())
 }
 
-async fn clear(which: &ClearArgs) -> anyhow::Result<()> {
-    let removed = database::with_connection(async |connection| remove(connection, which).await).await?;
-    if let (0, Some(key)) = (removed, &which.key) {
+async fn clear(selection: &ClearArgs) -> anyhow::Result<()> {
+    let removed = database::with_connection(async |connection| remove(connection, selection).await).await?;
+    if let (0, Some(key)) = (removed, &selection.key) {
         bail!("there is no such idempotency key: {key}");
     }
     let keys = if removed == 1 { "key" } else { "keys" };
     let text = format!(
-        "Removed {removed} idempotency {keys}. Replicas of events-service may replay from memory for up to \
-         {IN_MEMORY_SECONDS} seconds more.\n"
+        "Removed {removed} idempotency {keys}. Replicas of events-service may replay cached responses for up to \
+         another {REPLAY_CACHE_SECONDS} seconds.\n"
     );
     Ok(output::print(&text)?)
 }
 
-async fn remove(connection: &mut PgConnection, which: &ClearArgs) -> anyhow::Result<u64> {
-    let caller_id = id_of(connection, which.caller.as_deref()).await?;
+async fn remove(connection: &mut PgConnection, selection: &ClearArgs) -> anyhow::Result<u64> {
+    let caller_id = find_user_id(connection, selection.caller.as_deref()).await?;
     let removed = sqlx::query!(
         r#"
         delete from "IdempotencyKey"
         where ($1::text is null or key = $1) and ($2::uuid is null or "callerId" = $2)
         "#,
-        which.key,
+        selection.key,
         caller_id,
     );
     Ok(removed.execute(connection).await?.rows_affected())
 }
 
-async fn id_of(connection: &mut PgConnection, email: Option<&str>) -> anyhow::Result<Option<Uuid>> {
+async fn find_user_id(connection: &mut PgConnection, email: Option<&str>) -> anyhow::Result<Option<Uuid>> {
     let Some(email) = email else { return Ok(None) };
     let id = sqlx::query_scalar!(r#"select id from "User" where lower(email) = lower($1)"#, email);
-    id.fetch_optional(connection).await?.with_context(|| user::unknown(email)).map(Some)
+    id.fetch_optional(connection).await?.with_context(|| user::not_found(email)).map(Some)
 }

@@ -1,4 +1,4 @@
-//! The commands that do one thing and end.
+//! The commands that perform one task and exit.
 
 pub(crate) mod event;
 pub(crate) mod idempotency;
@@ -16,36 +16,37 @@ pub(crate) async fn migrate() -> anyhow::Result<()> {
     Ok(output::print("The database schema is up to date.\n")?)
 }
 
-/// Puts the demo data into the database, all of it.
+/// Inserts the demo data, even demo events that were deleted.
 pub(crate) async fn seed(force: bool) -> anyhow::Result<()> {
     let app_env = config::read(Env::of_process(), AppEnv::from_env)?;
     ensure!(
         force || app_env != AppEnv::Production,
-        "the demo users have passwords that everybody knows; with APP_ENV=production they are only created with --force"
+        "the passwords of the demo users are public; with APP_ENV=production, --force is required to create them"
     );
     let added = database::with_options(async |options| {
         eventboard_db::migrate(options).await?;
         let mut connection = database::connect(options).await?;
-        seed::seed(&mut connection, seed::Deleted::ComesBack).await
+        seed::seed(&mut connection, seed::DeletedEvents::Restore).await
     })
     .await?;
-    Ok(output::print(&format!("{added}\n{}", seed::logins()))?)
+    Ok(output::print(&format!("{added}\n{}", seed::login_table()))?)
 }
 
-/// Succeeds when the service answers 200.
+/// Succeeds if the service returns status 200.
 pub(crate) async fn healthcheck(url: Option<String>) -> anyhow::Result<()> {
     let url = match url {
         Some(url) => url,
-        None => format!("http://127.0.0.1:{}/health/ready", own_port()?),
+        None => format!("http://127.0.0.1:{}/health/ready", container_port()?),
     };
-    let answer = probe::get(&url).await?;
-    if answer.status != 200 {
-        bail!("{url} answered {}: {}", answer.status, answer.body);
+    let response = probe::get(&url).await?;
+    if response.status != 200 {
+        bail!("{url} returned {}: {}", response.status, response.body);
     }
-    Ok(output::print(&format!("{}\n", answer.body))?)
+    Ok(output::print(&format!("{}\n", response.body))?)
 }
 
-fn own_port() -> Result<u16, config::ConfigError> {
+/// The port of the service in this container.
+fn container_port() -> Result<u16, config::ConfigError> {
     config::read(Env::of_process(), |env| {
         let gateway = env.parse("GATEWAY_PORT", 3000, "a port number");
         env.parse("PORT", gateway, "a port number")

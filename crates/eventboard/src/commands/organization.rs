@@ -1,4 +1,4 @@
-//! `eventboard org`: organizations, and who may join them.
+//! `eventboard org`: organizations and whether they are open for signup.
 
 use anyhow::Context;
 use serde::Serialize;
@@ -42,28 +42,31 @@ impl Row for Organization {
 pub(crate) async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
     match command {
         OrganizationCommand::List(list) => {
-            let work = async |connection: &mut PgConnection| organizations(connection, list).await;
+            let work = async |connection: &mut PgConnection| load_organizations(connection, list).await;
             output::list(database::with_connection(work).await?, list)
         }
         OrganizationCommand::Open { slug } => {
-            let id = change(&slug, true).await?;
+            let id = set_open_signup(&slug, true).await?;
             let text =
-                format!("{slug} is open: whoever signs up with organizationId {id} joins it as USER.\n");
+                format!("{slug} is open: users who sign up with organizationId {id} join it as USER.\n");
             Ok(output::print(&text)?)
         }
         OrganizationCommand::Close { slug } => {
-            change(&slug, false).await?;
-            Ok(output::print(&format!("{slug} is closed: nobody joins it by signing up.\n"))?)
+            set_open_signup(&slug, false).await?;
+            Ok(output::print(&format!("{slug} is closed: users cannot join it by signup.\n"))?)
         }
     }
 }
 
-/// What an operator is told of a slug that does not exist.
-pub(super) fn unknown(slug: &str) -> String {
-    format!("there is no organization {slug}; `eventboard org list` shows all")
+/// The error message for a slug that does not exist.
+pub(super) fn not_found(slug: &str) -> String {
+    format!("there is no organization {slug}; `eventboard org list` lists all organizations")
 }
 
-async fn organizations(connection: &mut PgConnection, list: ListArgs) -> anyhow::Result<Vec<Organization>> {
+async fn load_organizations(
+    connection: &mut PgConnection,
+    list: ListArgs,
+) -> anyhow::Result<Vec<Organization>> {
     let rows = sqlx::query!(
         r#"
         select id, slug, name, "openSignup" as open_signup, "createdAt" as created_at,
@@ -72,29 +75,29 @@ async fn organizations(connection: &mut PgConnection, list: ListArgs) -> anyhow:
         order by slug
         limit $1
         "#,
-        list.fetch(),
+        list.fetch_limit(),
     )
     .fetch_all(connection)
     .await?;
-    let organization = rows.into_iter().map(|row| Organization {
+    let organizations = rows.into_iter().map(|row| Organization {
         id: row.id,
         slug: row.slug,
         name: row.name,
         open_signup: row.open_signup,
         users: row.users,
-        created_at: output::moment(row.created_at),
+        created_at: output::timestamp(row.created_at),
     });
-    Ok(organization.collect())
+    Ok(organizations.collect())
 }
 
-async fn change(slug: &str, open: bool) -> anyhow::Result<Uuid> {
+async fn set_open_signup(slug: &str, open: bool) -> anyhow::Result<Uuid> {
     database::with_connection(async |connection| {
         let id = sqlx::query_scalar!(
             r#"update "Organization" set "openSignup" = $2 where slug = $1 returning id"#,
             slug,
             open,
         );
-        id.fetch_optional(connection).await?.with_context(|| unknown(slug))
+        id.fetch_optional(connection).await?.with_context(|| not_found(slug))
     })
     .await
 }

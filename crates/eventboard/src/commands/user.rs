@@ -1,4 +1,4 @@
-//! `eventboard user`: who there is, and what they may do.
+//! `eventboard user`: users and their roles.
 
 use anyhow::{Context, ensure};
 use eventboard_domain::Role;
@@ -13,8 +13,8 @@ use crate::{
     output::{self, Row},
 };
 
-/// How long the gateway trusts a token without asking again whether its user is still the same.
-const TRUSTED_SECONDS: u32 = 30;
+/// How long the gateway caches that a token's user is valid.
+const VALIDATION_CACHE_SECONDS: u32 = 30;
 
 /// One user.
 #[derive(Debug, Serialize)]
@@ -51,7 +51,8 @@ impl Row for User {
 pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::List { org, list } => {
-            let work = async |connection: &mut PgConnection| users(connection, org.as_deref(), list).await;
+            let work =
+                async |connection: &mut PgConnection| load_users(connection, org.as_deref(), list).await;
             output::list(database::with_connection(work).await?, list)
         }
         UserCommand::Role { email, role } => change_role(&email, role).await,
@@ -63,19 +64,19 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     }
 }
 
-/// What an operator is told of an e-mail address that nobody has.
-pub(super) fn unknown(email: &str) -> String {
-    format!("there is no user {email}; `eventboard user list` shows all")
+/// The error message for an email address that does not exist.
+pub(super) fn not_found(email: &str) -> String {
+    format!("there is no user {email}; `eventboard user list` lists all users")
 }
 
-async fn users(
+async fn load_users(
     connection: &mut PgConnection,
     slug: Option<&str>,
     list: ListArgs,
 ) -> anyhow::Result<Vec<User>> {
     if let Some(slug) = slug {
         let known = sqlx::query_scalar!(r#"select id from "Organization" where slug = $1"#, slug);
-        ensure!(known.fetch_optional(&mut *connection).await?.is_some(), organization::unknown(slug));
+        ensure!(known.fetch_optional(&mut *connection).await?.is_some(), organization::not_found(slug));
     }
     let rows = sqlx::query!(
         r#"
@@ -87,11 +88,11 @@ async fn users(
         limit $2
         "#,
         slug,
-        list.fetch(),
+        list.fetch_limit(),
     )
     .fetch_all(connection)
     .await?;
-    let user = rows.into_iter().map(|row| User {
+    let users = rows.into_iter().map(|row| User {
         id: row.id,
         email: row.email,
         first_name: row.first_name,
@@ -99,9 +100,9 @@ async fn users(
         role: row.role,
         disabled: row.disabled,
         organization: row.slug,
-        created_at: output::moment(row.created_at),
+        created_at: output::timestamp(row.created_at),
     });
-    Ok(user.collect())
+    Ok(users.collect())
 }
 
 async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
@@ -111,12 +112,12 @@ async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
             email,
             role.as_str(),
         );
-        changed.fetch_optional(connection).await?.with_context(|| unknown(email))
+        changed.fetch_optional(connection).await?.with_context(|| not_found(email))
     })
     .await?;
     let text = format!(
-        "{email} is {role} from the next login on. Tokens with another role work for up to {TRUSTED_SECONDS} seconds \
-         more; then the user must log in again.\n"
+        "{email} is {role} from the next login on. Tokens with another role remain valid for up to another \
+         {VALIDATION_CACHE_SECONDS} seconds; then the user must log in again.\n"
     );
     Ok(output::print(&text)?)
 }
@@ -124,13 +125,13 @@ async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
 async fn disable(email: &str) -> anyhow::Result<()> {
     let email = set_disabled(email, true).await?;
     let text = format!(
-        "{email} is disabled and cannot log in. Tokens that exist work for up to {TRUSTED_SECONDS} seconds more. The \
-         user's events stay.\n"
+        "{email} is disabled and cannot log in. Existing tokens remain valid for up to another \
+         {VALIDATION_CACHE_SECONDS} seconds. The user's events stay.\n"
     );
     Ok(output::print(&text)?)
 }
 
-/// The address as the user wrote it.
+/// Returns the email address as stored, which may differ from the argument in letter case.
 async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
     database::with_connection(async |connection| {
         let changed = sqlx::query_scalar!(
@@ -138,7 +139,7 @@ async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
             email,
             disabled,
         );
-        changed.fetch_optional(connection).await?.with_context(|| unknown(email))
+        changed.fetch_optional(connection).await?.with_context(|| not_found(email))
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! The folder that holds what `eventboard` keeps: the private cluster, and a downloaded server.
+//! The home folder of `eventboard`: it contains the private cluster and the downloaded server binaries.
 
 use std::{
     fs::{self, File, Permissions, TryLockError},
@@ -12,37 +12,39 @@ use private_postgres::{Cluster, ClusterConfig, find_binaries, running_port};
 
 use crate::progress;
 
-const FOLDER: &str = ".eventboard";
+const FOLDER_NAME: &str = ".eventboard";
 
 const DATABASE: &str = "eventboard_db";
 const SUPERUSER: &str = "eventboard";
-/// The server listens on the loopback addresses only.
+/// The password may be public, because the server listens on the loopback addresses only.
 const PASSWORD: &str = "eventboard_dev_password";
 
-/// Where clients of PostgreSQL look for it.
-const USUAL_PORT: u16 = 5432;
+/// The port that PostgreSQL clients use by default.
+const DEFAULT_PORT: u16 = 5432;
 
-/// The folder; it need not exist yet.
+/// The home folder. The folder need not exist yet.
 pub(crate) struct Home(PathBuf);
 
 impl Home {
-    /// `EVENTBOARD_HOME`, else the nearest `.eventboard` upwards, else one in the current folder.
+    /// `EVENTBOARD_HOME`, otherwise the nearest `.eventboard` in this or a parent folder, otherwise `.eventboard` in
+    /// the current folder.
     pub(crate) fn from_env(env: &Env) -> Self {
         let here = std::env::current_dir().unwrap_or_default();
-        let existing = || here.ancestors().map(|folder| folder.join(FOLDER)).find(|folder| folder.is_dir());
+        let existing =
+            || here.ancestors().map(|folder| folder.join(FOLDER_NAME)).find(|folder| folder.is_dir());
         let chosen = env.get("EVENTBOARD_HOME").map(PathBuf::from);
-        Self(chosen.or_else(existing).unwrap_or_else(|| here.join(FOLDER)))
+        Self(chosen.or_else(existing).unwrap_or_else(|| here.join(FOLDER_NAME)))
     }
 
-    /// The database of the private cluster that runs now, whoever started it.
-    pub(crate) fn running_database(&self) -> Option<String> {
+    /// The database URL of the private cluster if it is running, no matter which process started it.
+    pub(crate) fn running_database_url(&self) -> Option<String> {
         running_port(&self.data_dir())
             .map(|port| format!("postgres://{SUPERUSER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"))
     }
 
-    /// Makes this process the only one that runs the system from here, for as long as the file is open.
-    pub(crate) fn occupy(&self) -> anyhow::Result<File> {
-        self.create()?;
+    /// Locks the folder, so that only one process runs the system from it. Closing the file releases the lock.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        self.create_folder()?;
         let path = self.0.join("up.lock");
         let failed = || format!("{} cannot be locked", path.display());
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -56,12 +58,12 @@ impl Home {
         }
     }
 
-    /// Starts the private cluster with an (at first empty) database, on the usual port if that is free.
+    /// Starts the private cluster and creates its database, on the default port if it is free.
     pub(crate) async fn start_cluster(&self) -> anyhow::Result<(Cluster, String)> {
         let binaries = find_binaries(&self.0.join("postgres-bin")).await?;
-        progress::tell(&format!("Starting PostgreSQL {}", binaries.version));
+        progress::report(&format!("Starting PostgreSQL {}", binaries.version));
         let config = ClusterConfig {
-            port: Some(USUAL_PORT),
+            port: Some(DEFAULT_PORT),
             ..ClusterConfig::new(self.data_dir(), SUPERUSER, PASSWORD)
         };
         let cluster = Cluster::start(&binaries, &config).await?;
@@ -74,13 +76,14 @@ impl Home {
         self.0.join("postgres")
     }
 
-    fn create(&self) -> anyhow::Result<()> {
+    fn create_folder(&self) -> anyhow::Result<()> {
         if self.0.is_dir() {
             return Ok(());
         }
         let failed = || format!("the folder {} cannot be created", self.0.display());
         fs::create_dir_all(&self.0).with_context(failed)?;
-        // Started by root, PostgreSQL runs as another user, who has to get through whatever the umask.
+        // If this process is root, PostgreSQL runs as another user. That user must be able to enter the folder even
+        // if the umask is restrictive.
         fs::set_permissions(&self.0, Permissions::from_mode(0o755)).with_context(failed)
     }
 }

@@ -1,20 +1,20 @@
-//! The private database of this project, for a command that is told of no other.
+//! The private database of this project, which is used when no other database is configured.
 
 use eventboard_chassis::config::{self, ConfigError, Env};
 use eventboard_db::DatabaseConfig;
 use private_postgres::Cluster;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{APPLICATION, home::Home};
+use super::{APPLICATION_NAME, home::Home};
 
-/// Works with the running private cluster, else with that cluster, started now. One that was started for it has ended
+/// Calls `work` with the options for the private cluster. If the cluster is not running, starts it and stops it
 /// afterwards.
 pub(super) async fn with_options<T>(
     work: impl AsyncFnOnce(&PgConnectOptions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let home = Home::from_env(&Env::of_process());
-    if let Some(url) = home.running_database() {
-        return work(&options_of(url)?).await;
+    if let Some(url) = home.running_database_url() {
+        return work(&options_from_url(url)?).await;
     }
     let (cluster, options) = start(&home).await?;
     let outcome = work(&options).await;
@@ -24,12 +24,12 @@ pub(super) async fn with_options<T>(
 
 async fn start(home: &Home) -> anyhow::Result<(Cluster, PgConnectOptions)> {
     let (cluster, url) = home.start_cluster().await?;
-    let options = options_of(url)?;
+    let options = options_from_url(url)?;
     eventboard_db::migrate(&options).await?;
     Ok((cluster, options))
 }
 
-fn options_of(url: String) -> Result<PgConnectOptions, ConfigError> {
+fn options_from_url(url: String) -> Result<PgConnectOptions, ConfigError> {
     let env = Env::from_iter([("DATABASE_URL".to_owned(), url)]);
-    config::read(env, |env| DatabaseConfig::from_env(env, APPLICATION).direct().clone())
+    config::read(env, |env| DatabaseConfig::from_env(env, APPLICATION_NAME).direct().clone())
 }

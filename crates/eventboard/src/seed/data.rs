@@ -1,13 +1,13 @@
-//! The demo data. Their ids are fixed, so that documentation and scripts can name them.
+//! The demo data. The ids are fixed, so that documentation and scripts can refer to them.
 
 use chrono::NaiveDateTime;
 use eventboard_domain::{EventStatus, Role};
 use uuid::Uuid;
 
-/// Of all demo users.
+/// The password of all demo users.
 pub(crate) const PASSWORD: &str = "Password123!";
 
-/// Of that password, which everybody knows: a salt of its own for each user would protect nothing.
+/// The hash of [`PASSWORD`]. All demo users have the same hash and salt, because the password is public anyway.
 pub(super) const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ZXZlbnRib2FyZC1kZW1vIQ$E46kK3AROaY/UqSPkyVJeTJQOK8wH4Ly/7ODK/HJ+BE";
 
@@ -39,9 +39,9 @@ pub(super) struct Event {
     pub status: EventStatus,
 }
 
-/// Reads one of the moments above.
-pub(super) fn moment(text: &str) -> chrono::ParseResult<chrono::DateTime<chrono::Utc>> {
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").map(|moment| moment.and_utc())
+/// Parses the `start` or `end` of a demo event.
+pub(super) fn parse_time(text: &str) -> chrono::ParseResult<chrono::DateTime<chrono::Utc>> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").map(|time| time.and_utc())
 }
 
 const ACME: &str = "acme-corp";
@@ -138,20 +138,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_events_bear_the_ids_that_are_documented() {
+    fn the_events_have_their_documented_ids() {
         assert_eq!(EVENTS[1].id.to_string(), "00000000-0000-0000-0000-000000000002");
     }
 
     #[test]
-    fn the_hash_is_that_of_the_password() {
+    fn the_hash_matches_the_password() {
         let hash = PasswordHash::new(PASSWORD_HASH).expect("a hash");
         Argon2::default().verify_password(PASSWORD.as_bytes(), &hash).expect("the password");
     }
 
     #[test]
-    fn every_moment_can_be_read() {
+    fn every_event_has_valid_times_and_ends_after_its_start() {
         for event in &EVENTS {
-            assert!(moment(event.start).expect("a start") < moment(event.end).expect("an end"));
+            assert!(parse_time(event.start).expect("a start") < parse_time(event.end).expect("an end"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Demo data: what is there already stays as it is, what is missing is added.
+//! Inserts the demo data. Existing rows are not changed, and only missing rows are added.
 
 mod data;
 
@@ -9,17 +9,17 @@ use sqlx::{Connection, PgConnection};
 
 use self::data::{EVENTS, Event, ORGANIZATIONS, Organization, PASSWORD, PASSWORD_HASH, USERS, User};
 
-/// What becomes of a demo event that existed before and was deleted.
+/// What to do with demo events that were deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deleted {
-    /// For starts of the system, which keep what its users did.
+pub(crate) enum DeletedEvents {
+    /// Leaves them deleted. Used when the system starts, so that changes made by users are preserved.
     #[cfg(feature = "up")]
-    StaysDeleted,
-    /// For an operator who asks for the demo data.
-    ComesBack,
+    Skip,
+    /// Inserts them again. Used when an operator requests the demo data.
+    Restore,
 }
 
-/// How much was missing.
+/// The number of rows that were added.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Added {
     organizations: u64,
@@ -30,27 +30,27 @@ pub(crate) struct Added {
 impl fmt::Display for Added {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::default() {
-            return f.write_str("The demo data are there already.");
+            return f.write_str("The demo data already exists.");
         }
         let Self { organizations, users, events } = self;
         write!(f, "Demo data added: {organizations} organizations, {users} users, {events} events.")
     }
 }
 
-/// E-mail address and password of a demo user, for an example.
+/// Email address and password of a demo user, for the example in the banner.
 #[cfg(feature = "up")]
-pub(crate) const LOGIN: [&str; 2] = [USERS[0].email, PASSWORD];
+pub(crate) const EXAMPLE_LOGIN: [&str; 2] = [USERS[0].email, PASSWORD];
 
-/// The demo users, for people.
-pub(crate) fn logins() -> String {
+/// A readable list of the demo users and their password.
+pub(crate) fn login_table() -> String {
     let line =
         |user: &User| format!("  {:<24} {:<10} {}\n", user.email, user.role.as_str(), user.organization);
     let lines: String = USERS.iter().map(line).collect();
     format!("Demo logins, password {PASSWORD}\n{lines}")
 }
 
-/// Adds what is missing, all of it or nothing.
-pub(crate) async fn seed(connection: &mut PgConnection, deleted: Deleted) -> anyhow::Result<Added> {
+/// Adds the missing rows in one transaction.
+pub(crate) async fn seed(connection: &mut PgConnection, deleted: DeletedEvents) -> anyhow::Result<Added> {
     let mut transaction = connection.begin().await?;
     let mut added = Added::default();
     for organization in &ORGANIZATIONS {
@@ -97,9 +97,13 @@ async fn add_user(connection: &mut PgConnection, user: &User) -> sqlx::Result<u6
     Ok(added.execute(connection).await?.rows_affected())
 }
 
-/// Adds the event and, only with it, its history. The owner is found by e-mail address within the
-/// organization: somebody may have taken the address, or the slug, before.
-async fn add_event(connection: &mut PgConnection, event: &Event, deleted: Deleted) -> anyhow::Result<u64> {
+/// Adds the event together with its history. Does nothing if the email address does not belong to a user of the
+/// organization, because another user may have registered the address or the slug before.
+async fn add_event(
+    connection: &mut PgConnection,
+    event: &Event,
+    deleted: DeletedEvents,
+) -> anyhow::Result<u64> {
     let steps = steps_to(event.status);
     let added = sqlx::query!(
         r#"
@@ -126,19 +130,19 @@ async fn add_event(connection: &mut PgConnection, event: &Event, deleted: Delete
         event.title,
         event.description,
         event.location,
-        data::moment(event.start)?,
-        data::moment(event.end)?,
+        data::parse_time(event.start)?,
+        data::parse_time(event.end)?,
         event.status.as_str(),
         i64::try_from(steps.len())?,
-        deleted == Deleted::ComesBack,
+        deleted == DeletedEvents::Restore,
         &steps.iter().map(|step| step.action.to_owned()).collect::<Vec<_>>(),
-        &steps.iter().map(|step| step.from.map(word)).collect::<Vec<_>>() as &[Option<String>],
-        &steps.iter().map(|step| word(step.to)).collect::<Vec<_>>(),
+        &steps.iter().map(|step| step.from.map(status_text)).collect::<Vec<_>>() as &[Option<String>],
+        &steps.iter().map(|step| status_text(step.to)).collect::<Vec<_>>(),
     );
     Ok(u64::try_from(added.fetch_one(connection).await?.count)?)
 }
 
-/// What was done to an event, by its owner, until it reached its status.
+/// One action in the history of a demo event, performed by its owner.
 struct Step {
     action: &'static str,
     from: Option<EventStatus>,
@@ -151,11 +155,12 @@ const STEPS: [Step; 3] = [
     Step { action: "APPROVE", from: Some(EventStatus::Submitted), to: EventStatus::Approved },
 ];
 
+/// The steps that lead to this status.
 fn steps_to(status: EventStatus) -> &'static [Step] {
     let last = STEPS.iter().position(|step| step.to == status).unwrap_or(0);
     &STEPS[..=last]
 }
 
-fn word(status: EventStatus) -> String {
+fn status_text(status: EventStatus) -> String {
     status.as_str().to_owned()
 }

@@ -1,4 +1,4 @@
-//! What a newcomer reads once everything runs.
+//! The message that `eventboard up` prints when all parts are running.
 
 use std::{
     fmt,
@@ -8,12 +8,12 @@ use std::{
 use super::settings::Addresses;
 use crate::seed;
 
-/// Everything that is worth telling.
+/// The values shown in the message.
 pub(super) struct Banner {
     pub addresses: Addresses,
-    /// Unless metrics are not served.
+    /// `None` if metrics are not served.
     pub metrics: Option<SocketAddr>,
-    /// The private cluster's; another one's may hold a password that is nobody's business.
+    /// The URL of the private cluster. The URL of another database is not shown, because it may contain a password.
     pub private_url: Option<String>,
     pub has_demo_data: bool,
 }
@@ -21,38 +21,38 @@ pub(super) struct Banner {
 impl fmt::Display for Banner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Addresses { gateway, auth, events } = self.addresses;
-        let api = format!("http://{}", Host(gateway));
+        let api = format!("http://{}", HostPort(gateway));
         writeln!(f, "\nEventBoard is ready. Ctrl-C stops it.\n")?;
         writeln!(f, "  API             {api}")?;
         writeln!(f, "  Documentation   {api}/api")?;
-        writeln!(f, "  auth-service    {} (gRPC, and http for /health)", Host(auth))?;
-        writeln!(f, "  events-service  {} (gRPC, and http for /health)", Host(events))?;
+        writeln!(f, "  auth-service    {} (gRPC, and http for /health)", HostPort(auth))?;
+        writeln!(f, "  events-service  {} (gRPC, and http for /health)", HostPort(events))?;
         if let Some(metrics) = self.metrics {
-            writeln!(f, "  Metrics         http://{}/metrics", Host(metrics))?;
+            writeln!(f, "  Metrics         http://{}/metrics", HostPort(metrics))?;
         }
         let database = self.private_url.as_deref().unwrap_or("\"$DATABASE_URL\"");
         writeln!(f, "  Database        psql {database}\n")?;
-        if self.has_demo_data { demo(f, &api) } else { without_demo(f, &api) }
+        if self.has_demo_data { write_demo_hints(f, &api) } else { write_health_hint(f, &api) }
     }
 }
 
-fn demo(f: &mut fmt::Formatter<'_>, api: &str) -> fmt::Result {
-    let [email, password] = seed::LOGIN;
-    writeln!(f, "{}\nTry\n", seed::logins())?;
+fn write_demo_hints(f: &mut fmt::Formatter<'_>, api: &str) -> fmt::Result {
+    let [email, password] = seed::EXAMPLE_LOGIN;
+    writeln!(f, "{}\nTry\n", seed::login_table())?;
     writeln!(f, "  TOKEN=$(curl -s {api}/auth/login -H 'Content-Type: application/json' \\")?;
     writeln!(f, "    -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}' \\")?;
     writeln!(f, "    | sed 's/.*\"accessToken\":\"\\([^\"]*\\)\".*/\\1/')")?;
     writeln!(f, "  curl -s {api}/events -H \"Authorization: Bearer $TOKEN\"\n")
 }
 
-fn without_demo(f: &mut fmt::Formatter<'_>, api: &str) -> fmt::Result {
+fn write_health_hint(f: &mut fmt::Formatter<'_>, api: &str) -> fmt::Result {
     writeln!(f, "Try\n\n  curl -s {api}/health\n")
 }
 
-/// An address as people type it.
-struct Host(SocketAddr);
+/// Displays a loopback address as `localhost:PORT`.
+struct HostPort(SocketAddr);
 
-impl fmt::Display for Host {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.ip() {
             IpAddr::V4(ip) if ip.is_loopback() => write!(f, "localhost:{}", self.0.port()),

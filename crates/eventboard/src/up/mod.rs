@@ -1,4 +1,4 @@
-//! `eventboard up`: PostgreSQL and the three services in one process, until somebody stops it.
+//! `eventboard up`: runs PostgreSQL and the three services in one process until it is stopped.
 
 mod banner;
 mod ports;
@@ -29,30 +29,30 @@ use crate::{
     output, progress, seed,
 };
 
-/// As shells count a process that SIGINT ended.
+/// The exit code that shells report for a process ended by SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// What was started, in the order in which it is stopped.
+/// The running parts, in the order in which they are stopped.
 #[derive(Default)]
 struct Running {
     stack: Stack,
     cluster: Option<Cluster>,
-    /// Keeps a second one from the same folder.
+    /// Prevents a second `eventboard up` in the same folder.
     lock: Option<File>,
 }
 
-/// Starts everything, serves until a signal or a failure, and stops everything in order. A second
-/// signal ends it at once.
+/// Starts all parts, serves until a signal or a failure, and stops the parts in order. A second signal exits
+/// immediately.
 pub(crate) async fn up() -> anyhow::Result<ExitCode> {
     let (telemetry, settings) = Settings::read()?;
     let grace = settings.services.gateway.listen.drain_grace;
-    // Kept to the end, so that the last lines are written.
+    // This guard is dropped last, so that the last log lines are written.
     let _telemetry = telemetry::init("eventboard", telemetry)?;
     let mut signals = Signals::listen()?;
     let mut running = Running::default();
     let outcome = tokio::select! {
         name = signals.next() => {
-            progress::tell(&format!("{name}: stopping; once more to end at once"));
+            progress::report(&format!("{name}: stopping; send it again to exit immediately"));
             Ok(())
         }
         Err(error) = serve(settings, &mut running) => Err(error),
@@ -63,12 +63,13 @@ pub(crate) async fn up() -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Starts one thing after the other, and ends only by failing.
+/// Starts the parts one after the other. Returns only when a part fails.
 async fn serve(settings: Settings, running: &mut Running) -> anyhow::Result<Infallible> {
     if settings.uses_private_cluster {
-        running.lock = Some(settings.home.occupy()?);
+        running.lock = Some(settings.home.lock()?);
     }
-    // Before PostgreSQL, which takes seconds: a port in use is told at once.
+    // The ports are bound before PostgreSQL starts, which takes seconds, so that a port in use is reported
+    // immediately.
     let ports = Ports::bind(&settings.services).await?;
     let metrics = serve_metrics(settings.metrics, &running.stack).await?;
     let private_url = match settings.uses_private_cluster {
@@ -76,21 +77,21 @@ async fn serve(settings: Settings, running: &mut Running) -> anyhow::Result<Infa
         false => None,
     };
     let addresses = ports.addresses()?;
-    let services = Services::at(private_url.as_deref(), addresses)?;
+    let services = Services::with_addresses(private_url.as_deref(), addresses)?;
     let has_demo_data = settings.app_env != AppEnv::Production;
-    prepare(&services.events.database, has_demo_data).await?;
+    prepare_database(&services.events.database, has_demo_data).await?;
 
-    progress::tell("Starting the services");
+    progress::report("Starting the services");
     running.stack.start(services, ports, addresses).await?;
     output::print(&Banner { addresses, metrics, private_url, has_demo_data }.to_string())?;
-    Err(running.stack.broken().await)
+    Err(running.stack.wait_for_failure().await)
 }
 
-/// Where they can be read, unless they are not served.
+/// Starts the metrics endpoint. Returns its address, or `None` if metrics are not served.
 async fn serve_metrics(config: MetricsConfig, stack: &Stack) -> anyhow::Result<Option<SocketAddr>> {
-    let address = (config.port != 0).then(|| ports::reachable(SocketAddr::new(config.host, config.port)));
-    let served = metrics_endpoint::serve(config, stack.backends_shutdown()).await;
-    served.map_err(|error| ports::choose_another(&error, "METRICS_PORT"))?;
+    let address = (config.port != 0).then(|| ports::connectable(SocketAddr::new(config.host, config.port)));
+    let result = metrics_endpoint::serve(config, stack.backends_shutdown()).await;
+    result.map_err(|error| ports::with_port_hint(&error, "METRICS_PORT"))?;
     Ok(address)
 }
 
@@ -100,29 +101,29 @@ async fn start_cluster(home: &Home, running: &mut Running) -> anyhow::Result<Str
     Ok(url)
 }
 
-async fn prepare(config: &DatabaseConfig, with_demo_data: bool) -> anyhow::Result<()> {
+async fn prepare_database(config: &DatabaseConfig, with_demo_data: bool) -> anyhow::Result<()> {
     let options = config.direct().clone().application_name("eventboard");
-    // First, because its failure says where nobody answered.
+    // Connects first, because the error of `connect` contains the address of an unreachable database.
     let mut connection = database::connect(&options).await?;
-    progress::tell("Bringing the database schema up to date");
+    progress::report("Bringing the database schema up to date");
     eventboard_db::migrate(&options).await?;
     if with_demo_data {
-        let added = seed::seed(&mut connection, seed::Deleted::StaysDeleted).await?;
-        progress::tell(&added.to_string());
+        let added = seed::seed(&mut connection, seed::DeletedEvents::Skip).await?;
+        progress::report(&added.to_string());
     }
     connection.close().await?;
     Ok(())
 }
 
 impl Running {
-    /// The gateway first, then the services it calls, then the database that they use.
+    /// Stops the gateway, then the services that it calls, and then PostgreSQL.
     async fn stop(self, grace: Duration) -> anyhow::Result<()> {
         let drained = self.stack.drain(grace).await;
         if let Some(cluster) = self.cluster {
-            progress::tell("Stopping PostgreSQL");
+            progress::report("Stopping PostgreSQL");
             cluster.stop().await?;
         }
-        // Only now may another one start from the same folder.
+        // From here on, another `eventboard up` may start in the same folder.
         drop(self.lock);
         drained
     }

@@ -1,4 +1,4 @@
-//! The ports, taken before anything slow is started.
+//! Binds the ports before any slow step starts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,7 +16,7 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Takes all of them, or says which one is in use and which variable chooses another.
+    /// Binds all ports. The error shows which port is in use and which variable selects another one.
     pub(super) async fn bind(services: &Services) -> anyhow::Result<Self> {
         Ok(Self {
             gateway: bind("api-gateway", "GATEWAY_PORT", &services.gateway.listen).await?,
@@ -25,27 +25,27 @@ impl Ports {
         })
     }
 
-    /// Where this machine reaches them.
+    /// The addresses to which clients on this machine connect.
     pub(super) fn addresses(&self) -> std::io::Result<Addresses> {
         Ok(Addresses {
-            gateway: reachable(self.gateway.local_addr()?),
-            auth: reachable(self.auth.local_addr()?),
-            events: reachable(self.events.local_addr()?),
+            gateway: connectable(self.gateway.local_addr()?),
+            auth: connectable(self.auth.local_addr()?),
+            events: connectable(self.events.local_addr()?),
         })
     }
 }
 
 async fn bind(service: &str, variable: &'static str, listen: &ListenConfig) -> anyhow::Result<TcpListener> {
-    server::bind(service, listen).await.map_err(|error| choose_another(&error, variable))
+    server::bind(service, listen).await.map_err(|error| with_port_hint(&error, variable))
 }
 
-/// Completes the error of a port that cannot be had.
-pub(super) fn choose_another(error: &anyhow::Error, variable: &str) -> anyhow::Error {
-    anyhow!("{error:#}; {variable} chooses another port")
+/// Extends the error for a port that cannot be bound with the variable that selects another port.
+pub(super) fn with_port_hint(error: &anyhow::Error, variable: &str) -> anyhow::Error {
+    anyhow!("{error:#}; set {variable} to use another port")
 }
 
-/// A listener on all addresses is dialled on the loopback one.
-pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
+/// The address to connect to: the loopback address if the listener is bound to all addresses.
+pub(super) fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -59,10 +59,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_listens_everywhere_is_dialled_on_loopback() {
-        let dialled = |address: &str| reachable(address.parse().expect("an address")).to_string();
-        assert_eq!(dialled("0.0.0.0:3001"), "127.0.0.1:3001");
-        assert_eq!(dialled("[::]:3001"), "[::1]:3001");
-        assert_eq!(dialled("192.0.2.1:3001"), "192.0.2.1:3001");
+    fn a_listener_on_all_addresses_is_reached_on_loopback() {
+        let connected = |address: &str| connectable(address.parse().expect("an address")).to_string();
+        assert_eq!(connected("0.0.0.0:3001"), "127.0.0.1:3001");
+        assert_eq!(connected("[::]:3001"), "[::1]:3001");
+        assert_eq!(connected("192.0.2.1:3001"), "192.0.2.1:3001");
     }
 }

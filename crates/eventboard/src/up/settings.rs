@@ -1,4 +1,4 @@
-//! What `up` is told by the environment, and what it decides itself.
+//! The settings of `up`, from the environment and from defaults for `up`.
 
 use std::{collections::HashMap, env, net::SocketAddr};
 
@@ -10,7 +10,7 @@ use eventboard_chassis::{
 
 use crate::database::Home;
 
-/// For one person on one machine; the environment goes first.
+/// Defaults for local use by one person. The environment takes precedence.
 const DEFAULTS: [(&str, &str); 6] = [
     ("HOST", "127.0.0.1"),
     ("LOG_FORMAT", "text"),
@@ -20,26 +20,26 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("RATE_LIMIT_USER_MAX", "100000"),
 ];
 
-/// Without the retries of a download that cannot work, which hide the error that says what to do, and
-/// without what PostgreSQL remarks on a schema that is there already.
+/// Hides the retries of a failing download, because they would hide the error that says what to do. Hides
+/// PostgreSQL's notices about a schema that already exists.
 const LOG_FILTER: &str = "info,reqwest_retry=off,sqlx::postgres::notice=warn";
 
-/// Stands in until the private cluster has its port, so that everything else can be checked first.
-const NOT_STARTED: &str = "postgres://eventboard@127.0.0.1/eventboard_db";
+/// The database URL until the private cluster has a port, so that all other settings can be validated first.
+const PLACEHOLDER_URL: &str = "postgres://eventboard@127.0.0.1/eventboard_db";
 
-/// Ways to name a database that `up` does not have to start.
+/// If one of these is set, `up` does not start a private cluster.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 
-/// Settings of connections that mean the database of the environment and not the private one.
-const NOT_FOR_PRIVATE: [&str; 4] =
+/// Connection settings that apply to an external database and are ignored for the private cluster.
+const EXTERNAL_DATABASE_VARIABLES: [&str; 4] =
     ["DATABASE_URL_FILE", "MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL_FILE", "DATABASE_PGBOUNCER"];
 
-/// Everything that is read at start, but for the log.
+/// All settings that are read at start, except the logging settings.
 pub(super) struct Settings {
     pub metrics: MetricsConfig,
     pub app_env: AppEnv,
     pub home: Home,
-    /// Whether PostgreSQL is ours to start, for want of `DATABASE_URL`.
+    /// Whether `up` starts a private PostgreSQL, because `DATABASE_URL` is not set.
     pub uses_private_cluster: bool,
     pub services: Services,
 }
@@ -51,7 +51,7 @@ pub(super) struct Services {
     pub gateway: api_gateway::Config,
 }
 
-/// Where the listeners are that the services serve on.
+/// The addresses of the services.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses {
     pub gateway: SocketAddr,
@@ -60,12 +60,12 @@ pub(super) struct Addresses {
 }
 
 impl Settings {
-    /// Reads and checks all of it.
+    /// Reads and validates all settings.
     pub(super) fn read() -> Result<(TelemetryConfig, Self), ConfigError> {
         let process = Env::of_process();
         let uses_private_cluster = DATABASE_VARIABLES.iter().all(|name| process.get(name).is_none());
-        let not_started = uses_private_cluster.then_some(NOT_STARTED);
-        config::read(environment(not_started, None), |env| {
+        let placeholder_url = uses_private_cluster.then_some(PLACEHOLDER_URL);
+        config::read(environment(placeholder_url, None), |env| {
             let settings = Self {
                 metrics: MetricsConfig::from_env(env),
                 app_env: AppEnv::from_env(env),
@@ -79,8 +79,11 @@ impl Settings {
 }
 
 impl Services {
-    /// Reads them again now that it is known where the private cluster (if any) and the services are.
-    pub(super) fn at(private_url: Option<&str>, addresses: Addresses) -> Result<Self, ConfigError> {
+    /// Reads the settings again, now with the actual addresses of the private cluster (if any) and the services.
+    pub(super) fn with_addresses(
+        private_url: Option<&str>,
+        addresses: Addresses,
+    ) -> Result<Self, ConfigError> {
         config::read(environment(private_url, Some(addresses)), Self::from_env)
     }
 
@@ -93,20 +96,20 @@ impl Services {
     }
 }
 
-/// The environment with what this process knows better: a `.env` that is also meant for containers
-/// names hosts that exist only there.
+/// The environment, overridden with the addresses that this process knows. This is needed because `.env` may contain
+/// host names that exist only in containers.
 fn environment(private_url: Option<&str>, addresses: Option<Addresses>) -> Env {
     let mut variables: HashMap<String, String> = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
     if let Some(url) = private_url {
-        variables.retain(|name, _| !NOT_FOR_PRIVATE.contains(&name.as_str()));
+        variables.retain(|name, _| !EXTERNAL_DATABASE_VARIABLES.contains(&name.as_str()));
         variables.insert("DATABASE_URL".into(), url.into());
     }
     variables.insert("AUTH_SERVICE_HOST".into(), "localhost".into());
     variables.insert("EVENTS_SERVICE_HOST".into(), "localhost".into());
     if let Some(addresses) = addresses {
-        // A host may bring its port along.
+        // The value may include the port, because each host may have one.
         variables.insert("AUTH_SERVICE_HOST".into(), addresses.auth.to_string());
         variables.insert("EVENTS_SERVICE_HOST".into(), addresses.events.to_string());
     }

@@ -1,4 +1,4 @@
-//! The three services in this process.
+//! Runs the three services in this process.
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
@@ -12,30 +12,30 @@ use super::{
 };
 use crate::probe;
 
-/// Between two questions whether a service is ready.
+/// The pause between two readiness checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-type Ended = (&'static str, anyhow::Result<()>);
+type ServiceExit = (&'static str, anyhow::Result<()>);
 
-/// The services that run. The gateway can be told to leave before those it calls.
+/// The running services. The gateway can be stopped before the services that it calls.
 #[derive(Default)]
 pub(super) struct Stack {
-    edge: JoinSet<Ended>,
-    edge_shutdown: Shutdown,
-    backends: JoinSet<Ended>,
+    gateway: JoinSet<ServiceExit>,
+    gateway_shutdown: Shutdown,
+    backends: JoinSet<ServiceExit>,
     backends_shutdown: Shutdown,
 }
 
 impl Stack {
-    /// The end of everything but the gateway.
+    /// The shutdown of all parts except the gateway.
     pub(super) fn backends_shutdown(&self) -> Shutdown {
         self.backends_shutdown.clone()
     }
 
-    /// Starts them and waits until the gateway's health is 200.
+    /// Starts the services and waits until the gateway reports that it is healthy.
     ///
     /// # Errors
-    /// When one of them fails.
+    /// When a service fails.
     pub(super) async fn start(
         &mut self,
         services: Services,
@@ -47,61 +47,62 @@ impl Stack {
         spawn(&mut self.backends, "auth-service", auth_service::run(auth, ports.auth, shutdown.clone()));
         let events = events_service::run(events, ports.events, shutdown.clone());
         spawn(&mut self.backends, "events-service", events);
-        self.answers(addresses.auth, "/health/ready").await?;
-        self.answers(addresses.events, "/health/ready").await?;
-        // Last, because it then finds both when it looks for them the first time.
-        let gateway = api_gateway::run(gateway, ports.gateway, self.edge_shutdown.clone());
-        spawn(&mut self.edge, "api-gateway", gateway);
-        self.answers(addresses.gateway, "/health").await
+        self.wait_for_success(addresses.auth, "/health/ready").await?;
+        self.wait_for_success(addresses.events, "/health/ready").await?;
+        // The gateway starts last, so that it finds both services at its first attempt.
+        let gateway = api_gateway::run(gateway, ports.gateway, self.gateway_shutdown.clone());
+        spawn(&mut self.gateway, "api-gateway", gateway);
+        self.wait_for_success(addresses.gateway, "/health").await
     }
 
-    /// Completes when a service ends that nobody told to, with the reason.
-    pub(super) async fn broken(&mut self) -> anyhow::Error {
+    /// Waits until a service ends although it was not stopped, and returns the reason.
+    pub(super) async fn wait_for_failure(&mut self) -> anyhow::Error {
         let ended = tokio::select! {
-            Some(ended) = self.edge.join_next() => ended,
+            Some(ended) = self.gateway.join_next() => ended,
             Some(ended) = self.backends.join_next() => ended,
             else => return anyhow!("no service is running"),
         };
         match ended {
-            Ok((name, Ok(()))) => anyhow!("{name} ended without having been told to"),
+            Ok((name, Ok(()))) => anyhow!("{name} stopped unexpectedly"),
             Ok((name, Err(error))) => error.context(name),
-            Err(panic) => anyhow!("a service failed: {panic}"),
+            Err(error) => anyhow!("a service failed: {error}"),
         }
     }
 
-    /// Stops the gateway, then the services that it calls; what is in flight finishes.
+    /// Stops the gateway, then the services that it calls. Requests in flight are completed.
     ///
     /// # Errors
     /// When a service fails while it stops.
     pub(super) async fn drain(self, grace: Duration) -> anyhow::Result<()> {
-        self.edge_shutdown.begin(grace).await;
-        let edge = finish(self.edge).await;
+        self.gateway_shutdown.begin(grace).await;
+        let gateway = join_all(self.gateway).await;
         self.backends_shutdown.begin(Duration::ZERO).await;
-        finish(self.backends).await.and(edge)
+        join_all(self.backends).await.and(gateway)
     }
 
-    async fn answers(&mut self, address: SocketAddr, path: &str) -> anyhow::Result<()> {
+    /// Polls the path until it returns 200.
+    async fn wait_for_success(&mut self, address: SocketAddr, path: &str) -> anyhow::Result<()> {
         let url = format!("http://{address}{path}");
         let ready = async {
-            while !probe::get(&url).await.is_ok_and(|answer| answer.status == 200) {
+            while !probe::get(&url).await.is_ok_and(|response| response.status == 200) {
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
         tokio::select! {
             () = ready => Ok(()),
-            error = self.broken() => Err(error),
+            error = self.wait_for_failure() => Err(error),
         }
     }
 }
 
-fn spawn<F>(services: &mut JoinSet<Ended>, name: &'static str, service: F)
+fn spawn<F>(services: &mut JoinSet<ServiceExit>, name: &'static str, service: F)
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     services.spawn(async move { (name, service.await) });
 }
 
-async fn finish(mut services: JoinSet<Ended>) -> anyhow::Result<()> {
+async fn join_all(mut services: JoinSet<ServiceExit>) -> anyhow::Result<()> {
     let mut outcome = Ok(());
     while let Some(ended) = services.join_next().await {
         let (name, ended) = ended.context("a service failed")?;
@@ -119,22 +120,22 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_fails_is_named_with_its_reason() {
         let mut stack = Stack::default();
-        spawn(&mut stack.edge, "api-gateway", std::future::pending());
+        spawn(&mut stack.gateway, "api-gateway", std::future::pending());
         spawn(&mut stack.backends, "auth-service", async { Err(anyhow!("no locale")) });
-        assert_eq!(format!("{:#}", stack.broken().await), "auth-service: no locale");
+        assert_eq!(format!("{:#}", stack.wait_for_failure().await), "auth-service: no locale");
     }
 
     #[tokio::test]
-    async fn a_service_that_just_ends_is_a_failure_too() {
+    async fn a_service_that_ends_without_an_error_is_a_failure() {
         let mut stack = Stack::default();
-        spawn(&mut stack.edge, "api-gateway", async { Ok(()) });
-        assert!(stack.broken().await.to_string().contains("api-gateway ended"));
+        spawn(&mut stack.gateway, "api-gateway", async { Ok(()) });
+        assert!(stack.wait_for_failure().await.to_string().contains("api-gateway stopped unexpectedly"));
     }
 
     #[tokio::test]
-    async fn the_gateway_has_ended_before_its_backends_are_told_to() {
+    async fn the_gateway_ends_before_the_backends_are_stopped() {
         let (mut stack, log) = (Stack::default(), Arc::new(Mutex::new(Vec::new())));
-        let told = |name, shutdown: &Shutdown| {
+        let service = |name, shutdown: &Shutdown| {
             let (shutdown, log) = (shutdown.clone(), Arc::clone(&log));
             async move {
                 shutdown.stopping().await;
@@ -143,11 +144,11 @@ mod tests {
                 Ok(())
             }
         };
-        let backend = told("backend", &stack.backends_shutdown);
-        let edge = told("edge", &stack.edge_shutdown);
+        let backend = service("backend", &stack.backends_shutdown);
+        let gateway = service("gateway", &stack.gateway_shutdown);
         spawn(&mut stack.backends, "backend", backend);
-        spawn(&mut stack.edge, "edge", edge);
+        spawn(&mut stack.gateway, "gateway", gateway);
         stack.drain(Duration::ZERO).await.expect("a clean end");
-        assert_eq!(*log.lock().expect("a list"), ["edge", "backend"]);
+        assert_eq!(*log.lock().expect("a list"), ["gateway", "backend"]);
     }
 }

@@ -1,14 +1,14 @@
-//! Every command that looks at the database or changes it.
+//! Tests of the commands that read or change the database.
 
 use std::process::Stdio;
 
-use crate::support::{Installation, finish};
+use crate::support::{Installation, run};
 
-const EVERYTHING: &str = r#"select (select count(*) from "Organization") * 1000 + (select count(*) from "User") * 100
+const ROW_COUNTS: &str = r#"select (select count(*) from "Organization") * 1000 + (select count(*) from "User") * 100
     + (select count(*) from "Event") * 10 + (select count(*) from "EventHistory")"#;
 
 #[tokio::test]
-async fn migrating_twice_does_no_harm() {
+async fn migrating_twice_succeeds() {
     let installation = Installation::create().await;
     for _ in 0..2 {
         assert_eq!(installation.run("migrate").success(), "The database schema is up to date.\n");
@@ -16,31 +16,31 @@ async fn migrating_twice_does_no_harm() {
 }
 
 #[tokio::test]
-async fn seeding_twice_makes_no_duplicates() {
+async fn seeding_twice_creates_no_duplicates() {
     let installation = Installation::create().await;
     let first = installation.run("seed").success();
     assert!(first.contains("2 organizations, 4 users, 3 events"), "{first}");
     assert!(first.contains("Password123!") && first.contains("moderator@acme.com"), "{first}");
     let second = installation.run("seed").success();
-    assert!(second.contains("are there already"), "{second}");
-    assert_eq!(installation.number(EVERYTHING).await, 2436);
+    assert!(second.contains("already exists"), "{second}");
+    assert_eq!(installation.query_number(ROW_COUNTS).await, 2436);
 }
 
 #[tokio::test]
-async fn seeding_by_several_at_once_makes_no_duplicates() {
+async fn concurrent_seeding_creates_no_duplicates() {
     let installation = Installation::create().await;
     let children: Vec<_> =
         (0..3).map(|_| installation.command("seed").stdout(Stdio::null()).spawn().unwrap()).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert_eq!(installation.number(EVERYTHING).await, 2436);
+    assert_eq!(installation.query_number(ROW_COUNTS).await, 2436);
 }
 
 #[tokio::test]
-async fn the_demo_events_are_as_documented() {
-    let installation = Installation::seeded().await;
-    let matching = installation.number(
+async fn the_demo_events_match_the_documentation() {
+    let installation = Installation::create_with_demo_data().await;
+    let matching = installation.query_number(
         r#"select count(*) from "Event" join "User" on "User".id = "createdById" where
             ("Event".id, title, status, location, "startDate", "endDate", email) in (
             ('00000000-0000-0000-0000-000000000001', 'Annual Tech Conference 2026', 'APPROVED', 'San Francisco, CA',
@@ -54,18 +54,18 @@ async fn the_demo_events_are_as_documented() {
 }
 
 #[tokio::test]
-async fn seeding_brings_back_a_deleted_demo_event_and_leaves_changes_alone() {
-    let installation = Installation::seeded().await;
+async fn seeding_restores_a_deleted_demo_event_and_keeps_changes() {
+    let installation = Installation::create_with_demo_data().await;
     installation.execute(r#"delete from "Event" where title = 'Innovation Summit'"#).await;
     installation.execute(r#"update "User" set "firstName" = 'Changed'"#).await;
-    let said = installation.run("seed").success();
-    assert!(said.contains("0 organizations, 0 users, 1 events"), "{said}");
+    let output = installation.run("seed").success();
+    assert!(output.contains("0 organizations, 0 users, 1 events"), "{output}");
     let changed = r#"select count(*) from "User" where "firstName" = 'Changed'"#;
-    assert_eq!(installation.number(changed).await, 4);
+    assert_eq!(installation.query_number(changed).await, 4);
 }
 
 #[tokio::test]
-async fn seeding_leaves_a_demo_address_to_whoever_took_it_elsewhere() {
+async fn seeding_skips_a_demo_email_that_another_organization_uses() {
     let installation = Installation::create().await;
     installation
         .execute(
@@ -75,36 +75,36 @@ async fn seeding_leaves_a_demo_address_to_whoever_took_it_elsewhere() {
             select gen_random_uuid(), id, 'Admin@acme.com', 'A', 'B', 'ADMIN', '$argon2id$' from founded"#,
         )
         .await;
-    let said = installation.run("seed").success();
-    assert!(said.contains("2 organizations, 3 users, 2 events"), "{said}");
+    let output = installation.run("seed").success();
+    assert!(output.contains("2 organizations, 3 users, 2 events"), "{output}");
 }
 
 #[tokio::test]
 async fn seeding_refuses_production_unless_forced() {
     let installation = Installation::create().await;
-    let seed = |arguments| finish(installation.command(arguments).env("APP_ENV", "production"));
-    let said = seed("seed").failure(1);
-    assert!(said.contains("--force"), "{said}");
-    assert_eq!(installation.number(r#"select count(*) from "User""#).await, 0);
+    let seed = |arguments| run(installation.command(arguments).env("APP_ENV", "production"));
+    let output = seed("seed").failure(1);
+    assert!(output.contains("--force"), "{output}");
+    assert_eq!(installation.query_number(r#"select count(*) from "User""#).await, 0);
     seed("seed --force").success();
-    assert_eq!(installation.number(r#"select count(*) from "User""#).await, 4);
+    assert_eq!(installation.query_number(r#"select count(*) from "User""#).await, 4);
 }
 
 #[tokio::test]
-async fn an_organization_is_closed_and_opened() {
-    let installation = Installation::seeded().await;
+async fn an_organization_can_be_closed_and_opened() {
+    let installation = Installation::create_with_demo_data().await;
     let acme_is_open = || installation.run("org list --json").json()[0]["openSignup"].as_bool().unwrap();
     assert!(acme_is_open());
     installation.run("org close acme-corp").success();
     assert!(!acme_is_open());
-    let said = installation.run("org open acme-corp").success();
-    assert!(said.contains("10000000-0000-0000-0000-000000000001"), "{said}");
+    let output = installation.run("org open acme-corp").success();
+    assert!(output.contains("10000000-0000-0000-0000-000000000001"), "{output}");
     assert!(acme_is_open());
 }
 
 #[tokio::test]
-async fn organizations_are_listed_for_people_and_for_programs() {
-    let installation = Installation::seeded().await;
+async fn organizations_are_listed_as_a_table_or_as_json() {
+    let installation = Installation::create_with_demo_data().await;
     let table = installation.run("org list").success();
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("SLUG             NAME              SIGNUP  USERS  ID"), "{table}");
@@ -114,32 +114,32 @@ async fn organizations_are_listed_for_people_and_for_programs() {
 }
 
 #[tokio::test]
-async fn a_list_is_bounded_and_says_so() {
-    let installation = Installation::seeded().await;
+async fn a_truncated_list_is_reported_on_stderr() {
+    let installation = Installation::create_with_demo_data().await;
     let output = installation.run("user list --limit 3 --json");
-    assert_eq!(output.stderr, "Only the first 3 are shown; --limit shows more.\n");
+    assert_eq!(output.stderr, "Only the first 3 rows are shown; use --limit to show more.\n");
     assert_eq!(output.json().len(), 3);
     assert_eq!(installation.run("user list --limit 4").stderr, "");
 }
 
 #[tokio::test]
-async fn a_users_role_is_changed_and_the_consequences_told() {
-    let installation = Installation::seeded().await;
-    let said = installation.run("user role USER@acme.com moderator").success();
-    assert!(said.contains("user@acme.com is MODERATOR"), "{said}");
-    assert!(said.contains("30 seconds") && said.contains("log in again"), "{said}");
+async fn changing_a_role_reports_when_it_takes_effect() {
+    let installation = Installation::create_with_demo_data().await;
+    let output = installation.run("user role USER@acme.com moderator").success();
+    assert!(output.contains("user@acme.com is MODERATOR"), "{output}");
+    assert!(output.contains("30 seconds") && output.contains("log in again"), "{output}");
     let users = installation.run("user list --org acme-corp --json").json();
     assert_eq!((users.len(), &users[2]["role"]), (3, &"MODERATOR".into()));
-    let said = installation.run("user role user@acme.com OWNER").failure(2);
-    assert!(said.contains("USER, MODERATOR, ADMIN"), "{said}");
+    let output = installation.run("user role user@acme.com OWNER").failure(2);
+    assert!(output.contains("USER, MODERATOR, ADMIN"), "{output}");
 }
 
 #[tokio::test]
-async fn a_user_is_disabled_and_enabled() {
-    let installation = Installation::seeded().await;
+async fn a_user_can_be_disabled_and_enabled() {
+    let installation = Installation::create_with_demo_data().await;
     let admin_is_disabled = || installation.run("user list --json").json()[0]["disabled"].as_bool().unwrap();
-    let said = installation.run("user disable admin@acme.com").success();
-    assert!(said.contains("30 seconds") && said.contains("events stay"), "{said}");
+    let output = installation.run("user disable admin@acme.com").success();
+    assert!(output.contains("30 seconds") && output.contains("events stay"), "{output}");
     assert!(admin_is_disabled());
     installation.run("user enable admin@acme.com").success();
     assert!(!admin_is_disabled());
@@ -147,7 +147,7 @@ async fn a_user_is_disabled_and_enabled() {
 
 #[tokio::test]
 async fn the_history_of_an_event_outlives_it_and_its_actor() {
-    let installation = Installation::seeded().await;
+    let installation = Installation::create_with_demo_data().await;
     installation
         .execute(
             r#"insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "fromStatus", "toStatus", reason)
@@ -160,14 +160,15 @@ async fn the_history_of_an_event_outlives_it_and_its_actor() {
     let steps = installation.run(&format!("{history} --json")).json();
     assert_eq!((&steps[0]["action"], &steps[0]["actor"]), (&"CREATE".into(), &"user@acme.com".into()));
     assert_eq!((&steps[1]["fromStatus"], &steps[1]["toStatus"]), (&"DRAFT".into(), &"SUBMITTED".into()));
-    let gone = "20000000-0000-0000-0000-00000000dead";
-    assert_eq!((&steps[2]["actor"], &steps[2]["reason"]), (&gone.into(), &"not this year".into()));
+    let deleted_actor = "20000000-0000-0000-0000-00000000dead";
+    assert_eq!((&steps[2]["actor"], &steps[2]["reason"]), (&deleted_actor.into(), &"not this year".into()));
     let table = installation.run(history).success();
     assert!(table.lines().nth(1).unwrap().contains("user@acme.com"), "{table}");
 }
 
-async fn with_keys() -> Installation {
-    let installation = Installation::seeded().await;
+/// Two users with five keys each, of which two have not expired.
+async fn installation_with_keys() -> Installation {
+    let installation = Installation::create_with_demo_data().await;
     installation
         .execute(
             r#"insert into "IdempotencyKey"
@@ -181,8 +182,8 @@ async fn with_keys() -> Installation {
 }
 
 #[tokio::test]
-async fn idempotency_keys_in_force_are_listed_the_newest_first() {
-    let installation = with_keys().await;
+async fn unexpired_idempotency_keys_are_listed_newest_first() {
+    let installation = installation_with_keys().await;
     let keys = installation.run("idempotency list --caller user@acme.com --json").json();
     let shown: Vec<_> = keys.iter().map(|key| (key["caller"].as_str(), key["key"].as_str())).collect();
     assert_eq!(shown, [(Some("user@acme.com"), Some("5")), (Some("user@acme.com"), Some("4"))]);
@@ -192,7 +193,7 @@ async fn idempotency_keys_in_force_are_listed_the_newest_first() {
 
 #[tokio::test]
 async fn an_idempotency_key_is_shown_with_the_service_and_its_operation() {
-    let installation = with_keys().await;
+    let installation = installation_with_keys().await;
     let keys = installation.run("idempotency list --caller user@acme.com --json").json();
     assert_eq!((&keys[0]["service"], &keys[0]["operation"]), (&"events-service".into(), &"Create".into()));
     let table = installation.run("idempotency list").success();
@@ -200,22 +201,22 @@ async fn an_idempotency_key_is_shown_with_the_service_and_its_operation() {
 }
 
 #[tokio::test]
-async fn idempotency_keys_are_cleared_by_key_and_caller_or_all() {
-    let installation = with_keys().await;
-    let left = || installation.number(r#"select count(*) from "IdempotencyKey""#);
-    let said = installation.run("idempotency clear --key 5 --caller admin@acme.com").success();
-    assert!(said.starts_with("Removed 1 idempotency key.") && said.contains("60 seconds"), "{said}");
-    assert_eq!(left().await, 9);
+async fn idempotency_keys_are_cleared_by_key_by_caller_or_all_at_once() {
+    let installation = installation_with_keys().await;
+    let remaining = || installation.query_number(r#"select count(*) from "IdempotencyKey""#);
+    let output = installation.run("idempotency clear --key 5 --caller admin@acme.com").success();
+    assert!(output.starts_with("Removed 1 idempotency key.") && output.contains("60 seconds"), "{output}");
+    assert_eq!(remaining().await, 9);
     installation.run("idempotency clear --caller admin@acme.com").success();
-    assert_eq!(left().await, 5);
+    assert_eq!(remaining().await, 5);
     installation.run("idempotency clear --all").success();
-    assert_eq!(left().await, 0);
+    assert_eq!(remaining().await, 0);
     installation.run("idempotency clear").failure(2);
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_named() {
-    let installation = Installation::seeded().await;
+async fn an_error_names_what_does_not_exist() {
+    let installation = Installation::create_with_demo_data().await;
     for (arguments, expected) in [
         ("org open nowhere", "there is no organization nowhere"),
         ("org close nowhere", "there is no organization nowhere"),
@@ -231,17 +232,17 @@ async fn what_does_not_exist_is_named() {
             "no event 00000000-0000-0000-0000-000000000009",
         ),
     ] {
-        let said = installation.run(arguments).failure(1);
-        assert!(said.contains(expected), "{arguments}: {said}");
+        let output = installation.run(arguments).failure(1);
+        assert!(output.contains(expected), "{arguments}: {output}");
     }
-    let said = installation.run("event history 9").failure(2);
-    assert!(said.contains("'9'"), "{said}");
+    let output = installation.run("event history 9").failure(2);
+    assert!(output.contains("'9'"), "{output}");
 }
 
 #[tokio::test]
-async fn a_database_without_a_schema_is_told_apart() {
+async fn a_database_without_a_schema_is_reported_with_the_fix() {
     let installation = Installation::create().await;
     installation.execute("drop schema public cascade").await;
-    let said = installation.run("user list").failure(1);
-    assert!(said.contains("no schema yet; `eventboard migrate` creates it"), "{said}");
+    let output = installation.run("user list").failure(1);
+    assert!(output.contains("no schema yet; run `eventboard migrate` to create it"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! The real binary on a real PostgreSQL.
+//! Tests of the real binary with a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commands;

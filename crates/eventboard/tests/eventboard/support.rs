@@ -1,4 +1,4 @@
-//! Running the binary as an operator does, away from the environment of whoever runs the tests.
+//! Runs the binary as an operator does, isolated from the environment of the test run.
 
 use std::{
     fs::{self, Permissions},
@@ -11,10 +11,10 @@ use eventboard_testing::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What is left of our own environment: how to find programs, libraries and PostgreSQL.
+/// The variables that the binary inherits: those that locate programs, libraries and PostgreSQL.
 const INHERITED: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "EVENTBOARD_PG_BIN", "TMPDIR"];
 
-/// How a command ended.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub code: Option<i32>,
@@ -22,14 +22,14 @@ pub(crate) struct Output {
     pub stderr: String,
 }
 
-/// A folder that PostgreSQL's account can enter when the tests run as root.
-pub(crate) fn open_folder() -> TempDir {
+/// A temporary folder that PostgreSQL's account can enter when the tests run as root.
+pub(crate) fn world_readable_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     folder
 }
 
-/// The binary in a project of its own.
+/// The binary with its own project folder.
 pub(crate) fn eventboard(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eventboard"));
     command.args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null()).env_clear();
@@ -38,32 +38,32 @@ pub(crate) fn eventboard(folder: &Path, arguments: &str) -> Command {
     command
 }
 
-pub(crate) fn finish(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 impl Output {
-    /// What a command that worked has printed.
+    /// Asserts that the command succeeded and returns its stdout.
     pub(crate) fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// The array that a list has printed.
+    /// Asserts that the command succeeded and returns the JSON array that it printed.
     pub(crate) fn json(self) -> Vec<Value> {
         serde_json::from_str(&self.success()).unwrap()
     }
 
-    /// What a command that failed has said.
+    /// Asserts that the command failed with this exit code and returns its stderr.
     pub(crate) fn failure(self, code: i32) -> String {
         assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""), "{self:?}");
         self.stderr
     }
 }
 
-/// A database with the demo data, and the binary that is told where it is.
+/// A test database and a project folder for the binary.
 pub(crate) struct Installation {
     pub database: TestDatabase,
     folder: TempDir,
@@ -71,10 +71,10 @@ pub(crate) struct Installation {
 
 impl Installation {
     pub(crate) async fn create() -> Self {
-        Self { database: TestDatabase::create().await, folder: open_folder() }
+        Self { database: TestDatabase::create().await, folder: world_readable_folder() }
     }
 
-    pub(crate) async fn seeded() -> Self {
+    pub(crate) async fn create_with_demo_data() -> Self {
         let installation = Self::create().await;
         installation.run("seed").success();
         installation
@@ -87,10 +87,10 @@ impl Installation {
     }
 
     pub(crate) fn run(&self, arguments: &str) -> Output {
-        finish(&mut self.command(arguments))
+        run(&mut self.command(arguments))
     }
 
-    pub(crate) async fn number(&self, query: &'static str) -> i64 {
+    pub(crate) async fn query_number(&self, query: &'static str) -> i64 {
         let mut connection = self.database.connect().await;
         sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
     }

@@ -1,10 +1,10 @@
-//! The binary as images have it: without `eventboard up` and what that runs.
+//! Tests of the binary as container images include it: without `eventboard up`.
 #![cfg(not(feature = "up"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
-/// Exit code, stdout and stderr of the binary, which is told of no database.
+/// Exit code, stdout and stderr of the binary without a configured database.
 fn eventboard(arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_eventboard"));
@@ -14,22 +14,22 @@ fn eventboard(arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn without_a_command_it_shows_its_help() {
-    let (code, _, said) = eventboard(&[]);
+fn without_a_command_the_help_is_shown() {
+    let (code, _, stderr) = eventboard(&[]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("\n  migrate ") && !said.contains("\n  up "), "{said}");
+    assert!(stderr.contains("\n  migrate ") && !stderr.contains("\n  up "), "{stderr}");
 }
 
 #[test]
-fn there_is_no_up() {
-    let (code, _, said) = eventboard(&["up"]);
+fn the_up_command_does_not_exist() {
+    let (code, _, stderr) = eventboard(&["up"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("unrecognized subcommand 'up'"), "{said}");
+    assert!(stderr.contains("unrecognized subcommand 'up'"), "{stderr}");
 }
 
 #[test]
-fn a_command_that_is_told_of_no_database_says_so() {
-    let (code, said, complaint) = eventboard(&["migrate"]);
-    assert_eq!((code, said.as_str()), (Some(2), ""));
-    assert!(complaint.contains("DATABASE_URL must be set"), "{complaint}");
+fn a_command_without_a_configured_database_fails_and_names_the_variable() {
+    let (code, stdout, stderr) = eventboard(&["migrate"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("DATABASE_URL must be set"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! The edge: gRPC messages in and out. Nothing behind it knows tonic.
+//! The gRPC layer: converts requests and replies. No other module uses tonic.
 
 mod replies;
 mod requests;
@@ -7,8 +7,8 @@ use eventboard_chassis::{
     error::ServiceError,
     server::{Caller, Deadline},
 };
-use eventboard_domain::Faults;
-use eventboard_idempotency::Answer;
+use eventboard_domain::Violations;
+use eventboard_idempotency::WriteResponse;
 use eventboard_proto::events::{
     ApproveRequest, CreateRequest, DeleteReply, DeleteRequest, Event as EventMessage, EventReply,
     FindAllReply, FindAllRequest, FindOneRequest, RejectRequest, SubmitRequest, UpdateRequest,
@@ -17,80 +17,80 @@ use eventboard_proto::events::{
 use tonic::{Request, Response, Status};
 
 use crate::{
-    message::message,
-    use_cases::{Change, Events},
+    message::event_message,
+    use_cases::{ChangeCommand, EventUseCases},
 };
 
 /// The methods of `eventboard.events.v1.EventsService`.
 pub(crate) struct EventsGrpc {
-    events: Events,
+    use_cases: EventUseCases,
 }
 
 impl EventsGrpc {
-    pub(crate) fn new(events: Events) -> Self {
-        Self { events }
+    pub(crate) fn new(use_cases: EventUseCases) -> Self {
+        Self { use_cases }
     }
 
-    async fn change<T>(
+    async fn change_event<T>(
         &self,
         request: Request<T>,
-        read: impl FnOnce(T) -> Result<Change, Faults>,
-    ) -> Result<Answer, ServiceError> {
+        parse: impl FnOnce(T) -> Result<ChangeCommand, Violations>,
+    ) -> Result<WriteResponse, ServiceError> {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
-        let change = read(request.into_inner())?;
-        self.events.change(&caller, change, deadline).await
+        let command = parse(request.into_inner())?;
+        self.use_cases.change(&caller, command, deadline).await
     }
 
-    async fn created(&self, request: Request<CreateRequest>) -> Result<Answer, ServiceError> {
+    async fn create_event(&self, request: Request<CreateRequest>) -> Result<WriteResponse, ServiceError> {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
-        let create = requests::create(request.into_inner())?;
-        self.events.create(&caller, create, deadline).await
+        let command = requests::create(request.into_inner())?;
+        self.use_cases.create(&caller, command, deadline).await
     }
 
-    async fn found(&self, request: Request<FindOneRequest>) -> Result<EventMessage, ServiceError> {
+    async fn find_event(&self, request: Request<FindOneRequest>) -> Result<EventMessage, ServiceError> {
         let caller = Caller::of(&request)?;
-        let id = requests::id(&request.get_ref().id)?;
-        self.events.find(&caller, id).await.map(message)
+        let id = requests::event_id(&request.get_ref().id)?;
+        self.use_cases.find(&caller, id).await.map(event_message)
     }
 
-    async fn listed(&self, request: Request<FindAllRequest>) -> Result<FindAllReply, ServiceError> {
+    async fn list_events(&self, request: Request<FindAllRequest>) -> Result<FindAllReply, ServiceError> {
         let caller = Caller::of(&request)?;
-        let listing = requests::listing(&caller, request.into_inner())?;
-        self.events.list(&listing).await.map(replies::page)
+        let query = requests::list_query(&caller, request.into_inner())?;
+        self.use_cases.list(&query).await.map(replies::page)
     }
 }
 
 #[tonic::async_trait]
 impl EventsService for EventsGrpc {
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<EventReply>, Status> {
-        Ok(replies::event(&self.created(request).await?)?)
+        Ok(replies::event(&self.create_event(request).await?)?)
     }
 
     async fn find_all(&self, request: Request<FindAllRequest>) -> Result<Response<FindAllReply>, Status> {
-        Ok(Response::new(self.listed(request).await?))
+        Ok(Response::new(self.list_events(request).await?))
     }
 
     async fn find_one(&self, request: Request<FindOneRequest>) -> Result<Response<EventMessage>, Status> {
-        Ok(Response::new(self.found(request).await?))
+        Ok(Response::new(self.find_event(request).await?))
     }
 
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<EventReply>, Status> {
-        Ok(replies::event(&self.change(request, requests::update).await?)?)
+        Ok(replies::event(&self.change_event(request, requests::update).await?)?)
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteReply>, Status> {
-        Ok(replies::deleted(&self.change(request, requests::delete).await?))
+        Ok(replies::deletion(&self.change_event(request, requests::delete).await?))
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<EventReply>, Status> {
-        Ok(replies::event(&self.change(request, requests::submit).await?)?)
+        Ok(replies::event(&self.change_event(request, requests::submit).await?)?)
     }
 
     async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<EventReply>, Status> {
-        Ok(replies::event(&self.change(request, requests::approve).await?)?)
+        Ok(replies::event(&self.change_event(request, requests::approve).await?)?)
     }
 
     async fn reject(&self, request: Request<RejectRequest>) -> Result<Response<EventReply>, Status> {
-        Ok(replies::event(&self.change(request, requests::reject).await?)?)
+        Ok(replies::event(&self.change_event(request, requests::reject).await?)?)
     }
 }

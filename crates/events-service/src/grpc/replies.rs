@@ -1,32 +1,32 @@
-//! Answers turned into messages.
+//! Converts results of the use cases into protobuf messages.
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_idempotency::Answer;
+use eventboard_idempotency::WriteResponse;
 use eventboard_proto::events::{DeleteReply, EventReply, FindAllReply};
 use tonic::Response;
 
 use crate::{
     listing::Page,
-    message::{decode, message},
+    message::{decode_response, event_message},
 };
 
-/// The event that a write left, now or the first time.
-pub(super) fn event(answer: &Answer) -> Result<Response<EventReply>, ServiceError> {
-    let Answer { response, replayed } = answer;
-    Ok(Response::new(EventReply { event: Some(decode(response)?), replayed: *replayed }))
+/// Converts the response of a write that returns an event.
+pub(super) fn event(response: &WriteResponse) -> Result<Response<EventReply>, ServiceError> {
+    let WriteResponse { encoded, replayed } = response;
+    Ok(Response::new(EventReply { event: Some(decode_response(encoded)?), replayed: *replayed }))
 }
 
-/// A deletion leaves nothing to show.
-pub(super) fn deleted(answer: &Answer) -> Response<DeleteReply> {
-    let Answer { response: _, replayed } = answer;
+/// Converts the response of a deletion, which contains no event.
+pub(super) fn deletion(response: &WriteResponse) -> Response<DeleteReply> {
+    let WriteResponse { encoded: _, replayed } = response;
     Response::new(DeleteReply { replayed: *replayed })
 }
 
-/// One page of a listing with the cursor of the next one.
+/// Converts a page and the cursor of the next page.
 pub(super) fn page(page: Page<String>) -> FindAllReply {
     let Page { events, next, total, total_is_exact } = page;
     FindAllReply {
-        events: events.into_iter().map(message).collect(),
+        events: events.into_iter().map(event_message).collect(),
         total,
         total_is_exact,
         has_next: next.is_some(),

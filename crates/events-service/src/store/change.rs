@@ -1,70 +1,77 @@
-//! Changing: one transaction for the key, the effect and its history.
+//! Changes an event. One transaction contains the key, the effect and the history.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_db::{Lease, Named, Word, db_error};
+use eventboard_db::{AsText, Instrumented, Lease, db_error};
 use eventboard_domain::{Effect, Event, EventStatus, HistoryAction, Identity};
-use eventboard_idempotency::{Key, Stored, answer, claim};
+use eventboard_idempotency::{ScopedKey, StoredResponse, claim_key, store_response};
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{
-    event::{one_row, update},
+    event::{expect_one_row, update},
     find,
 };
 
-/// A transaction that changes one event. Dropped without a commit, nothing of it has happened.
+/// A transaction that changes one event. It is rolled back when it is dropped without a commit.
 pub(crate) struct EventTransaction<'l>(Transaction<'l, Postgres>);
 
 impl<'l> EventTransaction<'l> {
-    /// Begins on a connection; statements end when the deadline passes.
+    /// Begins a transaction whose statements time out at the deadline.
     pub(crate) async fn begin(lease: &'l mut Lease, deadline: Deadline) -> Result<Self, ServiceError> {
         lease.begin(deadline).await.map(Self)
     }
 
-    /// Takes the key, or finds the response that it stands for.
-    pub(crate) async fn claim(&mut self, key: &Key) -> Result<Option<Stored>, ServiceError> {
-        claim(&mut self.0, key).await
+    /// Claims the key, or returns the stored response of the key.
+    pub(crate) async fn claim_key(
+        &mut self,
+        key: &ScopedKey,
+    ) -> Result<Option<StoredResponse>, ServiceError> {
+        claim_key(&mut self.0, key).await
     }
 
-    /// The event, if the caller may see it. It stays locked from the decision to the effect, so that of two decisions
-    /// at the same instant one finds the status changed.
-    pub(crate) async fn find_locked(
+    /// Finds and locks the event, if the caller may see it. The lock is held until the transaction ends, so that of
+    /// two concurrent changes the second one sees the status that the first one set.
+    pub(crate) async fn find_for_update(
         &mut self,
         caller: &Identity,
         id: Uuid,
     ) -> Result<Option<Event>, ServiceError> {
-        find::locked(&mut self.0, caller, id).await
+        find::find_for_update(&mut self.0, caller, id).await
     }
 
-    /// Makes the effect last, and records it.
+    /// Writes the effect and the history entry.
     pub(crate) async fn write(&mut self, caller: &Identity, effect: &Effect) -> Result<(), ServiceError> {
         match effect {
             Effect::Unchanged(_) => Ok(()),
             Effect::Updated(event) => update(&mut self.0, event).await,
-            Effect::Moved { event, from, recorded_as } => {
-                transition(&mut self.0, caller, *recorded_as, *from, event).await
+            Effect::StatusChanged { event, from, history_action } => {
+                change_status(&mut self.0, caller, *history_action, *from, event).await
             }
             Effect::Deleted(event) => delete(&mut self.0, caller, event).await,
         }
     }
 
-    /// Puts the response to the key.
-    pub(crate) async fn answer(&mut self, key: &Key, response: Vec<u8>) -> Result<Stored, ServiceError> {
-        answer(&mut self.0, key, response).await
+    /// Stores the response with the key.
+    pub(crate) async fn store_response(
+        &mut self,
+        key: &ScopedKey,
+        response: Vec<u8>,
+    ) -> Result<StoredResponse, ServiceError> {
+        store_response(&mut self.0, key, response).await
     }
 
-    /// Lets it have happened.
+    /// Commits the transaction.
     pub(crate) async fn commit(self) -> Result<(), ServiceError> {
-        self.0.commit().named("COMMIT").await.map_err(db_error)
+        self.0.commit().instrumented("COMMIT").await.map_err(db_error)
     }
 }
 
-async fn transition(
+async fn change_status(
     connection: &mut PgConnection,
     caller: &Identity,
-    recorded_as: HistoryAction,
+    history_action: HistoryAction,
     from: EventStatus,
-    moved: &Event,
+    event: &Event,
 ) -> Result<(), ServiceError> {
     let recorded = sqlx::query!(
         r#"
@@ -76,21 +83,21 @@ async fn transition(
         insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "fromStatus", "toStatus", reason)
         select id, "organizationId", $8, $9, $7::text::"EventStatus", status, "rejectionReason" from moved
         "#,
-        moved.id,
-        moved.organization_id,
-        Word(moved.status) as _,
-        moved.rejection_reason,
-        moved.updated_at,
-        moved.version,
-        Word(from) as _,
+        event.id,
+        event.organization_id,
+        AsText(event.status) as _,
+        event.rejection_reason,
+        event.updated_at,
+        event.version,
+        AsText(from) as _,
         caller.user_id,
-        Word(recorded_as) as _,
+        AsText(history_action) as _,
     )
     .execute(connection)
-    .named("MOVE Event")
+    .instrumented("MOVE Event")
     .await
     .map_err(db_error)?;
-    one_row(recorded.rows_affected())
+    expect_one_row(recorded.rows_affected())
 }
 
 async fn delete(connection: &mut PgConnection, caller: &Identity, event: &Event) -> Result<(), ServiceError> {
@@ -105,11 +112,11 @@ async fn delete(connection: &mut PgConnection, caller: &Identity, event: &Event)
         event.id,
         event.organization_id,
         caller.user_id,
-        Word(HistoryAction::Delete) as _,
+        AsText(HistoryAction::Delete) as _,
     )
     .execute(connection)
-    .named("DELETE Event")
+    .instrumented("DELETE Event")
     .await
     .map_err(db_error)?;
-    one_row(recorded.rows_affected())
+    expect_one_row(recorded.rows_affected())
 }

@@ -1,32 +1,32 @@
-//! Creating: key, event, history and response in one statement.
+//! Creates an event. One statement writes the key, the event, the history and the response.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_db::{Lease, Named, db_error};
+use eventboard_db::{Instrumented, Lease, db_error};
 use eventboard_domain::Event;
-use eventboard_idempotency::{Key, Source, Stored, stored};
+use eventboard_idempotency::{ResponseSource, ScopedKey, StoredResponse, load_response};
 
 use super::event::insert;
 
-/// Creates the event, or finds the response that its key stands for.
+/// Creates the event, or loads the stored response of the key.
 pub(crate) async fn create(
     mut lease: Lease,
     event: &Event,
     response: &[u8],
-    key: &Key,
+    key: &ScopedKey,
     deadline: Deadline,
-) -> Result<(Stored, Source), ServiceError> {
-    if lease.times_out_by(deadline) && insert(&mut lease, event, response, key).await? {
-        // One statement is a transaction by itself, and two round trips less.
+) -> Result<(StoredResponse, ResponseSource), ServiceError> {
+    if lease.statement_timeout_covers(deadline) && insert(&mut lease, event, response, key).await? {
+        // A single statement is a transaction of its own, so this saves two round trips.
         lease.release();
-        return Ok((key.stored(response), Source::Performed));
+        return Ok((key.to_stored(response), ResponseSource::Performed));
     }
     let mut transaction = lease.begin(deadline).await?;
     let outcome = if insert(&mut transaction, event, response, key).await? {
-        (key.stored(response), Source::Performed)
+        (key.to_stored(response), ResponseSource::Performed)
     } else {
-        (stored(&mut transaction, key).await?, Source::Database)
+        (load_response(&mut transaction, key).await?, ResponseSource::Database)
     };
-    transaction.commit().named("COMMIT").await.map_err(db_error)?;
+    transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
     lease.release();
     Ok(outcome)
 }

@@ -1,19 +1,20 @@
-//! The columns of an event: every statement that lists them.
+//! The columns of an event, and the statements that write them.
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_db::{Named, OnConstraint, Word, db_error};
+use eventboard_db::{AsText, Instrumented, OnConstraint, db_error};
 use eventboard_domain::{Event, EventStatus, HistoryAction};
-use eventboard_idempotency::{Key, with_claim_statement};
+use eventboard_idempotency::{ScopedKey, with_claim_statement};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Hands the columns of [`EventRow`] to another macro, before its own input: the macros of sqlx take literals only.
+/// Calls a macro with the columns of [`EventRow`], followed by the given input. The columns are passed as a literal,
+/// because sqlx's macros accept only literals.
 macro_rules! with_event_columns {
     ($macro:ident! $($input:tt)*) => {
         $macro! {
             r#"id, "organizationId" as organization_id, "createdById" as created_by_id, title, description, location,
-            "startDate" as start_date, "endDate" as end_date, status::text as "status!: Word<EventStatus>",
+            "startDate" as start_date, "endDate" as end_date, status::text as "status!: AsText<EventStatus>",
             "rejectionReason" as rejection_reason, "createdAt" as created_at, "updatedAt" as updated_at, version"#
             $($input)*
         }
@@ -21,7 +22,7 @@ macro_rules! with_event_columns {
 }
 pub(super) use with_event_columns;
 
-/// A row of these columns.
+/// A row with the columns of an event.
 #[derive(sqlx::FromRow)]
 pub(super) struct EventRow {
     pub id: Uuid,
@@ -32,9 +33,9 @@ pub(super) struct EventRow {
     pub location: Option<String>,
     pub start_date: DateTime<Utc>,
     pub end_date: DateTime<Utc>,
-    /// The name is a note to the macros that check a statement when it is compiled; at run time it is a name.
-    #[sqlx(rename = "status!: Word<EventStatus>")]
-    pub status: Word<EventStatus>,
+    /// sqlx's compile-time macros read the type from this column name. At run time the column really has this name.
+    #[sqlx(rename = "status!: AsText<EventStatus>")]
+    pub status: AsText<EventStatus>,
     pub rejection_reason: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -52,7 +53,7 @@ impl From<EventRow> for Event {
             location,
             start_date,
             end_date,
-            status: Word(status),
+            status: AsText(status),
             rejection_reason,
             created_at,
             updated_at,
@@ -76,7 +77,7 @@ impl From<EventRow> for Event {
     }
 }
 
-/// The statement that claims a key, with its response ($1 to $8), and what happens only where the key was free.
+/// The statement that claims a key with its response ($1 to $8), and creates the event only if the key was free.
 macro_rules! create_statement {
     ($claim:literal $($value:expr),+ $(,)?) => {
         sqlx::query!(
@@ -99,12 +100,13 @@ macro_rules! create_statement {
     };
 }
 
-/// Creates the event and records it, with its key and response in one statement. Whether the key was free.
+/// Inserts the event, its history entry, its key and its response in one statement. Returns `false` and inserts
+/// nothing when the key was not free.
 pub(super) async fn insert(
     connection: &mut PgConnection,
     event: &Event,
     response: &[u8],
-    key: &Key,
+    key: &ScopedKey,
 ) -> Result<bool, ServiceError> {
     let Event {
         id,
@@ -116,7 +118,7 @@ pub(super) async fn insert(
         start_date,
         end_date,
         status,
-        // Nobody has rejected it yet.
+        // A new event has no rejection reason.
         rejection_reason: _,
         created_at,
         updated_at,
@@ -140,16 +142,16 @@ pub(super) async fn insert(
         location.as_deref(),
         start_date,
         end_date,
-        Word(*status) as _,
+        AsText(*status) as _,
         created_at,
         updated_at,
         version,
-        Word(HistoryAction::Create) as _,
+        AsText(HistoryAction::Create) as _,
     )
     .fetch_optional(connection)
-    .named("INSERT Event")
+    .instrumented("INSERT Event")
     .await
-    // The owner was deleted while the token lived.
+    // The foreign key is violated when the owner was deleted while the token was still valid.
     .on_constraint("event_owner_fkey", ServiceError::unauthenticated)?;
     Ok(claimed.is_some())
 }
@@ -166,7 +168,7 @@ pub(super) async fn update(connection: &mut PgConnection, event: &Event) -> Resu
         end_date,
         updated_at,
         version,
-        // An update leaves these as they are.
+        // An update does not change these fields.
         created_by_id: _,
         status: _,
         rejection_reason: _,
@@ -189,14 +191,14 @@ pub(super) async fn update(connection: &mut PgConnection, event: &Event) -> Resu
         version,
     )
     .execute(connection)
-    .named("UPDATE Event")
+    .instrumented("UPDATE Event")
     .await
     .map_err(db_error)?;
-    one_row(updated.rows_affected())
+    expect_one_row(updated.rows_affected())
 }
 
-/// The row was locked before: anything else is a defect.
-pub(super) fn one_row(affected: u64) -> Result<(), ServiceError> {
+/// Checks that a statement affected one row. The row was locked before, so any other number means a defect.
+pub(super) fn expect_one_row(affected: u64) -> Result<(), ServiceError> {
     if affected == 1 {
         Ok(())
     } else {

@@ -1,7 +1,7 @@
-//! Finding one event, to be read or to be changed.
+//! Finds one event, with or without a row lock.
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Named, Word, db_error};
+use eventboard_db::{AsText, Instrumented, db_error};
 use eventboard_domain::{Event, EventStatus, Identity, Visibility};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,8 +11,9 @@ use super::{
     event::{EventRow, with_event_columns},
 };
 
-/// One event that the caller may see: $1 its id, $2 the organization, $3 whether the caller sees all of it, $4 the
-/// caller. The condition is the domain's `Visibility`; a decision asks the domain again.
+/// Selects one event that the caller may see. The parameters are $1 event, $2 organization, $3 whether the caller may
+/// see all events of the organization, and $4 caller. The `where` condition repeats the rule of the domain type
+/// `Visibility`, so keep both in sync. For a change, the domain checks the visibility again.
 macro_rules! visible_event {
     ($columns:literal $lock:literal, $id:expr, $caller:expr) => {
         sqlx::query_as!(
@@ -21,13 +22,13 @@ macro_rules! visible_event {
             where id = $1 and "organizationId" = $2 and ($3 or "createdById" = $4 or status = 'APPROVED') "# + $lock,
             $id,
             $caller.organization_id,
-            sees_everything($caller),
+            can_see_all($caller),
             $caller.user_id,
         )
     };
 }
 
-fn sees_everything(caller: &Identity) -> bool {
+fn can_see_all(caller: &Identity) -> bool {
     match Visibility::of(caller) {
         Visibility::Everything => true,
         Visibility::OwnAndApproved(_) => false,
@@ -35,12 +36,12 @@ fn sees_everything(caller: &Identity) -> bool {
 }
 
 impl Store {
-    /// The event, if the caller may see it.
+    /// Finds the event, if the caller may see it.
     pub(crate) async fn find(&self, caller: &Identity, id: Uuid) -> Result<Option<Event>, ServiceError> {
         let mut lease = self.database.acquire().await?;
         let row = with_event_columns!(visible_event! "", id, caller)
             .fetch_optional(&mut *lease)
-            .named("SELECT Event")
+            .instrumented("SELECT Event")
             .await
             .map_err(db_error)?;
         lease.release();
@@ -48,15 +49,15 @@ impl Store {
     }
 }
 
-/// The event, if the caller may see it, locked until the transaction ends.
-pub(super) async fn locked(
+/// Finds the event, if the caller may see it, and locks it until the transaction ends.
+pub(super) async fn find_for_update(
     transaction: &mut PgConnection,
     caller: &Identity,
     id: Uuid,
 ) -> Result<Option<Event>, ServiceError> {
     let row = with_event_columns!(visible_event! "for no key update", id, caller)
         .fetch_optional(transaction)
-        .named("LOCK Event")
+        .instrumented("LOCK Event")
         .await
         .map_err(db_error)?;
     Ok(row.map(Event::from))

@@ -1,32 +1,32 @@
-//! Listing events.
+//! Lists events.
 //!
-//! The statement is put together from constant parts, because an index serves an order only when
-//! the statement names it: sort keys × directions × filters are too many for statements of their
-//! own. Values are always bound. It is not kept prepared, so that it is planned for its values: a
-//! plan for any search text would have to ignore the trigram index.
+//! The statement is built from constant parts, because PostgreSQL uses an index for sorting only when the statement
+//! contains the sort expression, and there are too many combinations of sort key, direction and filters for separate
+//! statements. Values are always bound. The statement is not cached as a prepared statement, so that PostgreSQL plans
+//! it for the actual values: a generic plan for all search texts could not use the trigram index.
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Named, Word, db_error};
+use eventboard_db::{AsText, Instrumented, db_error};
 use eventboard_domain::{Event, SortBy, Visibility};
 use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
 use super::{
     Store,
+    capped_totals::COUNT_LIMIT,
     event::{EventRow, with_event_columns},
-    long_listings::COUNTED,
 };
-use crate::listing::{Filter, MAX_EXACT_TOTAL, Page, Position, Start};
+use crate::listing::{Filter, MAX_EXACT_TOTAL, Page, PageStart, RowPosition};
 
-macro_rules! text {
+macro_rules! literal {
     ($columns:literal) => {
         $columns
     };
 }
 
-const COLUMNS: &str = with_event_columns!(text!);
+const COLUMNS: &str = with_event_columns!(literal!);
 
-/// A row of a page: the event, its sort key as a cursor keeps it, and the total where it was counted.
+/// A row of a page: the event, its sort key as stored in a cursor, and the total if it was counted.
 #[derive(sqlx::FromRow)]
 struct ListedRow {
     #[sqlx(flatten)]
@@ -35,19 +35,19 @@ struct ListedRow {
     total: Option<i64>,
 }
 
-/// The expression that the index of this order is built on.
-fn expression(sort_by: SortBy) -> &'static str {
+/// Returns the sort expression, which must be the same as in the index.
+fn sort_expression(sort_by: SortBy) -> &'static str {
     match sort_by {
         SortBy::StartDate => r#""startDate""#,
         SortBy::CreatedAt => r#""createdAt""#,
         SortBy::Title => "lower(title)",
-        // Qualified: a bare name could mean a column of the result, which is text.
+        // Qualified with the table, because `status` alone means the output column, which has the type text.
         SortBy::Status => r#""Event".status"#,
     }
 }
 
-/// The type of the expression, for a value out of a cursor.
-fn sql_type(sort_by: SortBy) -> &'static str {
+/// Returns the SQL type of the sort expression, to which the value from a cursor is cast.
+fn sort_type(sort_by: SortBy) -> &'static str {
     match sort_by {
         SortBy::StartDate | SortBy::CreatedAt => "timestamptz",
         SortBy::Title => "text",
@@ -56,53 +56,54 @@ fn sql_type(sort_by: SortBy) -> &'static str {
 }
 
 impl Store {
-    /// One page of the listing, with its total.
+    /// Returns one page of the list and the total.
     pub(crate) async fn list(
         &self,
         filter: &Filter,
-        start: &Start,
+        start: &PageStart,
         limit: u32,
-    ) -> Result<Page<Position>, ServiceError> {
-        let mut connection = self.database.acquire().await?;
-        let is_long = self.long_listings.contains(filter);
-        let mut statement = page_statement(filter, start, limit, is_long);
-        // Planned anew each time, except behind a pooler, which knows only named statements.
-        let named = self.database.is_behind_pooler();
+    ) -> Result<Page<RowPosition>, ServiceError> {
+        let mut lease = self.database.acquire().await?;
+        let is_capped = self.capped_totals.contains(filter);
+        let mut statement = page_statement(filter, start, limit, is_capped);
+        // Not persistent, so that PostgreSQL plans the statement each time. A pooler supports only named statements,
+        // and those are persistent.
+        let is_persistent = self.database.is_behind_pooler();
         let rows: Vec<PgRow> = statement
             .build()
-            .persistent(named)
-            .fetch_all(&mut *connection)
-            .named("LIST Event")
+            .persistent(is_persistent)
+            .fetch_all(&mut *lease)
+            .instrumented("LIST Event")
             .await
             .map_err(db_error)?;
         let rows = rows.iter().map(sqlx::FromRow::from_row).collect::<Result<Vec<ListedRow>, _>>();
         let rows = rows.map_err(db_error)?;
 
         let counted = match (rows.first(), start) {
-            _ if is_long => i64::from(COUNTED),
+            _ if is_capped => i64::from(COUNT_LIMIT),
             (Some(row), _) => row.total.unwrap_or_default(),
-            (None, Start::Offset(0)) => 0,
-            // Past the end no row carries the total.
+            (None, PageStart::Offset(0)) => 0,
+            // The total is a column of the rows, so an empty page needs a separate count.
             (None, _) => {
                 let mut statement = count_statement(filter);
-                let count = statement.build_query_scalar().persistent(named);
-                count.fetch_one(&mut *connection).named("COUNT Event").await.map_err(db_error)?
+                let count = statement.build_query_scalar().persistent(is_persistent);
+                count.fetch_one(&mut *lease).instrumented("COUNT Event").await.map_err(db_error)?
             }
         };
-        connection.release();
-        if counted >= i64::from(COUNTED) && !is_long {
-            self.long_listings.remember(filter);
+        lease.release();
+        if counted >= i64::from(COUNT_LIMIT) && !is_capped {
+            self.capped_totals.insert(filter);
         }
         Ok(page(rows, limit, counted))
     }
 }
 
-/// One row more than the page shows that there is a next one.
-fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Page<Position> {
+/// Builds the page. The statement selects one row more than the limit. If that row exists, there is a next page.
+fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Page<RowPosition> {
     let has_next = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| has_next);
-    let next = next.map(|row| Position { sort_key: row.sort_key.clone(), id: row.event.id });
+    let next = next.map(|row| RowPosition { sort_key: row.sort_key.clone(), id: row.event.id });
     let counted = u32::try_from(counted).unwrap_or(u32::MAX);
     Page {
         events: rows.into_iter().map(|row| Event::from(row.event)).collect(),
@@ -112,21 +113,21 @@ fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Page<Position> {
     }
 }
 
-fn page_statement(filter: &Filter, start: &Start, limit: u32, is_long: bool) -> QueryBuilder<Postgres> {
-    let (key, direction) = (expression(filter.sort_by), if filter.descending { "desc" } else { "asc" });
+fn page_statement(filter: &Filter, start: &PageStart, limit: u32, is_capped: bool) -> QueryBuilder<Postgres> {
+    let (key, direction) = (sort_expression(filter.sort_by), if filter.descending { "desc" } else { "asc" });
     let mut sql = QueryBuilder::new(format!("select {COLUMNS}, {key}::text as sort_key, ("));
-    if is_long {
+    if is_capped {
         sql.push("null::bigint");
     } else {
         push_count(&mut sql, filter);
     }
     sql.push(r#") as total from "Event""#);
     push_filter(&mut sql, filter);
-    if let Start::After(position) = start {
-        push_position(&mut sql, filter, position);
+    if let PageStart::After(position) = start {
+        push_after(&mut sql, filter, position);
     }
     sql.push(format!(" order by {key} {direction}, id {direction} limit ")).push_bind(i64::from(limit) + 1);
-    if let Start::Offset(offset) = start {
+    if let PageStart::Offset(offset) = start {
         sql.push(" offset ").push_bind(i64::try_from(*offset).unwrap_or(i64::MAX));
     }
     sql
@@ -138,14 +139,15 @@ fn count_statement(filter: &Filter) -> QueryBuilder<Postgres> {
     sql
 }
 
-/// Counts no further than it takes to know that the listing is long.
+/// Counts at most [`COUNT_LIMIT`] rows.
 fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     sql.push(r#"select count(*) from (select 1 from "Event""#);
     push_filter(sql, filter);
-    sql.push(" limit ").push_bind(i64::from(COUNTED)).push(") counted");
+    sql.push(" limit ").push_bind(i64::from(COUNT_LIMIT)).push(") counted");
 }
 
-/// The visibility is the domain's.
+/// Adds the filters. The condition on visibility repeats the rule of the domain type `Visibility`, so keep both in
+/// sync.
 fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     let Filter {
         organization_id,
@@ -154,7 +156,7 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
         search,
         start_date_from,
         start_date_to,
-        // The order is no condition.
+        // The sort order is not a filter.
         sort_by: _,
         descending: _,
     } = filter;
@@ -166,12 +168,12 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
         }
     }
     if let Some(status) = status {
-        sql.push(" and status = ").push_bind(Word(*status)).push(r#"::"EventStatus""#);
+        sql.push(" and status = ").push_bind(AsText(*status)).push(r#"::"EventStatus""#);
     }
     push_instant(sql, r#" and "startDate" >= "#, *start_date_from);
     push_instant(sql, r#" and "startDate" <= "#, *start_date_to);
     if let Some(search) = search {
-        let pattern = literal_pattern(search);
+        let pattern = contains_pattern(search);
         sql.push(" and (title ilike ").push_bind(pattern.clone());
         sql.push(" or description ilike ").push_bind(pattern).push(")");
     }
@@ -183,15 +185,15 @@ fn push_instant(sql: &mut QueryBuilder<Postgres>, condition: &str, instant: Opti
     }
 }
 
-fn push_position(sql: &mut QueryBuilder<Postgres>, filter: &Filter, position: &Position) {
-    let (key, sql_type) = (expression(filter.sort_by), sql_type(filter.sort_by));
-    let beyond = if filter.descending { "<" } else { ">" };
-    sql.push(format!(" and ({key}, id) {beyond} (")).push_bind(position.sort_key.clone());
-    sql.push(format!("::{sql_type}, ")).push_bind(position.id).push(")");
+fn push_after(sql: &mut QueryBuilder<Postgres>, filter: &Filter, position: &RowPosition) {
+    let (key, sort_type) = (sort_expression(filter.sort_by), sort_type(filter.sort_by));
+    let comparison = if filter.descending { "<" } else { ">" };
+    sql.push(format!(" and ({key}, id) {comparison} (")).push_bind(position.sort_key.clone());
+    sql.push(format!("::{sort_type}, ")).push_bind(position.id).push(")");
 }
 
-/// A pattern for `like` that finds the text itself wherever it stands.
-fn literal_pattern(text: &str) -> String {
+/// Returns a `like` pattern that matches every string that contains the literal text.
+fn contains_pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
     for character in text.chars() {
@@ -211,11 +213,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_are_ordinary_characters() {
-        assert_eq!(literal_pattern(r"50%_\o/"), r"%50\%\_\\o/%");
+    fn wildcards_are_escaped() {
+        assert_eq!(contains_pattern(r"50%_\o/"), r"%50\%\_\\o/%");
     }
 
-    /// What `like` would find: every `%` and `_` of the pattern but the outer two is escaped.
+    /// Returns the text that the pattern matches. Fails when a wildcard other than the outer two is not escaped.
     fn unescape(pattern: &str) -> String {
         let mut characters = pattern[1..pattern.len() - 1].chars();
         let mut text = String::new();
@@ -228,8 +230,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pattern_stands_for_exactly_its_text(text in "[%_\\\\a-c]{0,20}|\\PC{0,20}") {
-            prop_assert_eq!(unescape(&literal_pattern(&text)), text);
+        fn a_pattern_matches_exactly_its_text(text in "[%_\\\\a-c]{0,20}|\\PC{0,20}") {
+            prop_assert_eq!(unescape(&contains_pattern(&text)), text);
         }
     }
 }

@@ -1,31 +1,31 @@
-//! All SQL of the service, and its transactions. Every statement on events names the caller's organization.
+//! The service's SQL and transactions. Every statement on events contains the caller's organization.
 
+mod capped_totals;
 mod change;
 mod create;
 mod event;
 mod find;
 mod list;
-mod long_listings;
 
 use eventboard_chassis::error::ServiceError;
 use eventboard_db::{Database, Lease};
 
-use self::long_listings::LongListings;
+use self::capped_totals::CappedTotals;
 pub(crate) use self::{change::EventTransaction, create::create};
 
-/// The service's tables.
+/// Reads and writes events in PostgreSQL.
 #[derive(Clone)]
 pub(crate) struct Store {
     database: Database,
-    long_listings: LongListings,
+    capped_totals: CappedTotals,
 }
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database, long_listings: LongListings::new() }
+        Self { database, capped_totals: CappedTotals::new() }
     }
 
-    /// A connection for a write.
+    /// Leases a connection for a write.
     pub(crate) async fn acquire(&self) -> Result<Lease, ServiceError> {
         self.database.acquire().await
     }

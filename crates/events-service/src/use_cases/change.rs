@@ -1,23 +1,23 @@
-//! Changing an event: update, delete, submit, approve, reject.
+//! Changes an event: update, delete, submit, approve, reject.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
 use eventboard_domain::{EventChange, Identity, IfMatch, Refusal};
-use eventboard_idempotency::{Answer, GivenKey, Key, Source, Stored};
+use eventboard_idempotency::{RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse};
 use uuid::Uuid;
 
-use super::{Events, now};
+use super::{EventUseCases, now};
 use crate::{fingerprint, message, store::EventTransaction};
 
-/// What is asked for, of which event, on which condition.
+/// The validated input for a change.
 #[derive(Debug)]
-pub(crate) struct Change {
+pub(crate) struct ChangeCommand {
     pub id: Uuid,
     pub if_match: Option<IfMatch>,
     pub change: EventChange,
-    pub key: GivenKey,
+    pub key: RequestKey,
 }
 
-/// The gRPC method, part of the scope of the key.
+/// Returns the name of the gRPC method, which is part of the idempotency key's scope.
 fn method(change: &EventChange) -> &'static str {
     match change {
         EventChange::Update(_) => "Update",
@@ -28,44 +28,48 @@ fn method(change: &EventChange) -> &'static str {
     }
 }
 
-impl Events {
-    /// Makes the change, once for each key.
+impl EventUseCases {
+    /// Performs the change once for each key.
     pub(crate) async fn change(
         &self,
         caller: &Identity,
-        change: Change,
+        command: ChangeCommand,
         deadline: Deadline,
-    ) -> Result<Answer, ServiceError> {
-        let Change { id, if_match, change, key } = change;
+    ) -> Result<WriteResponse, ServiceError> {
+        let ChangeCommand { id, if_match, change, key } = command;
         let if_match = if_match.as_ref();
         let method = method(&change);
         let fingerprint = fingerprint::of_change(method, id, if_match, &change);
-        let key = self.idempotency.key(caller.user_id, method, key, fingerprint);
-        self.idempotency.once(&key, || self.change_once(caller, id, if_match, &change, &key, deadline)).await
+        let key = self.idempotency.scoped_key(caller.user_id, method, key, fingerprint);
+        self.idempotency
+            .perform_once(&key, || self.change_in_transaction(caller, id, if_match, &change, &key, deadline))
+            .await
     }
 
-    /// One transaction for the key, the effect and its history. A refusal rolls everything back and burns no key.
+    /// Writes the key, the effect and the history in one transaction. A refusal rolls back the whole transaction, so
+    /// the key stays free.
     ///
-    /// The key comes first: of two identical submits, the second would otherwise find the event submitted.
-    async fn change_once(
+    /// The key is claimed before the event is loaded. Otherwise the second of two identical submits would find that
+    /// the event is already submitted, and would be refused.
+    async fn change_in_transaction(
         &self,
         caller: &Identity,
         id: Uuid,
         if_match: Option<&IfMatch>,
         change: &EventChange,
-        key: &Key,
+        key: &ScopedKey,
         deadline: Deadline,
-    ) -> Result<(Stored, Source), ServiceError> {
+    ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
         let mut lease = self.store.acquire().await?;
         let mut transaction = EventTransaction::begin(&mut lease, deadline).await?;
-        let outcome = match transaction.claim(key).await? {
-            Some(stored) => (stored, Source::Database),
+        let outcome = match transaction.claim_key(key).await? {
+            Some(stored) => (stored, ResponseSource::Database),
             None => {
-                let event = transaction.find_locked(caller, id).await?.ok_or(Refusal::EventUnknown)?;
+                let event = transaction.find_for_update(caller, id).await?.ok_or(Refusal::EventNotFound)?;
                 let effect = change.decide(caller, if_match, event, now())?;
                 transaction.write(caller, &effect).await?;
-                let response = message::encode(effect.into_remaining());
-                (transaction.answer(key, response).await?, Source::Performed)
+                let response = message::encode_response(effect.into_event());
+                (transaction.store_response(key, response).await?, ResponseSource::Performed)
             }
         };
         transaction.commit().await?;

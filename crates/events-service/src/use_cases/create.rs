@@ -1,49 +1,50 @@
-//! Creating an event.
+//! Creates an event.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
 use eventboard_domain::{Event, Identity, NewEvent};
-use eventboard_idempotency::{Answer, GivenKey, Key, Source, Stored};
+use eventboard_idempotency::{RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse};
 use uuid::Uuid;
 
-use super::{Events, now};
+use super::{EventUseCases, now};
 use crate::{fingerprint, message, store};
 
-/// The gRPC method, part of the scope of the key.
+/// The name of the gRPC method, which is part of the idempotency key's scope.
 const METHOD: &str = "Create";
 
-/// What a create asks for.
+/// The validated input for a new event.
 #[derive(Debug)]
-pub(crate) struct Create {
+pub(crate) struct CreateCommand {
     pub content: NewEvent,
-    pub key: GivenKey,
+    pub key: RequestKey,
 }
 
-impl Events {
-    /// Makes the caller's draft, once for each key.
+impl EventUseCases {
+    /// Creates a draft for the caller, once for each key.
     pub(crate) async fn create(
         &self,
         caller: &Identity,
-        create: Create,
+        command: CreateCommand,
         deadline: Deadline,
-    ) -> Result<Answer, ServiceError> {
-        let Create { content, key } = create;
+    ) -> Result<WriteResponse, ServiceError> {
+        let CreateCommand { content, key } = command;
         let fingerprint = fingerprint::of_create(METHOD, &content);
-        let key = self.idempotency.key(caller.user_id, METHOD, key, fingerprint);
-        self.idempotency.once(&key, || self.create_once(caller, &content, &key, deadline)).await
+        let key = self.idempotency.scoped_key(caller.user_id, METHOD, key, fingerprint);
+        self.idempotency.perform_once(&key, || self.insert_draft(caller, &content, &key, deadline)).await
     }
 
-    /// Any member may create, so there is nothing to find and to decide; and the response is known beforehand.
-    async fn create_once(
+    /// Inserts the draft. Any member may create events, so there is no permission to check. The response can be
+    /// encoded before the insert, because this service creates all values of the event itself.
+    async fn insert_draft(
         &self,
         caller: &Identity,
         content: &NewEvent,
-        key: &Key,
+        key: &ScopedKey,
         deadline: Deadline,
-    ) -> Result<(Stored, Source), ServiceError> {
+    ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
         let lease = self.store.acquire().await?;
-        // Made after the wait for a connection, so that its time of creation is hardly older than its row.
+        // Created after the wait for a connection, so that `created_at` is close to the time of the insert.
         let event = Event::draft(Uuid::now_v7(), caller, content, now());
-        let response = message::encode(Some(event.clone()));
+        let response = message::encode_response(Some(event.clone()));
         store::create(lease, &event, &response, key, deadline).await
     }
 }

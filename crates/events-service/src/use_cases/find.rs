@@ -1,14 +1,17 @@
-//! Finding one event.
+//! Finds one event.
 
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::{Event, Identity, Refusal};
 use uuid::Uuid;
 
-use super::Events;
+use super::EventUseCases;
 
-impl Events {
-    /// The event, if the caller may see it.
+impl EventUseCases {
+    /// Returns the event.
+    ///
+    /// # Errors
+    /// `NotFound` when the event does not exist or the caller may not see it.
     pub(crate) async fn find(&self, caller: &Identity, id: Uuid) -> Result<Event, ServiceError> {
-        Ok(self.store.find(caller, id).await?.ok_or(Refusal::EventUnknown)?)
+        Ok(self.store.find(caller, id).await?.ok_or(Refusal::EventNotFound)?)
     }
 }

@@ -1,29 +1,29 @@
-//! Listing events, page after page.
+//! Lists events in pages.
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_domain::Faults;
+use eventboard_domain::Violations;
 
-use super::Events;
-use crate::listing::{Filter, Listing, Page, PageAt, Start};
+use super::EventUseCases;
+use crate::listing::{Filter, ListQuery, Page, PageSelector, PageStart};
 
-impl Events {
-    /// One page, with the cursor of the next one.
-    pub(crate) async fn list(&self, listing: &Listing) -> Result<Page<String>, ServiceError> {
-        let Listing { filter, page, limit } = listing;
-        let start = self.start(filter, page, *limit)?;
+impl EventUseCases {
+    /// Returns one page and the cursor of the next page.
+    pub(crate) async fn list(&self, query: &ListQuery) -> Result<Page<String>, ServiceError> {
+        let ListQuery { filter, page, limit } = query;
+        let start = self.page_start(filter, page, *limit)?;
         let Page { events, next, total, total_is_exact } = self.store.list(filter, &start, *limit).await?;
         let next = next.map(|position| self.cursors.sign(&position, filter));
         Ok(Page { events, next, total, total_is_exact })
     }
 
-    fn start(&self, filter: &Filter, page: &PageAt, limit: u32) -> Result<Start, Faults> {
+    fn page_start(&self, filter: &Filter, page: &PageSelector, limit: u32) -> Result<PageStart, Violations> {
         match page {
-            PageAt::Number(number) => Ok(Start::Offset((number - 1) * u64::from(limit))),
-            PageAt::Cursor(cursor) => {
+            PageSelector::Number(number) => Ok(PageStart::Offset((number - 1) * u64::from(limit))),
+            PageSelector::Cursor(cursor) => {
                 let position = self.cursors.verify(cursor, filter);
                 let position =
-                    position.ok_or_else(|| Faults::one("cursor", "is not a cursor of this listing"))?;
-                Ok(Start::After(position))
+                    position.ok_or_else(|| Violations::one("cursor", "is not a cursor of this list"))?;
+                Ok(PageStart::After(position))
             }
         }
     }

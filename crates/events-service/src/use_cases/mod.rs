@@ -1,4 +1,5 @@
-//! What the service does, a use case a file: each asks the domain what may happen and the store to do it.
+//! The service's use cases, one per file. Each one asks the domain for a decision and reads or writes through the
+//! store.
 
 mod change;
 mod create;
@@ -8,17 +9,17 @@ mod list;
 use chrono::{DateTime, Utc};
 use eventboard_idempotency::Idempotency;
 
-pub(crate) use self::{change::Change, create::Create};
+pub(crate) use self::{change::ChangeCommand, create::CreateCommand};
 use crate::{cursor::CursorSigner, store::Store};
 
-/// The use cases, with what they work on.
-pub(crate) struct Events {
+/// The use cases and their dependencies.
+pub(crate) struct EventUseCases {
     pub store: Store,
     pub idempotency: Idempotency,
     pub cursors: CursorSigner,
 }
 
-/// Instants are kept to the millisecond.
+/// Returns the current time with the precision of stored times, milliseconds.
 fn now() -> DateTime<Utc> {
     let now = Utc::now();
     DateTime::from_timestamp_millis(now.timestamp_millis()).unwrap_or(now)

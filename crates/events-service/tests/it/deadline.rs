@@ -1,4 +1,4 @@
-//! Work ends when its caller stops waiting.
+//! Tests that work ends at the caller's deadline.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use uuid::Uuid;
 use crate::support::{Organization, Replica, count, key};
 
 #[tokio::test]
-async fn a_write_behind_a_lock_ends_at_its_deadline_and_its_key_performs_it_later() {
+async fn a_write_that_waits_for_a_lock_ends_at_its_deadline_and_can_be_retried_with_its_key() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    let id = owner.created("Locked for a while").await.id;
+    let id = owner.create_draft("Locked for a while").await.id;
     let mut blocker = database.connect().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query(r#"select 1 from "Event" where id = $1 for update"#)
@@ -31,7 +31,7 @@ async fn a_write_behind_a_lock_ends_at_its_deadline_and_its_key_performs_it_late
     let refused = replica.client().submit(request).await.unwrap_err();
     assert!(matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled), "{refused:?}");
 
-    // The statement was narrowed to the same deadline: nothing of it is left to wait for the lock.
+    // The statement has the same deadline, so it must not keep waiting for the lock.
     let waiting = r#"select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"#;
     while count(&database, waiting).await > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,4 @@
-//! Every keyed write happens once.
+//! Tests that every write with an idempotency key is performed once.
 
 use eventboard_domain::Role;
 use eventboard_proto::events::{DeleteRequest, Idempotency, RejectRequest, SubmitRequest};
@@ -12,7 +12,7 @@ use crate::support::{Organization, Replica, count, draft, history, key};
 const EVENTS: &str = r#"select count(*) from "Event""#;
 
 #[tokio::test]
-async fn sixteen_identical_creates_on_two_replicas_make_one_event() {
+async fn sixteen_identical_creates_on_two_replicas_create_one_event() {
     let database = TestDatabase::create().await;
     let organization = Organization::create(&database).await;
     let replicas = [Replica::start(&database).await, Replica::start(&database).await];
@@ -20,7 +20,7 @@ async fn sixteen_identical_creates_on_two_replicas_make_one_event() {
     for round in 0..5 {
         let calls = (0..16).map(|call| {
             let actor = replicas[call % 2].actor(&organization, Role::User);
-            let mut message = draft("Asked for sixteen times");
+            let mut message = draft("Requested sixteen times");
             message.idempotency = key(&format!("round {round}"));
             async move { actor.create(message).await.unwrap() }
         });
@@ -32,11 +32,11 @@ async fn sixteen_identical_creates_on_two_replicas_make_one_event() {
 }
 
 #[tokio::test]
-async fn identical_submits_at_once_are_one_transition_and_replays() {
+async fn identical_concurrent_submits_cause_one_transition_and_replays() {
     let database = TestDatabase::create().await;
     let organization = Organization::create(&database).await;
     let replicas = [Replica::start(&database).await, Replica::start(&database).await];
-    let id = replicas[0].actor(&organization, Role::User).created("Submitted at once").await.id;
+    let id = replicas[0].actor(&organization, Role::User).create_draft("Submitted at once").await.id;
 
     let calls = (0..16).map(|call| {
         let actor = replicas[call % 2].actor(&organization, Role::User);
@@ -50,7 +50,7 @@ async fn identical_submits_at_once_are_one_transition_and_replays() {
 }
 
 #[tokio::test]
-async fn a_replay_survives_a_restart_and_the_deletion_of_the_event() {
+async fn a_response_is_replayed_after_a_restart_and_after_the_deletion_of_the_event() {
     let database = TestDatabase::create().await;
     let organization = Organization::create(&database).await;
     let replica = Replica::start(&database).await;
@@ -63,13 +63,13 @@ async fn a_replay_survives_a_restart_and_the_deletion_of_the_event() {
     let replica = Replica::start(&database).await;
     let actor = replica.actor(&organization, Role::User);
     let delete = |name: &str| DeleteRequest { id: id.clone(), if_match: None, idempotency: key(name) };
-    assert!(!actor.delete(delete("gone")).await.unwrap().replayed);
-    assert!(actor.delete(delete("gone")).await.unwrap().replayed, "the key is looked up before 404");
-    assert_eq!(actor.delete(delete("again")).await.unwrap_err().code(), Code::NotFound);
+    assert!(!actor.delete(delete("first key")).await.unwrap().replayed);
+    assert!(actor.delete(delete("first key")).await.unwrap().replayed, "the key is looked up before 404");
+    assert_eq!(actor.delete(delete("second key")).await.unwrap_err().code(), Code::NotFound);
 
     message.idempotency = key("k");
-    let again = actor.create(message).await.unwrap();
-    assert_eq!((again.event, again.replayed), (first.event, true));
+    let repeated = actor.create(message).await.unwrap();
+    assert_eq!((repeated.event, repeated.replayed), (first.event, true));
     assert_eq!(count(&database, EVENTS).await, 0);
 }
 
@@ -91,7 +91,7 @@ async fn a_key_belongs_to_one_request_of_one_caller_and_one_method() {
 }
 
 #[tokio::test]
-async fn spaces_around_a_text_do_not_make_another_request() {
+async fn surrounding_spaces_do_not_change_the_fingerprint() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let user = replica.actor(&organization, Role::User);
@@ -104,12 +104,12 @@ async fn spaces_around_a_text_do_not_make_another_request() {
 }
 
 #[tokio::test]
-async fn a_refused_request_burns_no_key() {
+async fn the_key_of_a_refused_request_can_be_used_again() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let (user, moderator) =
         (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
-    let id = user.created("Not submitted yet").await.id;
+    let id = user.create_draft("Not submitted yet").await.id;
     let reject = || RejectRequest {
         id: id.clone(),
         reason: "Not good enough".into(),
@@ -124,7 +124,7 @@ async fn a_refused_request_burns_no_key() {
 }
 
 #[tokio::test]
-async fn an_expired_key_is_taken_over() {
+async fn an_expired_key_can_be_used_for_a_new_request() {
     let database = TestDatabase::create().await;
     let organization = Organization::create(&database).await;
     let with_key =
@@ -136,19 +136,19 @@ async fn an_expired_key_is_taken_over() {
         .await
         .unwrap();
 
-    // Another replica, whose memory is empty, as it would be after a day.
+    // Another replica, whose cache is empty.
     let replica = Replica::start(&database).await;
     assert!(!replica.actor(&organization, Role::User).create(with_key()).await.unwrap().replayed);
     assert_eq!(count(&database, EVENTS).await, 2);
 }
 
 #[tokio::test]
-async fn an_internal_retry_gets_the_response_and_is_not_called_a_replay() {
+async fn an_internal_retry_gets_the_stored_response_and_is_not_a_replay() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let user = replica.actor(&organization, Role::User);
     for generated in [true, false] {
-        let mut message = draft("Tried twice");
+        let mut message = draft("Sent twice");
         let request_id = Uuid::now_v7().to_string();
         message.idempotency = Some(Idempotency { key: request_id.clone(), request_id, generated });
         let first = user.create(message.clone()).await.unwrap();
@@ -159,12 +159,12 @@ async fn an_internal_retry_gets_the_response_and_is_not_called_a_replay() {
 }
 
 #[tokio::test]
-async fn a_generated_key_lives_for_minutes_and_a_clients_for_a_day() {
+async fn a_generated_key_expires_after_minutes_and_a_client_key_after_a_day() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let user = replica.actor(&organization, Role::User);
-    user.created("With a generated key").await;
-    let mut message = draft("With a key of its own");
+    user.create_draft("With a generated key").await;
+    let mut message = draft("With a client key");
     message.idempotency = key("k");
     user.create(message).await.unwrap();
 
@@ -176,7 +176,7 @@ async fn a_generated_key_lives_for_minutes_and_a_clients_for_a_day() {
 }
 
 #[tokio::test]
-async fn expired_keys_are_swept_and_others_stay() {
+async fn expired_keys_are_removed_and_other_keys_stay() {
     let database = TestDatabase::create().await;
     let insert = r#"
         insert into "IdempotencyKey" ("callerId", operation, key, fingerprint, "requestId", response, "expiresAt")

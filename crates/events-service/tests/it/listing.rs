@@ -1,4 +1,4 @@
-//! Listings, compared with a model in memory.
+//! Tests of lists against an in-memory model.
 
 use std::cmp::Ordering;
 
@@ -45,7 +45,7 @@ async fn populate(owner: &Actor, moderator: &Actor) -> Vec<Event> {
         if number % 3 > 1 {
             moderator.approve(ApproveRequest { id: id.clone(), ..Default::default() }).await.unwrap();
         }
-        events.push(owner.found(&id).await.unwrap());
+        events.push(owner.find(&id).await.unwrap());
     }
     events
 }
@@ -54,7 +54,7 @@ fn titles(events: &[Event]) -> Vec<(&str, EventStatus)> {
     events.iter().map(|event| (event.title.as_str(), event.status())).collect()
 }
 
-async fn walk_by_cursor(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> {
+async fn collect_by_cursor(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> {
     let mut found = Vec::new();
     loop {
         let reply = actor.find_all(request.clone()).await.unwrap();
@@ -65,7 +65,7 @@ async fn walk_by_cursor(actor: &Actor, mut request: FindAllRequest) -> Vec<Event
     }
 }
 
-async fn walk_by_page(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> {
+async fn collect_by_page(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> {
     let mut found = Vec::new();
     for page in 1.. {
         request.position = Some(Position::Page(page));
@@ -79,7 +79,7 @@ async fn walk_by_page(actor: &Actor, mut request: FindAllRequest) -> Vec<Event> 
 }
 
 #[tokio::test]
-async fn every_order_by_page_and_by_cursor_is_the_models() {
+async fn every_sort_order_matches_the_model_by_page_and_by_cursor() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let (owner, moderator) =
@@ -95,9 +95,10 @@ async fn every_order_by_page_and_by_cursor_is_the_models() {
             let request =
                 FindAllRequest { limit: 4, sort_by: sort_by.into(), descending, ..Default::default() };
             for actor in [&owner, &moderator] {
-                for found in
-                    [walk_by_cursor(actor, request.clone()).await, walk_by_page(actor, request.clone()).await]
-                {
+                for found in [
+                    collect_by_cursor(actor, request.clone()).await,
+                    collect_by_page(actor, request.clone()).await,
+                ] {
                     assert!(found == model, "{sort_by:?}, descending: {descending}: {:?}", titles(&found));
                 }
             }
@@ -106,30 +107,30 @@ async fn every_order_by_page_and_by_cursor_is_the_models() {
 }
 
 #[tokio::test]
-async fn every_filter_is_the_models() {
+async fn every_filter_matches_the_model() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let (owner, moderator) =
         (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
     let other = replica.actor_as(organization.other_identity());
     let model = populate(&owner, &moderator).await;
-    let number_of =
+    let expected_total =
         |test: &dyn Fn(&&Event) -> bool| u32::try_from(model.iter().filter(test).count()).unwrap();
     let total = async |actor: &Actor, request| actor.find_all(request).await.unwrap().total;
 
     for status in [EventStatus::Draft, EventStatus::Submitted, EventStatus::Approved, EventStatus::Rejected] {
         let request = FindAllRequest { status: status.into(), ..all() };
-        assert_eq!(total(&moderator, request).await, number_of(&|event| event.status() == status));
+        assert_eq!(total(&moderator, request).await, expected_total(&|event| event.status() == status));
     }
-    assert_eq!(total(&other, all()).await, number_of(&|event| event.status() == EventStatus::Approved));
-    let from = FindAllRequest {
+    assert_eq!(total(&other, all()).await, expected_total(&|event| event.status() == EventStatus::Approved));
+    let in_range = FindAllRequest {
         start_date_from: at(START + 86_400),
         start_date_to: at(START + 2 * 86_400),
         ..all()
     };
-    let inside =
+    let is_in_range =
         |event: &&Event| (START + 86_400..=START + 2 * 86_400).contains(&event.start_date.unwrap().seconds);
-    assert_eq!(total(&moderator, from).await, number_of(&inside), "both ends are included");
+    assert_eq!(total(&moderator, in_range).await, expected_total(&is_in_range), "both ends are included");
     for (search, expected) in [
         ("ALPHA", 6),
         ("lph", 6),
@@ -147,11 +148,11 @@ async fn every_filter_is_the_models() {
 }
 
 #[tokio::test]
-async fn a_page_past_the_end_is_empty_and_still_knows_the_total() {
+async fn a_page_past_the_end_is_empty_and_has_the_total() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    owner.created("The only one").await;
+    owner.create_draft("The only one").await;
 
     let past = FindAllRequest { position: Some(Position::Page(7)), ..all() };
     let reply = owner.find_all(past).await.unwrap();
@@ -160,7 +161,7 @@ async fn a_page_past_the_end_is_empty_and_still_knows_the_total() {
 }
 
 #[tokio::test]
-async fn totals_are_exact_up_to_ten_thousand_and_pages_reach_a_hundred_thousand_rows() {
+async fn totals_are_exact_up_to_10_000_and_page_numbers_reach_row_100_000() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
@@ -183,13 +184,13 @@ async fn totals_are_exact_up_to_ten_thousand_and_pages_reach_a_hundred_thousand_
     let reply = owner.find_all(all()).await.unwrap();
     assert_eq!((reply.total, reply.total_is_exact, reply.has_next), (10_000, false, true));
 
-    // Known to be long from here on, which changes nothing but the time that it takes.
+    // From here on the total is cached as capped. This changes only the time of the query.
     insert(1_000).execute(&mut connection).await.unwrap();
     let counted = owner.find_all(all()).await.unwrap();
     assert_eq!((counted.total, counted.total_is_exact, counted.has_next), (10_000, false, true));
     assert_eq!(owner.find_all(all()).await.unwrap(), counted);
-    let few = FindAllRequest { search: "nowhere".to_owned(), ..all() };
-    assert_eq!(owner.find_all(few).await.unwrap().total, 0);
+    let without_match = FindAllRequest { search: "nowhere".to_owned(), ..all() };
+    assert_eq!(owner.find_all(without_match).await.unwrap().total, 0);
 
     let page = |page| FindAllRequest { position: Some(Position::Page(page)), ..all() };
     assert!(owner.find_all(page(1000)).await.is_ok());
@@ -199,12 +200,12 @@ async fn totals_are_exact_up_to_ten_thousand_and_pages_reach_a_hundred_thousand_
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_listing_is_refused() {
+async fn a_cursor_of_another_list_is_rejected() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    owner.created("One").await;
-    owner.created("Two").await;
+    owner.create_draft("One").await;
+    owner.create_draft("Two").await;
     let first = FindAllRequest { limit: 1, ..Default::default() };
     let cursor = owner.find_all(first.clone()).await.unwrap().next_cursor.unwrap();
 
@@ -213,8 +214,8 @@ async fn a_cursor_of_another_listing_is_refused() {
         ..request
     };
     assert_eq!(owner.find_all(with(first.clone())).await.unwrap().events.len(), 1);
-    let elsewhere = with(FindAllRequest { descending: true, ..first.clone() });
-    assert_eq!(owner.find_all(elsewhere).await.unwrap_err().code(), Code::InvalidArgument);
+    let other_order = with(FindAllRequest { descending: true, ..first.clone() });
+    assert_eq!(owner.find_all(other_order).await.unwrap_err().code(), Code::InvalidArgument);
     let forged = FindAllRequest { position: Some(Position::Cursor("forged".into())), ..first };
     assert_eq!(owner.find_all(forged).await.unwrap_err().code(), Code::InvalidArgument);
 }

@@ -1,6 +1,6 @@
-//! The service as its clients see it: real gRPC, a real PostgreSQL, one or two replicas.
+//! Tests of the service through its gRPC API, with a real PostgreSQL and one or two replicas.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
-#![expect(unreachable_pub, reason = "the support is public to the tests beside it")]
+#![expect(unreachable_pub, reason = "the support module is public to the other test modules")]
 
 mod deadline;
 mod idempotency;

@@ -1,4 +1,4 @@
-//! Who sees what.
+//! Tests of visibility.
 
 use eventboard_domain::Role;
 use eventboard_proto::events::{ApproveRequest, FindOneRequest};
@@ -8,33 +8,33 @@ use tonic::{Code, Request};
 use crate::support::{Organization, Replica};
 
 #[tokio::test]
-async fn a_user_sees_own_events_and_approved_ones_and_a_moderator_all() {
+async fn a_user_sees_own_and_approved_events_and_a_moderator_sees_all() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let (owner, moderator) =
         (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
     let other = replica.actor_as(organization.other_identity());
 
-    let event = owner.submitted("Somebody's event").await;
-    assert_eq!(owner.found(&event.id).await.unwrap(), event);
-    assert_eq!(moderator.found(&event.id).await.unwrap(), event);
-    assert_eq!(other.found(&event.id).await.unwrap_err().code(), Code::NotFound);
+    let event = owner.create_submitted("The owner's event").await;
+    assert_eq!(owner.find(&event.id).await.unwrap(), event);
+    assert_eq!(moderator.find(&event.id).await.unwrap(), event);
+    assert_eq!(other.find(&event.id).await.unwrap_err().code(), Code::NotFound);
 
     moderator.approve(ApproveRequest { id: event.id.clone(), ..Default::default() }).await.unwrap();
-    assert!(other.found(&event.id).await.is_ok());
+    assert!(other.find(&event.id).await.is_ok());
 }
 
 #[tokio::test]
-async fn another_organization_sees_nothing_not_even_with_an_admin() {
+async fn an_admin_of_another_organization_sees_no_event() {
     let database = TestDatabase::create().await;
     let replica = Replica::start(&database).await;
     let (here, there) = (Organization::create(&database).await, Organization::create(&database).await);
-    let event = replica.actor(&here, Role::Admin).created("An event of ours").await;
+    let event = replica.actor(&here, Role::Admin).create_draft("An event of ours").await;
 
-    let stranger = replica.actor(&there, Role::Admin);
-    assert_eq!(stranger.found(&event.id).await.unwrap_err().code(), Code::NotFound);
+    let other_admin = replica.actor(&there, Role::Admin);
+    assert_eq!(other_admin.find(&event.id).await.unwrap_err().code(), Code::NotFound);
     let approve = ApproveRequest { id: event.id, ..Default::default() };
-    assert_eq!(stranger.approve(approve).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(other_admin.approve(approve).await.unwrap_err().code(), Code::NotFound);
 }
 
 #[tokio::test]

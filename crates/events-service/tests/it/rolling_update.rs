@@ -1,5 +1,5 @@
-//! Replicas of the version before, which know no `service` of a key, beside one of this version: a retry that comes to
-//! the other one has no second effect.
+//! Tests of a rolling update: replicas of the previous version, which has no column `service`, run beside replicas of
+//! this version. A retry that reaches the other version must not perform the write again.
 
 use eventboard_domain::Role;
 use eventboard_proto::events::{CreateRequest, Event, SubmitRequest};
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::support::{Organization, Replica, count, draft, history, key};
 
-/// The statements of the version before, word for word.
-mod before {
+/// The statements of the previous version, verbatim.
+mod previous_version {
     pub(super) const CREATE: &str = r#"
         with claimed as (
             insert into "IdempotencyKey" ("callerId", operation, key, fingerprint, "requestId", response, "expiresAt")
@@ -42,26 +42,26 @@ mod before {
             "createdAt" = excluded."createdAt", "expiresAt" = excluded."expiresAt"
         where "IdempotencyKey"."expiresAt" <= now()
         "#;
-    pub(super) const STORED: &str = r#"
+    pub(super) const LOAD_RESPONSE: &str = r#"
         select fingerprint, "requestId" as request_id, response,
             extract(epoch from "expiresAt" - now())::float8 as "seconds_left!"
         from "IdempotencyKey" where "callerId" = $1 and operation = $2 and key = $3
         "#;
-    pub(super) const ANSWER: &str = r#"
+    pub(super) const STORE_RESPONSE: &str = r#"
         update "IdempotencyKey" set response = $4 where "callerId" = $1 and operation = $2 and key = $3
         "#;
 }
 
-/// A replica of the version before, as far as the database sees it.
+/// Executes the statements of a replica of the previous version.
 struct OldReplica {
     connection: PgConnection,
     caller: Uuid,
 }
 
 impl OldReplica {
-    /// Whether the key was free, and so the event created.
+    /// Creates the event. Returns `false` when the key was not free.
     async fn create(&mut self, key: &str, fingerprint: &[u8], event: &Event) -> bool {
-        let claimed = sqlx::query(before::CREATE)
+        let claimed = sqlx::query(previous_version::CREATE)
             .bind(self.caller)
             .bind("Create")
             .bind(key)
@@ -81,9 +81,9 @@ impl OldReplica {
         claimed.fetch_optional(&mut self.connection).await.unwrap().is_some()
     }
 
-    /// Whether the key was free.
-    async fn claim(&mut self, operation: &str, key: &str, fingerprint: &[u8]) -> bool {
-        let claimed = sqlx::query(before::CLAIM)
+    /// Claims the key. Returns `false` when the key was not free.
+    async fn claim_key(&mut self, operation: &str, key: &str, fingerprint: &[u8]) -> bool {
+        let claimed = sqlx::query(previous_version::CLAIM)
             .bind(self.caller)
             .bind(operation)
             .bind(key)
@@ -93,19 +93,19 @@ impl OldReplica {
         claimed.execute(&mut self.connection).await.unwrap().rows_affected() == 1
     }
 
-    async fn answer(&mut self, operation: &str, key: &str, response: &Event) {
-        let answered = sqlx::query(before::ANSWER)
+    async fn store_response(&mut self, operation: &str, key: &str, response: &Event) {
+        let update = sqlx::query(previous_version::STORE_RESPONSE)
             .bind(self.caller)
             .bind(operation)
             .bind(key)
             .bind(response.encode_to_vec());
-        assert_eq!(answered.execute(&mut self.connection).await.unwrap().rows_affected(), 1);
+        assert_eq!(update.execute(&mut self.connection).await.unwrap().rows_affected(), 1);
     }
 
-    /// The fingerprint and the response of a key.
-    async fn stored(&mut self, operation: &str, key: &str) -> (Vec<u8>, Event) {
-        let stored = sqlx::query(before::STORED).bind(self.caller).bind(operation).bind(key);
-        let row = stored.fetch_one(&mut self.connection).await.unwrap();
+    /// Returns the fingerprint and the response of a key.
+    async fn load_response(&mut self, operation: &str, key: &str) -> (Vec<u8>, Event) {
+        let select = sqlx::query(previous_version::LOAD_RESPONSE).bind(self.caller).bind(operation).bind(key);
+        let row = select.fetch_one(&mut self.connection).await.unwrap();
         (row.get("fingerprint"), Event::decode(row.get::<&[u8], _>("response")).unwrap())
     }
 }
@@ -117,66 +117,66 @@ fn instant(timestamp: Option<prost_types::Timestamp>) -> chrono::DateTime<chrono
 const EVENTS: &str = r#"select count(*) from "Event""#;
 
 #[tokio::test]
-async fn a_create_is_found_by_the_other_version_in_both_directions() {
+async fn each_version_replays_a_create_of_the_other_version() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
     let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
-    let keyed = |name: &str| CreateRequest { idempotency: key(name), ..draft("Once, whoever is asked") };
+    let with_key = |name: &str| CreateRequest { idempotency: key(name), ..draft("Created once") };
 
-    let created = owner.create(keyed("by this version")).await.unwrap().event.unwrap();
-    let (fingerprint, stored) = old.stored("Create", "by this version").await;
+    let created = owner.create(with_key("by this version")).await.unwrap().event.unwrap();
+    let (fingerprint, stored) = old.load_response("Create", "by this version").await;
     assert_eq!(stored, created);
-    let again = Event { id: Uuid::now_v7().to_string(), ..created };
-    assert!(!old.create("by this version", &fingerprint, &again).await);
+    let other_event = Event { id: Uuid::now_v7().to_string(), ..created };
+    assert!(!old.create("by this version", &fingerprint, &other_event).await);
     assert_eq!(count(&database, EVENTS).await, 1);
 
-    assert!(old.create("by the version before", &fingerprint, &again).await);
-    let replayed = owner.create(keyed("by the version before")).await.unwrap();
-    assert_eq!((replayed.event, replayed.replayed), (Some(again), true));
+    assert!(old.create("by the previous version", &fingerprint, &other_event).await);
+    let replayed = owner.create(with_key("by the previous version")).await.unwrap();
+    assert_eq!((replayed.event, replayed.replayed), (Some(other_event), true));
     assert_eq!(count(&database, EVENTS).await, 2);
 }
 
 #[tokio::test]
-async fn a_change_is_found_by_the_other_version_in_both_directions() {
+async fn each_version_replays_a_change_of_the_other_version() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
     let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
-    let id = owner.created("Submitted once").await.id;
+    let id = owner.create_draft("Submitted once").await.id;
     let submit = |name: &str| SubmitRequest { id: id.clone(), if_match: None, idempotency: key(name) };
 
     let submitted = owner.submit(submit("by this version")).await.unwrap().event.unwrap();
-    let (fingerprint, stored) = old.stored("Submit", "by this version").await;
+    let (fingerprint, stored) = old.load_response("Submit", "by this version").await;
     assert_eq!(stored, submitted);
-    assert!(!old.claim("Submit", "by this version", &fingerprint).await);
+    assert!(!old.claim_key("Submit", "by this version", &fingerprint).await);
 
-    assert!(old.claim("Submit", "by the version before", &fingerprint).await);
-    old.answer("Submit", "by the version before", &submitted).await;
-    let replayed = owner.submit(submit("by the version before")).await.unwrap();
+    assert!(old.claim_key("Submit", "by the previous version", &fingerprint).await);
+    old.store_response("Submit", "by the previous version", &submitted).await;
+    let replayed = owner.submit(submit("by the previous version")).await.unwrap();
     assert_eq!((replayed.event, replayed.replayed), (Some(submitted), true));
     assert_eq!(history(&database, &id).await.len(), 2, "created and submitted once");
 }
 
 #[tokio::test]
-async fn a_write_waits_for_the_version_before_and_replays_what_that_one_did() {
+async fn a_write_waits_for_the_previous_version_and_replays_its_response() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
     let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
-    let id = owner.created("Submitted by both").await.id;
+    let id = owner.create_draft("Submitted by both").await.id;
     let submit = |name: &str| SubmitRequest { id: id.clone(), if_match: None, idempotency: key(name) };
-    let submitted = owner.submit(submit("to learn the fingerprint")).await.unwrap().event.unwrap();
-    let (fingerprint, _) = old.stored("Submit", "to learn the fingerprint").await;
+    let submitted = owner.submit(submit("to get the fingerprint")).await.unwrap().event.unwrap();
+    let (fingerprint, _) = old.load_response("Submit", "to get the fingerprint").await;
 
     sqlx::raw_sql("begin").execute(&mut old.connection).await.unwrap();
-    assert!(old.claim("Submit", "both", &fingerprint).await);
+    assert!(old.claim_key("Submit", "both", &fingerprint).await);
     let performing = async {
         let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
         while count(&database, waiting).await == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        old.answer("Submit", "both", &submitted).await;
+        old.store_response("Submit", "both", &submitted).await;
         sqlx::raw_sql("commit").execute(&mut old.connection).await.unwrap();
     };
     let (replayed, ()) = tokio::join!(owner.submit(submit("both")), performing);

@@ -1,4 +1,4 @@
-//! Replicas, organizations and actors.
+//! Test support: replicas, organizations and actors.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -30,7 +30,7 @@ fn env(database: &TestDatabase) -> Env {
     [("DATABASE_URL".to_owned(), database.url().to_owned())].into_iter().collect()
 }
 
-/// One running events-service; ends with the test.
+/// A running events-service. It ends with the test.
 pub struct Replica {
     channel: Channel,
     shutdown: Shutdown,
@@ -44,7 +44,7 @@ impl Replica {
         let shutdown = Shutdown::new();
         tokio::spawn(events_service::run(config, listener, shutdown.clone()));
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        until_serving(channel.clone()).await;
+        wait_until_serving(channel.clone()).await;
         Self { channel, shutdown }
     }
 
@@ -65,7 +65,7 @@ impl Replica {
     }
 }
 
-async fn until_serving(channel: Channel) {
+async fn wait_until_serving(channel: Channel) {
     let mut health = HealthClient::new(channel);
     let request = HealthCheckRequest { service: "eventboard.events.v1.EventsService".into() };
     loop {
@@ -83,7 +83,7 @@ fn token(identity: &Identity) -> String {
     TokenIssuer::new(&config, Duration::from_secs(3600)).issue(identity, "someone@example.org").unwrap()
 }
 
-/// An organization with one user of each role, and a second USER.
+/// An organization with one user per role and a second USER.
 pub struct Organization {
     pub id: Uuid,
     users: Vec<(Role, Uuid)>,
@@ -130,7 +130,7 @@ impl Organization {
     }
 }
 
-/// Somebody with a token, talking to one replica.
+/// A caller with a token who calls one replica.
 #[derive(Clone)]
 pub struct Actor {
     client: EventsServiceClient<Channel>,
@@ -153,7 +153,7 @@ pub fn draft(title: &str) -> CreateRequest {
     }
 }
 
-/// A key of the client's, in a request of its own.
+/// Returns a client key with a new request id.
 pub fn key(key: &str) -> Option<Idempotency> {
     Some(Idempotency { key: key.into(), request_id: Uuid::now_v7().to_string(), generated: false })
 }
@@ -186,21 +186,21 @@ impl Actor {
     method!(find_one, FindOneRequest, Event);
     method!(find_all, eventboard_proto::events::FindAllRequest, eventboard_proto::events::FindAllReply);
 
-    pub async fn created(&self, title: &str) -> Event {
+    pub async fn create_draft(&self, title: &str) -> Event {
         self.create(draft(title)).await.unwrap().event.unwrap()
     }
 
-    pub async fn submitted(&self, title: &str) -> Event {
-        let event = self.created(title).await;
+    pub async fn create_submitted(&self, title: &str) -> Event {
+        let event = self.create_draft(title).await;
         self.submit(SubmitRequest { id: event.id, ..Default::default() }).await.unwrap().event.unwrap()
     }
 
-    pub async fn found(&self, id: &str) -> Result<Event, Status> {
+    pub async fn find(&self, id: &str) -> Result<Event, Status> {
         self.find_one(FindOneRequest { id: id.into() }).await
     }
 }
 
-/// The history of an event: action, from, to, reason.
+/// Returns the history of an event: action, from, to, reason.
 pub async fn history(
     database: &TestDatabase,
     id: &str,

@@ -1,4 +1,4 @@
-//! Creating, changing and deciding.
+//! Tests of creating, changing and moderating events.
 
 use eventboard_domain::Role;
 use eventboard_proto::events::{
@@ -11,20 +11,20 @@ use tonic_types::StatusExt;
 
 use crate::support::{Organization, Replica, START, at, count, draft, history, versions};
 
-fn faulty_fields(status: &Status) -> Vec<String> {
+fn invalid_fields(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
     let violations = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
     violations.map(|violation| violation.field.clone()).collect()
 }
 
 #[tokio::test]
-async fn an_event_goes_from_draft_over_rejection_to_approval_and_its_history_survives_it() {
+async fn an_event_passes_through_all_statuses_and_its_history_remains_after_its_deletion() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let (owner, admin) =
         (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Admin));
 
-    let event = owner.created("A grand opening").await;
+    let event = owner.create_draft("A grand opening").await;
     assert_eq!((event.status(), event.version), (EventStatus::Draft, 1));
     let id = event.id;
     let submit = SubmitRequest { id: id.clone(), ..Default::default() };
@@ -42,7 +42,7 @@ async fn an_event_goes_from_draft_over_rejection_to_approval_and_its_history_sur
     admin.delete(DeleteRequest { id: id.clone(), ..Default::default() }).await.unwrap();
 
     let some = |text: &str| Some(text.to_owned());
-    assert_eq!(owner.found(&id).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(owner.find(&id).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(
         history(&database, &id).await,
         [
@@ -57,7 +57,7 @@ async fn an_event_goes_from_draft_over_rejection_to_approval_and_its_history_sur
 }
 
 #[tokio::test]
-async fn of_an_approval_and_a_rejection_at_the_same_instant_exactly_one_wins() {
+async fn of_a_concurrent_approval_and_rejection_exactly_one_succeeds() {
     let database = TestDatabase::create().await;
     let organization = Organization::create(&database).await;
     let replicas = (Replica::start(&database).await, Replica::start(&database).await);
@@ -66,38 +66,38 @@ async fn of_an_approval_and_a_rejection_at_the_same_instant_exactly_one_wins() {
         (replicas.0.actor(&organization, Role::Moderator), replicas.1.actor(&organization, Role::Admin));
 
     for round in 0..20 {
-        let id = owner.submitted(&format!("Contested event {round}")).await.id;
+        let id = owner.create_submitted(&format!("Contested event {round}")).await.id;
         let (approved, rejected) = tokio::join!(
             one.approve(ApproveRequest { id: id.clone(), ..Default::default() }),
             other.reject(RejectRequest {
                 id: id.clone(),
-                reason: "Not in my house".into(),
+                reason: "Not in this venue".into(),
                 ..Default::default()
             }),
         );
         let outcomes = [approved.map(|_| "APPROVE"), rejected.map(|_| "REJECT")];
-        let winners: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
-        let losers: Vec<_> =
+        let succeeded: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+        let refused: Vec<_> =
             outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(Status::code).collect();
-        assert_eq!((winners.len(), losers), (1, vec![Code::FailedPrecondition]), "{outcomes:?}");
-        assert_eq!(history(&database, &id).await.last().unwrap().0, **winners[0]);
+        assert_eq!((succeeded.len(), refused), (1, vec![Code::FailedPrecondition]), "{outcomes:?}");
+        assert_eq!(history(&database, &id).await.last().unwrap().0, **succeeded[0]);
     }
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names_and_an_empty_one_nothing() {
+async fn a_patch_changes_only_the_given_fields() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    let event = owner.created("Before the change").await;
+    let event = owner.create_draft("Before the change").await;
 
-    let nothing = UpdateRequest { id: event.id.clone(), ..Default::default() };
-    assert_eq!(owner.update(nothing.clone()).await.unwrap().event.unwrap(), event);
+    let empty_patch = UpdateRequest { id: event.id.clone(), ..Default::default() };
+    assert_eq!(owner.update(empty_patch.clone()).await.unwrap().event.unwrap(), event);
 
     let patch = UpdateRequest {
         title: Some("  After the change ".into()),
         location: Some(LocationChange { value: None }),
-        ..nothing
+        ..empty_patch
     };
     let changed = owner.update(patch).await.unwrap().event.unwrap();
     assert_eq!(
@@ -105,7 +105,7 @@ async fn a_patch_changes_what_it_names_and_an_empty_one_nothing() {
         ("After the change", None, 2)
     );
     assert_eq!(changed.description, event.description);
-    assert_eq!(owner.found(&event.id).await.unwrap(), changed);
+    assert_eq!(owner.find(&event.id).await.unwrap(), changed);
 }
 
 #[tokio::test]
@@ -113,12 +113,12 @@ async fn dates_are_checked_on_the_merged_event() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    let id = owner.created("An event of an hour").await.id;
+    let id = owner.create_draft("An event of an hour").await.id;
 
     let late = UpdateRequest { id, start_date: at(START + 7200), ..Default::default() };
     let refused = owner.update(late).await.unwrap_err();
 
-    assert_eq!((refused.code(), faulty_fields(&refused)), (Code::InvalidArgument, vec!["endDate".into()]));
+    assert_eq!((refused.code(), invalid_fields(&refused)), (Code::InvalidArgument, vec!["endDate".into()]));
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_write_with_a_stale_version_is_refused_and_changes_nothing() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    let event = owner.created("Versioned event").await;
+    let event = owner.create_draft("Versioned event").await;
 
     let with = |expected: &[i64]| SubmitRequest {
         id: event.id.clone(),
@@ -135,24 +135,24 @@ async fn a_write_with_a_stale_version_is_refused_and_changes_nothing() {
     };
     assert_eq!(owner.submit(with(&[7])).await.unwrap_err().code(), Code::Aborted);
     assert_eq!(owner.submit(with(&[])).await.unwrap_err().code(), Code::Aborted);
-    assert_eq!(owner.found(&event.id).await.unwrap(), event);
+    assert_eq!(owner.find(&event.id).await.unwrap(), event);
     assert!(owner.submit(with(&[7, 1])).await.is_ok());
 }
 
 #[tokio::test]
-async fn all_faults_of_an_input_are_told_at_once() {
+async fn all_violations_of_an_input_are_reported_together() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let bad = CreateRequest { title: "ab".into(), description: "short".into(), ..Default::default() };
 
     let refused = replica.actor(&organization, Role::User).create(bad).await.unwrap_err();
 
-    assert_eq!(faulty_fields(&refused), ["title", "description", "startDate", "endDate"]);
+    assert_eq!(invalid_fields(&refused), ["title", "description", "startDate", "endDate"]);
     assert_eq!(count(&database, r#"select count(*) from "Event""#).await, 0);
 }
 
 #[tokio::test]
-async fn an_owner_who_was_deleted_in_between_is_unauthenticated() {
+async fn a_create_by_a_deleted_user_is_unauthenticated() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
@@ -166,10 +166,10 @@ async fn an_owner_who_was_deleted_in_between_is_unauthenticated() {
 }
 
 #[tokio::test]
-async fn history_cannot_be_rewritten() {
+async fn history_entries_cannot_be_changed_or_deleted() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
-    replica.actor(&organization, Role::User).created("Remembered").await;
+    replica.actor(&organization, Role::User).create_draft("Remembered").await;
 
     for statement in [
         r#"delete from "EventHistory""#,

@@ -1,5 +1,5 @@
-//! Owns a cluster until it is killed: a persistent one in the folder that it is given, else a temporary one. The
-//! tests of what is left behind by a killed process kill this one.
+//! Owns a cluster until it is killed: a persistent one in the folder given as argument, else a temporary one. Tests
+//! kill this process to check what a killed process leaves behind.
 
 use std::{future::pending, path::PathBuf};
 

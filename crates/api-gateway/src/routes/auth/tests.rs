@@ -1,11 +1,11 @@
-//! What `/auth` reads and answers, without a service.
+//! Tests of the inputs and responses of `/auth`, without a service.
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::extract::testing::{body, faults};
+use crate::extract::testing::{body, violations};
 
-fn good() -> Value {
+fn valid_signup() -> Value {
     json!({
         "email": " ada@example.org ",
         "password": " Passw0rd ",
@@ -22,7 +22,7 @@ fn without(mut value: Value, field: &str) -> Value {
 
 #[test]
 fn texts_are_trimmed_but_passwords_are_not() {
-    let message = SignupRequest::from(body(good()).read::<Signup>().expect("no fault"));
+    let message = SignupRequest::from(body(valid_signup()).read::<Signup>().expect("no violation"));
     assert_eq!((message.email.as_str(), message.password.as_str()), ("ada@example.org", " Passw0rd "));
     assert_eq!(
         message.organization,
@@ -31,29 +31,29 @@ fn texts_are_trimmed_but_passwords_are_not() {
 }
 
 #[test]
-fn exactly_one_organization_is_given() {
+fn exactly_one_organization_field_is_required() {
     let id = "00000000-0000-0000-0000-000000000001";
-    let mut both = good();
+    let mut both = valid_signup();
     both["organizationId"] = id.into();
     assert_eq!(
-        faults::<Signup>(body(both.clone())),
+        violations::<Signup>(body(both.clone())),
         ["organizationName must not be given together with organizationId"]
     );
     let only_id = without(both.clone(), "organizationName");
-    let message = SignupRequest::from(body(only_id).read::<Signup>().expect("no fault"));
+    let message = SignupRequest::from(body(only_id).read::<Signup>().expect("no violation"));
     assert_eq!(message.organization, Some(signup_request::Organization::OrganizationId(id.into())));
-    let neither = without(good(), "organizationName");
+    let neither = without(valid_signup(), "organizationName");
     assert_eq!(
-        faults::<Signup>(body(neither)),
+        violations::<Signup>(body(neither)),
         ["organizationName is required unless organizationId is given"]
     );
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_violations_are_reported_at_once() {
     let bad = json!({"email": "x", "password": 1, "firstName": " ", "organizationId": "x", "role": "ADMIN"});
     assert_eq!(
-        faults::<Signup>(body(bad)),
+        violations::<Signup>(body(bad)),
         [
             "email must be a valid e-mail address",
             "password must be a string",
@@ -68,8 +68,8 @@ fn all_faults_are_told_at_once() {
 #[test]
 fn login_checks_only_presence_and_length() {
     let ok = json!({"email": "x", "password": "no rules here"});
-    assert!(faults::<Login>(body(ok)).is_empty());
-    assert_eq!(faults::<Login>(body(json!({}))), ["email is required", "password is required"]);
+    assert!(violations::<Login>(body(ok)).is_empty());
+    assert_eq!(violations::<Login>(body(json!({}))), ["email is required", "password is required"]);
 }
 
 fn user() -> proto::User {
@@ -85,11 +85,11 @@ fn user() -> proto::User {
 }
 
 #[test]
-fn me_is_the_user_with_the_organization() {
+fn me_contains_the_user_and_the_organization() {
     let organization = proto::Organization { id: "o".into(), name: "Acme".into(), slug: "acme".into() };
     let reply = proto::GetMeReply { user: Some(user()), organization: Some(organization) };
     assert_eq!(
-        serde_json::to_value(Me::try_from(reply).expect("a whole reply")).expect("JSON"),
+        serde_json::to_value(Me::try_from(reply).expect("a complete reply")).expect("JSON"),
         json!({
             "id": "u",
             "email": "a@b.cd",
@@ -104,9 +104,9 @@ fn me_is_the_user_with_the_organization() {
 }
 
 #[test]
-fn a_reply_that_lacks_something_is_a_defect() {
+fn an_incomplete_reply_is_an_error() {
     let reply = proto::SessionReply { user: None, access_token: "t".into() };
     assert!(Session::try_from(reply).is_err());
-    let nobody = proto::User { role: 0, ..user() };
-    assert!(User::try_from(nobody).is_err());
+    let without_role = proto::User { role: 0, ..user() };
+    assert!(User::try_from(without_role).is_err());
 }

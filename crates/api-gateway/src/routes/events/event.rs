@@ -1,4 +1,4 @@
-//! An event as it is answered, with the headers that belong to it.
+//! The representation of an event in responses, and the responses of the event operations.
 
 use axum::{
     Json,
@@ -13,15 +13,15 @@ use utoipa::ToSchema;
 
 use crate::{
     clients::Backend,
-    extract::{EntityTags, Word, entity_tag},
+    extract::{EntityTags, EnumValue, entity_tag},
     problem::Problem,
     routes::time,
 };
 
-/// Says that an earlier request of the client had this effect.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Marks a response that was stored by an earlier request with the same key.
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// What a caller sees is for that caller, and to be asked for again before it is believed.
+/// Only the caller's own cache may store the response, and the cache must revalidate the response before each use.
 pub(super) const REVALIDATE: (HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 
@@ -43,7 +43,7 @@ pub(super) const REVALIDATE: (HeaderName, HeaderValue) =
     "updatedAt": "2026-01-12T16:05:00.000Z",
 }))]
 pub(super) struct Event {
-    /// UUIDv7.
+    /// The ID of the event (UUIDv7).
     #[schema(format = Uuid)]
     id: String,
     title: String,
@@ -52,16 +52,16 @@ pub(super) struct Event {
     location: Option<String>,
     #[schema(format = DateTime)]
     start_date: String,
-    /// After the start.
+    /// Later than `startDate`.
     #[schema(format = DateTime)]
     end_date: String,
-    status: EventStatusWord,
-    /// Why the event was rejected, while it is.
+    status: EventStatusValue,
+    /// Why the event was rejected. Null unless the status is REJECTED.
     #[schema(required = true)]
     rejection_reason: Option<String>,
     #[schema(format = Uuid)]
     organization_id: String,
-    /// The owner.
+    /// The owner of the event.
     #[schema(format = Uuid)]
     created_by_id: String,
     #[schema(format = DateTime)]
@@ -70,15 +70,15 @@ pub(super) struct Event {
     updated_at: String,
 }
 
-/// Named for the document, which cannot refer to a generic type.
-type EventStatusWord = Word<EventStatus>;
+/// An alias is needed, because the derived schema cannot refer to a generic type.
+type EventStatusValue = EnumValue<EventStatus>;
 
 impl TryFrom<proto::Event> for Event {
     type Error = ServiceError;
 
     fn try_from(event: proto::Event) -> Result<Self, ServiceError> {
-        let missing = |what| Backend::Events.broken_reply(what);
-        let status = EventStatus::try_from(event.status()).map_err(|_| missing("status"))?;
+        let invalid = |field| Backend::Events.invalid_reply(field);
+        let status = EventStatus::try_from(event.status()).map_err(|_| invalid("status"))?;
         let proto::Event {
             id,
             title,
@@ -92,7 +92,7 @@ impl TryFrom<proto::Event> for Event {
             created_by_id,
             created_at,
             updated_at,
-            // Told by the ETag.
+            // Sent as the ETag.
             version: _,
         } = event;
         Ok(Self {
@@ -100,66 +100,69 @@ impl TryFrom<proto::Event> for Event {
             title,
             description,
             location,
-            start_date: time::to_json(start_date).ok_or_else(|| missing("start_date"))?,
-            end_date: time::to_json(end_date).ok_or_else(|| missing("end_date"))?,
-            status: Word(status),
+            start_date: time::to_rfc3339(start_date).ok_or_else(|| invalid("start_date"))?,
+            end_date: time::to_rfc3339(end_date).ok_or_else(|| invalid("end_date"))?,
+            status: EnumValue(status),
             rejection_reason,
             organization_id,
             created_by_id,
-            created_at: time::to_json(created_at).ok_or_else(|| missing("created_at"))?,
-            updated_at: time::to_json(updated_at).ok_or_else(|| missing("updated_at"))?,
+            created_at: time::to_rfc3339(created_at).ok_or_else(|| invalid("created_at"))?,
+            updated_at: time::to_rfc3339(updated_at).ok_or_else(|| invalid("updated_at"))?,
         })
     }
 }
 
-/// A new event, also when it was made by an earlier request with the same key.
-pub(super) fn created(reply: EventReply) -> Result<Response, Problem> {
-    let (event, replayed) = (event_of(reply.event)?, reply.replayed);
+/// The response to a creation, including a replayed one.
+pub(super) fn created_response(reply: EventReply) -> Result<Response, Problem> {
+    let (event, replayed) = (require_event(reply.event)?, reply.replayed);
     let location = header_value(&format!("/events/{}", event.id))?;
-    let mut response = single(event)?;
+    let mut response = event_response(event)?;
     *response.status_mut() = StatusCode::CREATED;
     response.headers_mut().insert(header::LOCATION, location);
-    Ok(marked(response, replayed))
+    Ok(with_replayed(response, replayed))
 }
 
-/// An event after a change.
-pub(super) fn changed(reply: EventReply) -> Result<Response, Problem> {
+/// The response to an update or a transition.
+pub(super) fn updated_response(reply: EventReply) -> Result<Response, Problem> {
     let replayed = reply.replayed;
-    Ok(marked(single(event_of(reply.event)?)?, replayed))
+    Ok(with_replayed(event_response(require_event(reply.event)?)?, replayed))
 }
 
-/// The answer when there is no event any more.
-pub(super) fn deleted(reply: DeleteReply) -> Response {
-    marked(StatusCode::NO_CONTENT.into_response(), reply.replayed)
+/// The response to a deletion.
+pub(super) fn deleted_response(reply: DeleteReply) -> Response {
+    with_replayed(StatusCode::NO_CONTENT.into_response(), reply.replayed)
 }
 
-/// An event, or 304 when the client knows it in this version already (RFC 9110, section 13.1.2).
-pub(super) fn found(event: proto::Event, known: Option<&EntityTags>) -> Result<Response, Problem> {
-    let is_known = known.is_some_and(|known| known.weakly_names(event.version));
-    let mut response = if is_known {
-        let tag = header_value(&entity_tag::of_version(event.version))?;
+/// The response to a read: the event, or 304 if `If-None-Match` contains its version (RFC 9110, section 13.1.2).
+pub(super) fn found_response(
+    event: proto::Event,
+    if_none_match: Option<&EntityTags>,
+) -> Result<Response, Problem> {
+    let is_unchanged = if_none_match.is_some_and(|tags| tags.matches_weakly(event.version));
+    let mut response = if is_unchanged {
+        let tag = header_value(&entity_tag::from_version(event.version))?;
         (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
     } else {
-        single(event)?
+        event_response(event)?
     };
     response.headers_mut().extend([REVALIDATE]);
     Ok(response)
 }
 
-fn single(event: proto::Event) -> Result<Response, Problem> {
-    let tag = header_value(&entity_tag::of_version(event.version))?;
+fn event_response(event: proto::Event) -> Result<Response, Problem> {
+    let tag = header_value(&entity_tag::from_version(event.version))?;
     Ok(([(header::ETAG, tag)], Json(Event::try_from(event)?)).into_response())
 }
 
-fn marked(mut response: Response, replayed: bool) -> Response {
+fn with_replayed(mut response: Response, replayed: bool) -> Response {
     if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
     response
 }
 
-fn event_of(event: Option<proto::Event>) -> Result<proto::Event, ServiceError> {
-    event.ok_or_else(|| Backend::Events.broken_reply("event"))
+fn require_event(event: Option<proto::Event>) -> Result<proto::Event, ServiceError> {
+    event.ok_or_else(|| Backend::Events.invalid_reply("event"))
 }
 
 fn header_value(text: &str) -> Result<HeaderValue, ServiceError> {
@@ -193,19 +196,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_event_has_a_location_and_a_tag_also_when_replayed() {
+    async fn a_creation_has_a_location_and_an_etag_even_when_replayed() {
         for replayed in [false, true] {
-            let response = created(EventReply { event: Some(event()), replayed }).expect("an answer");
+            let response =
+                created_response(EventReply { event: Some(event()), replayed }).expect("a response");
             assert_eq!(response.status(), StatusCode::CREATED);
             assert_eq!(response.headers()["location"], "/events/e");
             assert_eq!(response.headers()["etag"], "\"7\"");
-            assert_eq!(response.headers().get(REPLAYED).is_some_and(|value| value == "true"), replayed);
+            assert_eq!(
+                response.headers().get(IDEMPOTENCY_REPLAYED).is_some_and(|value| value == "true"),
+                replayed
+            );
         }
     }
 
     #[tokio::test]
-    async fn what_is_not_there_is_null() {
-        let response = changed(EventReply { event: Some(event()), replayed: false }).expect("an answer");
+    async fn missing_values_are_null() {
+        let response =
+            updated_response(EventReply { event: Some(event()), replayed: false }).expect("a response");
         assert_eq!(response.headers()["etag"], "\"7\"");
         let body = json(response).await;
         assert!(body["location"].is_null() && body["rejectionReason"].is_null());
@@ -215,13 +223,16 @@ mod tests {
     }
 
     #[test]
-    fn a_known_version_is_not_sent_again() {
-        let known = |tags: &str| EntityTags::parse(&[tags.as_bytes()]).expect("tags");
-        let response = found(event(), Some(&known("\"6\", W/\"7\""))).expect("an answer");
+    fn an_unchanged_event_is_a_304_without_a_body() {
+        let tags = |tags: &str| EntityTags::parse(&[tags.as_bytes()]).expect("tags");
+        let response = found_response(event(), Some(&tags("\"6\", W/\"7\""))).expect("a response");
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(response.headers()["etag"], "\"7\"");
         assert_eq!(response.headers()["cache-control"], "private, no-cache");
-        assert_eq!(found(event(), Some(&known("\"8\""))).expect("an answer").status(), StatusCode::OK);
-        assert_eq!(found(event(), None).expect("an answer").status(), StatusCode::OK);
+        assert_eq!(
+            found_response(event(), Some(&tags("\"8\""))).expect("a response").status(),
+            StatusCode::OK
+        );
+        assert_eq!(found_response(event(), None).expect("a response").status(), StatusCode::OK);
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /events`: a part of the list, by page or by cursor.
+//! `GET /events`: lists events, by page or by cursor.
 
 use axum::{
     Json,
@@ -23,80 +23,83 @@ use super::{
 use crate::{
     clients::Backend,
     extract::{
-        Caller, Input, OrDefault, Parameters, Word, fields,
+        Caller, EnumValue, Input, OrDefault, Parameters, fields,
         query::whole_number,
         query_parameters,
-        values::{Instant, Search},
+        shared_fields::{Instant, Search},
     },
-    gateway::Gateway,
     openapi::schemas::{integer, text},
     policy::Policies,
     problem::Problem,
     routes::operation,
+    state::AppState,
 };
 
-/// Longest cursor that a client need expect, in characters.
+/// The documented maximum length of a cursor, in characters.
 const CURSOR_MAX: usize = 4096;
 
-pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
+pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(operation!(policies.list, list))
 }
 
 fields! {
-    /// Events in one part.
-    Limit(u32) = limit, integer((*rules::LIMIT.start()).into(), Some((*rules::LIMIT.end()).into()));
-    /// The number of a page, from 1.
-    PageNumber(u64) = page_number, integer(1, Some(rules::MAX_PAGED_ROWS));
-    /// Where a list goes on; opaque.
-    Cursor(String) = cursor, text(1..=CURSOR_MAX);
+    /// The maximum number of events per page.
+    Limit(u32) = parse_limit,
+        integer((*rules::PAGE_LIMIT.start()).into(), Some((*rules::PAGE_LIMIT.end()).into()));
+    /// A page number, starting at 1.
+    PageNumber(u64) = parse_page_number, integer(1, Some(rules::MAX_PAGED_ROWS));
+    /// An opaque cursor: the position of the next page.
+    Cursor(String) = parse_cursor, text(1..=CURSOR_MAX);
 }
 
 query_parameters! {
-    /// Which part of which events, in which order.
+    /// Selects events, their order and a page.
     struct EventQuery {
-        /// Events in this part.
+        /// The maximum number of events to return.
         limit: OrDefault<Limit>,
-        /// From 1, the default; page × limit must not pass 100000. Not together with cursor.
+        /// The page number, starting at 1 (the default). `page` × `limit` must not exceed 100000; use `cursor` beyond.
         page: Option<PageNumber>,
-        /// The nextCursor of an answer to the same filters and order.
+        /// The `nextCursor` of a response with the same filters and order. Cannot be combined with `page`.
         cursor: Option<Cursor>,
-        /// Ties break by id.
-        sort_by: OrDefault<Word<SortBy>>,
+        /// The field to sort by. Events with equal values are sorted by ID.
+        sort_by: OrDefault<EnumValue<SortBy>>,
         /// Ascending or descending.
-        sort_order: OrDefault<Word<SortOrder>>,
-        /// Only events in this status.
-        status: Option<Word<EventStatus>>,
-        /// Literally, in title and description, without regard to case.
+        sort_order: OrDefault<EnumValue<SortOrder>>,
+        /// Only events with this status.
+        status: Option<EnumValue<EventStatus>>,
+        /// Only events whose title or description contains this text, ignoring case. There are no wildcards.
         search: Option<Search>,
-        /// Starts then or later.
+        /// Only events that start at this time or later.
         start_date_from: Option<Instant>,
-        /// Starts then or earlier.
+        /// Only events that start at this time or earlier.
         start_date_to: Option<Instant>,
     }
-    check position(limit, page, cursor);
+    check check_position(limit, page, cursor);
 }
 
 /// List events
 #[utoipa::path(
     get, path = "/events", tag = TAG, operation_id = "listEvents",
     responses((
-        status = 200, description = "A part of the events that the caller may see.", body = EventPage,
-        headers(("Cache-Control")),
+        status = 200, description = "One page of the events that the caller is allowed to see.",
+        body = EventPage, headers(("Cache-Control")),
     )),
-    extensions(("x-who" = json!("USER: own, and the organization's APPROVED ones; MODERATOR, ADMIN: all"))),
+    extensions((
+        "x-access" = json!("USER: own events and the organization's APPROVED ones; MODERATOR, ADMIN: all")
+    )),
 )]
 async fn list(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     Parameters(query): Parameters<EventQuery>,
 ) -> Result<Response, Problem> {
     let message = FindAllRequest::from(query);
-    let part = Part::of(&message);
-    let reply = gateway.clients().events().find_all(call.request(message)).await;
-    Ok(([REVALIDATE], Json(EventPage::new(part, Backend::Events.reply(reply)?)?)).into_response())
+    let requested = RequestedPage::from_request(&message);
+    let reply = state.clients().events().find_all(call.request(message)).await;
+    Ok(([REVALIDATE], Json(EventPage::new(requested, Backend::Events.reply(reply)?)?)).into_response())
 }
 
-/// A part of the list of events.
+/// One page of a list of events.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct EventPage {
@@ -104,38 +107,38 @@ struct EventPage {
     meta: PageMeta,
 }
 
-/// Which part it is, and of how much.
+/// The position of the page and the size of the list.
 #[derive(Debug, Serialize, ToSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 struct PageMeta {
-    /// From 1; null behind a cursor.
+    /// The page number, starting at 1. Null if the request had a `cursor`.
     #[schema(required = true, minimum = 1)]
     page: Option<u64>,
     #[schema(minimum = 1, maximum = 100)]
     limit: u32,
-    /// Events that match, counted up to 10,000.
+    /// The number of matching events, counted up to 10,000.
     total: u32,
-    /// Pages that `total` fills.
+    /// The number of pages that contain `total` events.
     total_pages: u32,
     has_previous: bool,
     has_next: bool,
-    /// False when there are more than `total`.
+    /// False if there are more than `total` matching events.
     total_is_exact: bool,
-    /// Goes on after this part, at the same cost however deep. Null when there is no more.
+    /// The `cursor` of the next page, equally fast at any depth. Null on the last page.
     #[schema(required = true)]
     next_cursor: Option<String>,
 }
 
-/// Which part of the list was asked for.
+/// The page that the client requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    /// From 1; `None` behind a cursor.
+struct RequestedPage {
+    /// The page number, starting at 1. `None` with a cursor.
     page: Option<u64>,
     limit: u32,
 }
 
-impl Part {
-    fn of(request: &FindAllRequest) -> Self {
+impl RequestedPage {
+    fn from_request(request: &FindAllRequest) -> Self {
         let page = match request.position {
             Some(Position::Page(page)) => Some(page),
             Some(Position::Cursor(_)) | None => None,
@@ -146,7 +149,7 @@ impl Part {
 
 impl Default for Limit {
     fn default() -> Self {
-        Self(rules::DEFAULT_LIMIT)
+        Self(rules::DEFAULT_PAGE_LIMIT)
     }
 }
 
@@ -183,52 +186,54 @@ impl From<EventQuery> for FindAllRequest {
     }
 }
 
-/// What no single parameter shows.
-fn position(
+/// Checks the rules that concern `limit`, `page` and `cursor` together.
+fn check_position(
     input: &mut Input,
     limit: Option<&OrDefault<Limit>>,
     page: Option<&Option<PageNumber>>,
     cursor: Option<&Option<Cursor>>,
 ) {
-    // What is faulty was given.
+    // An invalid value (the outer `None`) counts as present.
     if !matches!(page, Some(None)) && !matches!(cursor, Some(None)) {
-        input.fault("cursor", "must not be given together with page");
+        input.add_violation("cursor", "must not be given together with page");
     }
-    let limit = limit.map_or(rules::DEFAULT_LIMIT, |limit| limit.0.0);
+    let limit = limit.map_or(rules::DEFAULT_PAGE_LIMIT, |limit| limit.0.0);
     if let Some(Some(page)) = page
         && page.0.saturating_mul(limit.into()) > rules::MAX_PAGED_ROWS
     {
-        let message = format!("reaches past row {}; go on with cursor instead", rules::MAX_PAGED_ROWS);
-        input.fault("page", message);
+        let message = format!("must not reach past row {}; use cursor instead", rules::MAX_PAGED_ROWS);
+        input.add_violation("page", message);
     }
 }
 
-fn limit(text: &str) -> Result<u32, String> {
-    let (min, max) = (rules::LIMIT.start(), rules::LIMIT.end());
+fn parse_limit(text: &str) -> Result<u32, String> {
+    let (min, max) = (rules::PAGE_LIMIT.start(), rules::PAGE_LIMIT.end());
     whole_number(text)
         .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| rules::LIMIT.contains(number))
+        .filter(|number| rules::PAGE_LIMIT.contains(number))
         .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
 }
 
-fn page_number(text: &str) -> Result<u64, String> {
-    whole_number(text).filter(|page| *page >= 1).ok_or_else(|| "must be a whole number from 1".to_owned())
+fn parse_page_number(text: &str) -> Result<u64, String> {
+    whole_number(text)
+        .filter(|page| *page >= 1)
+        .ok_or_else(|| "must be a whole number greater than 0".to_owned())
 }
 
-fn cursor(text: &str) -> Result<String, String> {
+fn parse_cursor(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.to_owned()) }
 }
 
 impl EventPage {
-    fn new(part: Part, reply: FindAllReply) -> Result<Self, ServiceError> {
+    fn new(requested: RequestedPage, reply: FindAllReply) -> Result<Self, ServiceError> {
         let FindAllReply { events, total, total_is_exact, has_next, next_cursor } = reply;
         let meta = PageMeta {
-            page: part.page,
-            limit: part.limit,
+            page: requested.page,
+            limit: requested.limit,
             total,
-            total_pages: total.div_ceil(part.limit.max(*rules::LIMIT.start())),
-            // A cursor always comes from a part before.
-            has_previous: part.page.is_none_or(|page| page > 1),
+            total_pages: total.div_ceil(requested.limit.max(*rules::PAGE_LIMIT.start())),
+            // A request with a cursor always has an earlier page.
+            has_previous: requested.page.is_none_or(|page| page > 1),
             has_next,
             total_is_exact,
             next_cursor,
@@ -241,22 +246,22 @@ impl EventPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::testing::{faults, query};
+    use crate::extract::testing::{query, violations};
 
     fn read(pairs: &[(&str, &str)]) -> FindAllRequest {
-        query(pairs).read::<EventQuery>().expect("no fault").into()
+        query(pairs).read::<EventQuery>().expect("no violation").into()
     }
 
     #[test]
-    fn the_defaults_are_the_first_ten_by_start_date() {
+    fn the_default_is_the_first_ten_events_by_start_date() {
         let message = read(&[]);
         assert_eq!((message.limit, message.position), (10, Some(Position::Page(1))));
         assert_eq!((message.sort_by, message.descending), (proto::SortBy::StartDate.into(), false));
-        assert_eq!(Part::of(&read(&[])), Part { page: Some(1), limit: 10 });
+        assert_eq!(RequestedPage::from_request(&read(&[])), RequestedPage { page: Some(1), limit: 10 });
     }
 
     #[test]
-    fn everything_can_be_asked_for() {
+    fn all_parameters_are_read() {
         let message = read(&[
             ("limit", "100"),
             ("sortBy", "title"),
@@ -272,17 +277,17 @@ mod tests {
         assert_eq!(message.status, i32::from(proto::EventStatus::Submitted));
         assert_eq!((message.search.as_str(), message.descending), ("100%", true));
         assert!(message.start_date_from.is_some() && message.start_date_to.is_some());
-        assert_eq!(Part::of(&message), Part { page: None, limit: 100 });
+        assert_eq!(RequestedPage::from_request(&message), RequestedPage { page: None, limit: 100 });
     }
 
     #[test]
-    fn all_faults_are_told_at_once() {
+    fn all_violations_are_reported_at_once() {
         let bad = [("limit", "101"), ("page", "0"), ("sortBy", "id"), ("status", "draft"), ("x", "y")];
         assert_eq!(
-            faults::<EventQuery>(query(&bad)),
+            violations::<EventQuery>(query(&bad)),
             [
                 "limit must be a whole number from 1 to 100",
-                "page must be a whole number from 1",
+                "page must be a whole number greater than 0",
                 "sortBy must be one of startDate, createdAt, title, status",
                 "status must be one of DRAFT, SUBMITTED, APPROVED, REJECTED",
                 "x is not a known parameter",
@@ -291,33 +296,33 @@ mod tests {
     }
 
     #[test]
-    fn a_page_past_the_last_paged_row_names_the_cursor() {
-        assert!(faults::<EventQuery>(query(&[("page", "1000"), ("limit", "100")])).is_empty());
+    fn a_page_past_the_last_paged_row_is_rejected_in_favor_of_a_cursor() {
+        assert!(violations::<EventQuery>(query(&[("page", "1000"), ("limit", "100")])).is_empty());
         for (page, limit) in [("1001", "100"), ("10001", "10"), ("99999999999999999999999", "1")] {
-            let found = faults::<EventQuery>(query(&[("page", page), ("limit", limit)]));
-            assert_eq!(found, ["page reaches past row 100000; go on with cursor instead"]);
+            let found = violations::<EventQuery>(query(&[("page", page), ("limit", limit)]));
+            assert_eq!(found, ["page must not reach past row 100000; use cursor instead"]);
         }
     }
 
     #[test]
-    fn a_cursor_stands_alone_and_is_not_empty() {
+    fn a_cursor_excludes_a_page_and_is_not_empty() {
         assert_eq!(
-            faults::<EventQuery>(query(&[("page", "1"), ("cursor", "c")])),
+            violations::<EventQuery>(query(&[("page", "1"), ("cursor", "c")])),
             ["cursor must not be given together with page"]
         );
-        assert_eq!(faults::<EventQuery>(query(&[("cursor", "")])), ["cursor must not be empty"]);
+        assert_eq!(violations::<EventQuery>(query(&[("cursor", "")])), ["cursor must not be empty"]);
     }
 
     fn meta(page: Option<u64>, total: u32) -> PageMeta {
         let reply = FindAllReply { total, total_is_exact: true, ..Default::default() };
-        EventPage::new(Part { page, limit: 10 }, reply).expect("a whole reply").meta
+        EventPage::new(RequestedPage { page, limit: 10 }, reply).expect("a complete reply").meta
     }
 
     #[test]
-    fn what_no_single_parameter_shows_is_told_last() {
+    fn violations_across_parameters_are_reported_last() {
         let bad = [("page", "1"), ("cursor", "c"), ("sortBy", "id")];
         assert_eq!(
-            faults::<EventQuery>(query(&bad)),
+            violations::<EventQuery>(query(&bad)),
             [
                 "sortBy must be one of startDate, createdAt, title, status",
                 "cursor must not be given together with page",
@@ -326,14 +331,14 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_counted_up() {
+    fn total_pages_is_rounded_up() {
         assert_eq!(meta(Some(1), 0).total_pages, 0);
         assert_eq!(meta(Some(1), 10).total_pages, 1);
         assert_eq!(meta(Some(1), 11).total_pages, 2);
     }
 
     #[test]
-    fn there_is_something_before_any_page_but_the_first() {
+    fn every_page_but_the_first_has_a_previous_page() {
         assert!(!meta(Some(1), 5).has_previous);
         assert!(meta(Some(2), 5).has_previous);
         assert!(meta(None, 5).has_previous);

@@ -1,4 +1,4 @@
-//! `/events`: the events and their life.
+//! `/events`: events and their workflow.
 
 mod event;
 mod list;
@@ -19,21 +19,21 @@ use crate::{
     clients::Backend,
     extract::{
         Caller, Clearable, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, Parameters, Patched,
-        WithBody, fields, request_body, values::Instant,
+        WithBody, fields, request_body, shared_fields::Instant,
     },
-    gateway::Gateway,
     openapi::{
         problems::{Forbidden, NotFound},
         schemas::{optional_text, text},
     },
     policy::Policies,
     problem::Problem,
+    state::AppState,
 };
 
-/// The tag of these operations in the document.
+/// The OpenAPI tag of these operations.
 const TAG: &str = "events";
 
-pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
+pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     list::routes(policies)
         .routes(operation!(policies.write, create))
         .routes(operation!(policies.read, find))
@@ -43,25 +43,25 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
 }
 
 fields! {
-    /// An event's title.
-    Title(String) = rules::title, text(rules::TITLE);
-    /// An event's description.
-    Description(String) = rules::description, text(rules::DESCRIPTION);
-    /// Where an event takes place; `None` when blank.
-    Location(Option<String>) = rules::location, optional_text(*rules::LOCATION.end());
+    /// The title of an event.
+    Title(String) = rules::title, text(rules::TITLE_LENGTH);
+    /// The description of an event.
+    Description(String) = rules::description, text(rules::DESCRIPTION_LENGTH);
+    /// The location of an event. `None` if it is blank.
+    Location(Option<String>) = rules::location, optional_text(*rules::LOCATION_LENGTH.end());
 }
 
 request_body! {
-    /// An event to be drafted.
+    /// A new event.
     struct NewEvent {
         title: Title,
         description: Description,
         location: Option<Location>,
         start_date: Instant,
-        /// After startDate.
+        /// Must be later than `startDate`.
         end_date: Instant,
     }
-    check chronological_draft(start_date, end_date);
+    check check_new_event_dates(start_date, end_date);
     example {
         "title": "Quarterly Review",
         "description": "What went well, and what did not.",
@@ -71,103 +71,110 @@ request_body! {
     }
 }
 
-/// Draft an event
+/// Create an event
+///
+/// The event has the status DRAFT and belongs to the caller.
 #[utoipa::path(
     post, path = "/events", tag = TAG, operation_id = "createEvent",
     responses((
-        status = 201, description = "The new event, a DRAFT of the caller.", body = Event,
+        status = 201, description = "The created event.", body = Event,
         headers(("ETag"), ("Location"), ("Idempotency-Replayed")),
     )),
-    extensions(("x-who" = json!("any member"))),
+    extensions(("x-access" = json!("any authenticated user"))),
 )]
 async fn create(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     WithBody((event, key)): WithBody<(NewEvent, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let message = event.into_message(key.into_message(call.request_id()));
-    let reply = gateway.clients().events().create(call.request(message)).await;
-    event::created(Backend::Events.reply(reply)?)
+    let reply = state.clients().events().create(call.request(message)).await;
+    event::created_response(Backend::Events.reply(reply)?)
 }
 
-/// Read an event
+/// Get an event
 #[utoipa::path(
     get, path = "/events/{id}", tag = TAG, operation_id = "getEvent",
     responses(
         (status = 200, description = "The event.", body = Event, headers(("ETag"), ("Cache-Control"))),
-        (status = 304, description = "The client knows this version.", headers(("ETag"), ("Cache-Control"))),
+        (
+            status = 304, description = "The event's `ETag` is one of those in `If-None-Match`.",
+            headers(("ETag"), ("Cache-Control")),
+        ),
         NotFound,
     ),
-    extensions(("x-who" = json!("USER: own, and the organization's APPROVED ones; MODERATOR, ADMIN: all"))),
+    extensions((
+        "x-access" = json!("USER: own events and the organization's APPROVED ones; MODERATOR, ADMIN: all")
+    )),
 )]
 async fn find(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
-    Parameters((id, known)): Parameters<(EventId, IfNoneMatch)>,
+    Parameters((id, if_none_match)): Parameters<(EventId, IfNoneMatch)>,
 ) -> Result<Response, Problem> {
-    let reply = gateway.clients().events().find_one(call.request(FindOneRequest { id: id.0 })).await;
-    event::found(Backend::Events.reply(reply)?, known.0.as_ref())
+    let reply = state.clients().events().find_one(call.request(FindOneRequest { id: id.0 })).await;
+    event::found_response(Backend::Events.reply(reply)?, if_none_match.0.as_ref())
 }
 
 request_body! {
-    /// Changes of an event; what is not given stays.
+    /// Changes to an event. Omitted fields keep their values.
     struct EventPatch {
         title: Patched<Title>,
         description: Patched<Description>,
-        /// Null clears it.
+        /// Null removes the location.
         location: Clearable<Location>,
         start_date: Patched<Instant>,
-        /// After startDate.
+        /// Must be later than `startDate`.
         end_date: Patched<Instant>,
     }
-    check chronological_patch(start_date, end_date);
+    check check_patch_dates(start_date, end_date);
     example { "title": "Annual Tech Conference 2026, extended", "location": null }
 }
 
-/// Change an event
+/// Update an event
 ///
-/// Fields that are not given stay; an empty patch changes nothing, not even the ETag. The status stays.
+/// Omitted fields keep their values. An empty patch changes nothing, not even the `ETag`. The status does not change.
 #[utoipa::path(
     patch, path = "/events/{id}", tag = TAG, operation_id = "updateEvent",
     responses(
         (
-            status = 200, description = "The event after the change.", body = Event,
+            status = 200, description = "The updated event.", body = Event,
             headers(("ETag"), ("Idempotency-Replayed")),
         ),
         Forbidden, NotFound,
     ),
-    extensions(("x-who" = json!("owner, while DRAFT or REJECTED; MODERATOR, ADMIN"))),
+    extensions(("x-access" = json!("owner, while DRAFT or REJECTED; MODERATOR, ADMIN"))),
 )]
 async fn update(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     WithBody((id, patch, if_match, key)): WithBody<(EventId, EventPatch, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let message = patch.into_message(id, if_match, key.into_message(call.request_id()));
-    let reply = gateway.clients().events().update(call.request(message)).await;
-    event::changed(Backend::Events.reply(reply)?)
+    let reply = state.clients().events().update(call.request(message)).await;
+    event::updated_response(Backend::Events.reply(reply)?)
 }
 
 /// Delete an event
 ///
-/// Its history stays.
+/// The history of the event is kept.
 #[utoipa::path(
     delete, path = "/events/{id}", tag = TAG, operation_id = "deleteEvent",
     responses(
-        (status = 204, description = "The event is gone.", headers(("Idempotency-Replayed"))),
+        (status = 204, description = "The event was deleted.", headers(("Idempotency-Replayed"))),
         Forbidden, NotFound,
     ),
-    extensions(("x-who" = json!("owner, while DRAFT or REJECTED; ADMIN"))),
+    extensions(("x-access" = json!("owner, while DRAFT or REJECTED; ADMIN"))),
 )]
 async fn delete(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let idempotency = Some(key.into_message(call.request_id()));
     let message = DeleteRequest { id: id.0, if_match: if_match.0, idempotency };
-    let reply = gateway.clients().events().delete(call.request(message)).await;
-    Ok(event::deleted(Backend::Events.reply(reply)?))
+    let reply = state.clients().events().delete(call.request(message)).await;
+    Ok(event::deleted_response(Backend::Events.reply(reply)?))
 }
 
 impl NewEvent {
@@ -200,21 +207,22 @@ impl EventPatch {
     }
 }
 
-fn chronological_draft(input: &mut Input, start: Option<&Instant>, end: Option<&Instant>) {
-    chronological(input, start.map(|start| start.0), end.map(|end| end.0));
+fn check_new_event_dates(input: &mut Input, start: Option<&Instant>, end: Option<&Instant>) {
+    check_dates(input, start.map(|start| start.0), end.map(|end| end.0));
 }
 
-/// Only what the patch itself shows; after a patch of one date the service looks at both.
-fn chronological_patch(input: &mut Input, start: Option<&Patched<Instant>>, end: Option<&Patched<Instant>>) {
-    let instant = |changed: Option<&Patched<Instant>>| changed?.0.as_ref().map(|instant| instant.0);
-    chronological(input, instant(start), instant(end));
+/// Checks the dates only if the patch contains both. If it contains one, the service checks it against the stored
+/// event.
+fn check_patch_dates(input: &mut Input, start: Option<&Patched<Instant>>, end: Option<&Patched<Instant>>) {
+    let instant = |patched: Option<&Patched<Instant>>| patched?.0.as_ref().map(|instant| instant.0);
+    check_dates(input, instant(start), instant(end));
 }
 
-fn chronological(input: &mut Input, start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) {
+fn check_dates(input: &mut Input, start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) {
     if let (Some(start), Some(end)) = (start, end)
-        && let Err(message) = rules::chronological(start, end)
+        && let Err(message) = rules::check_date_order(start, end)
     {
-        input.fault("endDate", message);
+        input.add_violation("endDate", message);
     }
 }
 

@@ -1,13 +1,13 @@
-//! What `/events` reads from bodies.
+//! Tests of the request bodies of `/events`.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::extract::testing::{body, faults, patch_body};
+use crate::extract::testing::{body, patch_body, violations};
 
-fn good() -> Value {
+fn valid_event() -> Value {
     json!({
         "title": " Annual Tech Conference ",
         "description": "Two days of talks.",
@@ -17,51 +17,51 @@ fn good() -> Value {
     })
 }
 
-fn creation(value: Value) -> Vec<String> {
-    faults::<(NewEvent, IdempotencyKey)>(body(value))
+fn violations_of_new_event(value: Value) -> Vec<String> {
+    violations::<(NewEvent, IdempotencyKey)>(body(value))
 }
 
-fn patching(value: Value) -> Vec<String> {
-    faults::<(EventId, EventPatch)>(patch_body(value))
+fn violations_of_patch(value: Value) -> Vec<String> {
+    violations::<(EventId, EventPatch)>(patch_body(value))
 }
 
 #[test]
-fn a_good_event_is_read() {
-    let (event, key): (NewEvent, IdempotencyKey) = body(good()).read().expect("no fault");
+fn a_valid_event_is_read() {
+    let (event, key): (NewEvent, IdempotencyKey) = body(valid_event()).read().expect("no violation");
     let message = event.into_message(key.into_message(Uuid::nil()));
     assert_eq!((message.title.as_str(), message.location), ("Annual Tech Conference", None));
     assert!(message.idempotency.expect("a key").generated);
 }
 
 #[test]
-fn all_faults_of_a_new_event_are_told_at_once() {
+fn all_violations_of_a_new_event_are_reported_at_once() {
     let bad = json!({
-        "title": "ab", "description": 7, "location": ["x"], "startDate": "tomorrow", "colour": "red",
+        "title": "ab", "description": 7, "location": ["x"], "startDate": "tomorrow", "color": "red",
     });
     assert_eq!(
-        creation(bad),
+        violations_of_new_event(bad),
         [
             "title must be 3 to 200 characters long",
             "description must be a string",
             "location must be a string",
             "startDate must be an RFC 3339 timestamp, for example 2026-06-15T09:00:00Z",
             "endDate is required",
-            "colour is not a known field",
+            "color is not a known field",
         ]
     );
 }
 
 #[test]
-fn an_event_ends_after_it_starts() {
-    let mut backwards = good();
+fn an_event_must_end_after_it_starts() {
+    let mut backwards = valid_event();
     backwards["endDate"] = backwards["startDate"].clone();
-    assert_eq!(creation(backwards), ["endDate must be after startDate"]);
+    assert_eq!(violations_of_new_event(backwards), ["endDate must be after startDate"]);
 }
 
 #[test]
-fn a_patch_changes_only_what_it_names() {
+fn a_patch_changes_only_the_given_fields() {
     let read = |value| {
-        let read = patch_body(value).read().expect("no fault");
+        let read = patch_body(value).read().expect("no violation");
         let (id, patch, if_match, key): (EventId, EventPatch, IfMatch, IdempotencyKey) = read;
         patch.into_message(id, if_match, key.into_message(Uuid::nil()))
     };
@@ -74,27 +74,30 @@ fn a_patch_changes_only_what_it_names() {
 }
 
 #[test]
-fn a_patch_clears_only_the_location() {
+fn only_the_location_can_be_cleared() {
     assert_eq!(
-        patching(json!({"title": null, "startDate": null})),
+        violations_of_patch(json!({"title": null, "startDate": null})),
         ["title must not be null", "startDate must not be null"]
     );
-    assert_eq!(patching(json!({"title": "  "})), ["title is required"]);
+    assert_eq!(violations_of_patch(json!({"title": "  "})), ["title is required"]);
 }
 
 #[test]
-fn a_patch_of_both_dates_is_checked_here_and_of_one_by_the_service() {
+fn the_gateway_checks_the_dates_only_if_a_patch_has_both() {
     let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
-    assert_eq!(patching(json!({"startDate": late, "endDate": early})), ["endDate must be after startDate"]);
-    assert!(patching(json!({"endDate": early})).is_empty());
+    assert_eq!(
+        violations_of_patch(json!({"startDate": late, "endDate": early})),
+        ["endDate must be after startDate"]
+    );
+    assert!(violations_of_patch(json!({"endDate": early})).is_empty());
 }
 
 proptest! {
     #[test]
-    fn any_object_gets_an_answer_and_never_a_panic(
+    fn arbitrary_objects_never_panic(
         members in proptest::collection::hash_map("(title|location|startDate|x)", "\\PC{0,30}", 0..4),
     ) {
-        let _ = creation(json!(members));
-        let _ = patching(json!(members));
+        let _ = violations_of_new_event(json!(members));
+        let _ = violations_of_patch(json!(members));
     }
 }

@@ -1,4 +1,4 @@
-//! The steps of an event's workflow.
+//! The transitions of an event's workflow: submit, approve, reject.
 
 use axum::{extract::State, response::Response};
 use eventboard_domain::rules;
@@ -12,7 +12,6 @@ use super::{
 use crate::{
     clients::Backend,
     extract::{Caller, EventId, IdempotencyKey, IfMatch, Parameters, WithBody, fields, request_body},
-    gateway::Gateway,
     openapi::{
         problems::{Forbidden, NotFound, WrongStatus},
         schemas::text,
@@ -20,9 +19,10 @@ use crate::{
     policy::Policies,
     problem::Problem,
     routes::operation,
+    state::AppState,
 };
 
-pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
+pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(operation!(policies.write, submit))
         .routes(operation!(policies.write, approve))
@@ -31,89 +31,89 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<Gateway> {
 
 /// Submit an event for approval
 ///
-/// A DRAFT or REJECTED event becomes SUBMITTED; the reason of a rejection is cleared.
+/// The status changes from DRAFT or REJECTED to SUBMITTED. The rejection reason is cleared.
 #[utoipa::path(
     post, path = "/events/{id}/submit", tag = TAG, operation_id = "submitEvent",
     responses(
         (
-            status = 200, description = "The event, SUBMITTED.", body = Event,
+            status = 200, description = "The submitted event.", body = Event,
             headers(("ETag"), ("Idempotency-Replayed")),
         ),
         Forbidden, NotFound, WrongStatus,
     ),
-    extensions(("x-who" = json!("owner")), ("x-from-status" = json!("DRAFT, REJECTED"))),
+    extensions(("x-access" = json!("owner")), ("x-from-status" = json!("DRAFT, REJECTED"))),
 )]
 async fn submit(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let idempotency = Some(key.into_message(call.request_id()));
     let message = SubmitRequest { id: id.0, if_match: if_match.0, idempotency };
-    let reply = gateway.clients().events().submit(call.request(message)).await;
-    event::changed(Backend::Events.reply(reply)?)
+    let reply = state.clients().events().submit(call.request(message)).await;
+    event::updated_response(Backend::Events.reply(reply)?)
 }
 
-/// Approve a submitted event
+/// Approve an event
 ///
-/// The whole organization sees it from then on.
+/// The status changes from SUBMITTED to APPROVED. All users of the organization can then see the event.
 #[utoipa::path(
     post, path = "/events/{id}/approve", tag = TAG, operation_id = "approveEvent",
     responses(
         (
-            status = 200, description = "The event, APPROVED.", body = Event,
+            status = 200, description = "The approved event.", body = Event,
             headers(("ETag"), ("Idempotency-Replayed")),
         ),
         Forbidden, NotFound, WrongStatus,
     ),
-    extensions(("x-who" = json!("MODERATOR, ADMIN")), ("x-from-status" = json!("SUBMITTED"))),
+    extensions(("x-access" = json!("MODERATOR, ADMIN")), ("x-from-status" = json!("SUBMITTED"))),
 )]
 async fn approve(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let idempotency = Some(key.into_message(call.request_id()));
     let message = ApproveRequest { id: id.0, if_match: if_match.0, idempotency };
-    let reply = gateway.clients().events().approve(call.request(message)).await;
-    event::changed(Backend::Events.reply(reply)?)
+    let reply = state.clients().events().approve(call.request(message)).await;
+    event::updated_response(Backend::Events.reply(reply)?)
 }
 
 fields! {
-    /// Why an event is rejected.
-    Reason(String) = rules::reason, text(rules::REASON);
+    /// The reason for a rejection.
+    Reason(String) = rules::reason, text(rules::REASON_LENGTH);
 }
 
 request_body! {
-    /// Why an event is rejected.
+    /// The reason for a rejection.
     struct Rejection {
         reason: Reason,
     }
     example { "reason": "The venue is not booked yet." }
 }
 
-/// Reject a submitted event
+/// Reject an event
 ///
-/// Its owner sees the reason, changes the event and submits it again.
+/// The status changes from SUBMITTED to REJECTED. The owner sees the reason and can submit the event again.
 #[utoipa::path(
     post, path = "/events/{id}/reject", tag = TAG, operation_id = "rejectEvent",
     responses(
         (
-            status = 200, description = "The event, REJECTED.", body = Event,
+            status = 200, description = "The rejected event.", body = Event,
             headers(("ETag"), ("Idempotency-Replayed")),
         ),
         Forbidden, NotFound, WrongStatus,
     ),
-    extensions(("x-who" = json!("MODERATOR, ADMIN")), ("x-from-status" = json!("SUBMITTED"))),
+    extensions(("x-access" = json!("MODERATOR, ADMIN")), ("x-from-status" = json!("SUBMITTED"))),
 )]
 async fn reject(
-    State(gateway): State<Gateway>,
+    State(state): State<AppState>,
     Caller(call): Caller,
     WithBody((id, rejection, if_match, key)): WithBody<(EventId, Rejection, IfMatch, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let Rejection { reason } = rejection;
     let idempotency = Some(key.into_message(call.request_id()));
     let message = RejectRequest { id: id.0, reason: reason.0, if_match: if_match.0, idempotency };
-    let reply = gateway.clients().events().reject(call.request(message)).await;
-    event::changed(Backend::Events.reply(reply)?)
+    let reply = state.clients().events().reject(call.request(message)).await;
+    event::updated_response(Backend::Events.reply(reply)?)
 }

@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Stack,
+    Response, Stack,
     database::execute,
     shapes::{USER, keys},
 };
 
 #[tokio::test]
-async fn a_user_logs_in_with_the_email_in_whatever_case() {
+async fn login_ignores_the_letter_case_of_the_email() {
     let stack = Stack::start().await;
-    let user = stack.anonymous().found_organization().await.user;
+    let user = stack.anonymous().sign_up_admin().await.user;
     let email = user["email"].as_str().unwrap().to_uppercase();
 
     let session = stack.anonymous().login(&email.into(), "Password123!").await.expect(200);
@@ -22,16 +22,16 @@ async fn a_user_logs_in_with_the_email_in_whatever_case() {
 }
 
 #[tokio::test]
-async fn an_unknown_email_a_wrong_password_and_a_disabled_user_get_the_same_answer() {
+async fn unknown_email_wrong_password_and_disabled_user_get_the_same_response() {
     let stack = Stack::start().await;
-    let user = stack.anonymous().found_organization().await;
+    let user = stack.anonymous().sign_up_admin().await;
     let wrong = stack.anonymous().login(&user.user["email"], "Password123?").await;
     let unknown = stack.anonymous().login(&"nobody@example.org".into(), "Password123!").await;
     execute(&stack.database, r#"update "User" set disabled = true where id = $1"#, user.id()).await;
     let disabled = stack.anonymous().login(&user.user["email"], "Password123!").await;
-    for answer in [&unknown, &disabled] {
-        assert_eq!(told(answer), told(&wrong));
-        assert_eq!(header_names(answer), header_names(&wrong));
+    for response in [&unknown, &disabled] {
+        assert_eq!(problem_body(response), problem_body(&wrong));
+        assert_eq!(header_names(response), header_names(&wrong));
     }
 }
 
@@ -41,34 +41,35 @@ async fn passwords_are_never_trimmed() {
     let body =
         json!({ "email": "spaces@example.org", "password": " Password123! ", "organizationName": "Spaces" });
     stack.anonymous().signup(body).await.expect(201);
-    stack.anonymous().login(&"spaces@example.org".into(), "Password123!").await.problem(401);
+    stack.anonymous().login(&"spaces@example.org".into(), "Password123!").await.expect_problem(401);
     stack.anonymous().login(&"spaces@example.org".into(), " Password123! ").await.expect(200);
 }
 
 #[tokio::test]
-async fn a_login_checks_only_presence_and_length() {
+async fn login_validates_only_presence_and_length() {
     let stack = Stack::start().await;
     let login = async |body: Value| stack.anonymous().post("/auth/login", &body).await;
-    assert_eq!(login(json!({})).await.faulty_fields(), ["email", "password"]);
+    assert_eq!(login(json!({})).await.invalid_fields(), ["email", "password"]);
     assert_eq!(
-        login(json!({ "email": 1, "password": null, "remember": true })).await.faulty_fields(),
+        login(json!({ "email": 1, "password": null, "remember": true })).await.invalid_fields(),
         ["email", "password", "remember"]
     );
     assert_eq!(
-        login(json!({ "email": "\0", "password": "short" })).await.faulty_fields(),
+        login(json!({ "email": "\0", "password": "short" })).await.invalid_fields(),
         ["email", "password"]
     );
-    login(json!({ "email": "no address", "password": "no kinds of characters" })).await.problem(401);
+    login(json!({ "email": "no address", "password": "no kinds of characters" })).await.expect_problem(401);
 }
 
-fn told(answer: &Answer) -> Value {
-    let mut body = answer.problem(401).clone();
+/// The body without the correlation ID.
+fn problem_body(response: &Response) -> Value {
+    let mut body = response.expect_problem(401).clone();
     body.as_object_mut().unwrap().remove("correlationId");
     body
 }
 
-fn header_names(answer: &Answer) -> Vec<&str> {
-    let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+fn header_names(response: &Response) -> Vec<&str> {
+    let mut names: Vec<_> = response.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
     names
 }

@@ -8,9 +8,9 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_user_sees_oneself_with_the_organization() {
+async fn me_returns_the_user_with_the_organization() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
 
     let me = admin.get("/auth/me").await.expect(200).body;
 
@@ -23,23 +23,23 @@ async fn a_user_sees_oneself_with_the_organization() {
 }
 
 #[tokio::test]
-async fn the_scheme_of_a_token_is_bearer_in_whatever_case() {
+async fn only_the_bearer_scheme_is_accepted_in_any_letter_case() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let with = async |authorization: String| {
+    let admin = stack.anonymous().sign_up_admin().await;
+    let me_with = async |authorization: String| {
         send(stack.anonymous().request(Method::GET, "/auth/me").header("authorization", authorization)).await
     };
-    with(format!("bearer {}", admin.token)).await.expect(200);
-    for bad in
+    me_with(format!("bearer {}", admin.token)).await.expect(200);
+    for invalid in
         [format!("Basic {}", admin.token), admin.token.clone(), "Bearer".to_owned(), "Bearer ".to_owned()]
     {
-        assert_eq!(with(bad).await.problem(401)["instance"], "/auth/me");
+        assert_eq!(me_with(invalid).await.expect_problem(401)["instance"], "/auth/me");
     }
 }
 
 #[tokio::test]
-async fn nothing_is_accepted_besides_the_token() {
+async fn query_parameters_are_rejected() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    assert_eq!(admin.get("/auth/me?fields=email").await.faulty_fields(), ["fields"]);
+    let admin = stack.anonymous().sign_up_admin().await;
+    assert_eq!(admin.get("/auth/me?fields=email").await.invalid_fields(), ["fields"]);
 }

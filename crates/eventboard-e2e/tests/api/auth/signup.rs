@@ -10,13 +10,13 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn the_founder_of_an_organization_is_its_admin() {
+async fn the_founder_of_an_organization_becomes_its_admin() {
     let stack = Stack::start().await;
-    let answer =
+    let response =
         stack.anonymous().signup(json!({ "organizationName": "  Ärzte & Söhne (2) " })).await.expect(201);
 
-    assert_eq!(keys(&answer.body), ["accessToken", "user"]);
-    let user = &answer.body["user"];
+    assert_eq!(keys(&response.body), ["accessToken", "user"]);
+    let user = &response.body["user"];
     assert_eq!(keys(user), USER);
     assert_eq!(
         (&user["role"], &user["firstName"], &user["lastName"]),
@@ -25,101 +25,101 @@ async fn the_founder_of_an_organization_is_its_admin() {
     assert_uuid_v7(&user["id"]);
     assert_uuid_v7(&user["organizationId"]);
     assert_timestamp(&user["createdAt"]);
-    let found =
+    let created =
         r#""Organization" where slug = 'ärzte-söhne-2' and name = 'Ärzte & Söhne (2)' and not "openSignup""#;
-    assert_eq!(database::rows(&stack.database, found).await, 1);
+    assert_eq!(database::count_rows(&stack.database, created).await, 1);
 }
 
 #[tokio::test]
-async fn whoever_joins_an_open_organization_is_a_user_of_it() {
+async fn a_user_who_joins_an_open_organization_gets_the_role_user() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let user = admin.colleague(&stack, "USER").await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let user = admin.add_colleague(&stack, "USER").await;
     assert_eq!(user.user["role"], "USER");
     assert_eq!(user.user["organizationId"], admin.user["organizationId"]);
 }
 
 #[tokio::test]
-async fn a_new_organization_is_closed_and_an_unknown_one_is_not_found() {
+async fn joining_a_closed_organization_is_forbidden_and_an_unknown_one_is_not_found() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
+    let admin = stack.anonymous().sign_up_admin().await;
     let join = async |id| stack.anonymous().signup(json!({ "organizationId": id })).await;
-    join(admin.organization_id()).await.problem(403);
-    join(Uuid::now_v7()).await.problem(404);
-    assert_eq!(database::rows(&stack.database, r#""User""#).await, 1);
+    join(admin.organization_id()).await.expect_problem(403);
+    join(Uuid::now_v7()).await.expect_problem(404);
+    assert_eq!(database::count_rows(&stack.database, r#""User""#).await, 1);
 }
 
 #[tokio::test]
-async fn a_taken_slug_is_a_conflict_and_never_a_silent_join() {
+async fn a_slug_that_exists_is_a_conflict() {
     let stack = Stack::start().await;
-    let found = async |name| stack.anonymous().signup(json!({ "organizationName": name })).await;
-    found("Acme Corporation").await.expect(201);
-    found("ACME... corporation!").await.problem(409);
-    assert_eq!(database::rows(&stack.database, r#""User""#).await, 1);
+    let create = async |name| stack.anonymous().signup(json!({ "organizationName": name })).await;
+    create("Acme Corporation").await.expect(201);
+    create("ACME... corporation!").await.expect_problem(409);
+    assert_eq!(database::count_rows(&stack.database, r#""User""#).await, 1);
 }
 
 #[tokio::test]
-async fn an_email_is_taken_in_whatever_case() {
+async fn an_email_that_exists_is_a_conflict_in_any_letter_case() {
     let stack = Stack::start().await;
     let signup = async |email, organization| {
         stack.anonymous().signup(json!({ "email": email, "organizationName": organization })).await
     };
     signup("somebody@example.org", "The first").await.expect(201);
-    signup("SomeBody@Example.ORG", "The second").await.problem(409);
-    assert_eq!(database::rows(&stack.database, r#""Organization""#).await, 1);
+    signup("SomeBody@Example.ORG", "The second").await.expect_problem(409);
+    assert_eq!(database::count_rows(&stack.database, r#""Organization""#).await, 1);
 }
 
 #[tokio::test]
-async fn of_two_signups_with_one_email_at_once_one_wins_and_the_other_leaves_nothing() {
+async fn of_two_concurrent_signups_with_the_same_email_only_one_succeeds() {
     let stack = Stack::start().await;
     for round in 0..3 {
         let email = format!("twin{round}@example.org");
-        let found = |name: &str| json!({ "email": email, "organizationName": format!("{name} {round}") });
+        let fields = |name: &str| json!({ "email": email, "organizationName": format!("{name} {round}") });
         let anonymous = stack.anonymous();
-        let (one, other) = join(anonymous.signup(found("One")), anonymous.signup(found("Other"))).await;
-        assert_one_winner([one.status, other.status]);
-        assert_eq!(database::rows(&stack.database, r#""Organization""#).await, round + 1);
+        let (one, other) = join(anonymous.signup(fields("One")), anonymous.signup(fields("Other"))).await;
+        assert_one_created_one_conflict([one.status, other.status]);
+        assert_eq!(database::count_rows(&stack.database, r#""Organization""#).await, round + 1);
     }
 }
 
 #[tokio::test]
-async fn an_organization_that_is_founded_twice_at_once_has_one_founder() {
+async fn of_two_concurrent_signups_with_the_same_organization_only_one_succeeds() {
     let stack = Stack::start().await;
     for round in 0..3 {
-        let found = || json!({ "organizationName": format!("Founded twice {round}") });
+        let fields = || json!({ "organizationName": format!("Created twice {round}") });
         let anonymous = stack.anonymous();
-        let (one, other) = join(anonymous.signup(found()), anonymous.signup(found())).await;
-        assert_one_winner([one.status, other.status]);
-        assert_eq!(database::rows(&stack.database, r#""User""#).await, round + 1);
+        let (one, other) = join(anonymous.signup(fields()), anonymous.signup(fields())).await;
+        assert_one_created_one_conflict([one.status, other.status]);
+        assert_eq!(database::count_rows(&stack.database, r#""User""#).await, round + 1);
     }
 }
 
 #[tokio::test]
-async fn exactly_one_of_organization_name_and_id_is_given() {
+async fn exactly_one_of_organization_name_and_id_is_required() {
     let stack = Stack::start().await;
     let both = json!({ "organizationName": "Acme", "organizationId": Uuid::now_v7() });
-    assert_eq!(stack.anonymous().signup(both).await.faulty_fields(), ["organizationName"]);
-    assert_eq!(stack.anonymous().signup(json!({})).await.faulty_fields(), ["organizationName"]);
-    let broken = json!({ "organizationId": "acme" });
-    assert_eq!(stack.anonymous().signup(broken).await.faulty_fields(), ["organizationId"]);
+    assert_eq!(stack.anonymous().signup(both).await.invalid_fields(), ["organizationName"]);
+    assert_eq!(stack.anonymous().signup(json!({})).await.invalid_fields(), ["organizationName"]);
+    let malformed = json!({ "organizationId": "acme" });
+    assert_eq!(stack.anonymous().signup(malformed).await.invalid_fields(), ["organizationId"]);
 }
 
 #[tokio::test]
-async fn all_faults_are_told_at_once() {
+async fn all_violations_are_reported_together() {
     let stack = Stack::start().await;
     let body = json!({
         "email": "nobody", "password": "short", "firstName": " ", "lastName": "x".repeat(51),
         "organizationName": "!!", "role": "ADMIN",
     });
-    let answer = stack.anonymous().post("/auth/signup?admin=true", &body).await;
+    let response = stack.anonymous().post("/auth/signup?admin=true", &body).await;
     let expected = ["admin", "email", "firstName", "lastName", "organizationName", "password", "role"];
-    assert_eq!(answer.faulty_fields(), expected);
+    assert_eq!(response.invalid_fields(), expected);
 }
 
 #[tokio::test]
-async fn each_field_has_its_limits_in_characters() {
+async fn each_field_is_limited_and_limits_count_characters() {
     let stack = Stack::start().await;
-    let refused = [
+    let invalid = [
         ("email", format!("{}@example.org", "a".repeat(250))),
         ("email", "nul\0@example.org".to_owned()),
         ("password", "password123!".to_owned()),
@@ -131,20 +131,20 @@ async fn each_field_has_its_limits_in_characters() {
         ("organizationName", "ß".repeat(101)),
         ("organizationName", "A".to_owned()),
     ];
-    for (field, value) in refused {
+    for (field, value) in invalid {
         let mut fields = json!({ "organizationName": Uuid::now_v7() });
         fields[field] = value.clone().into();
-        assert_eq!(stack.anonymous().signup(fields).await.faulty_fields(), [field], "{value:?}");
+        assert_eq!(stack.anonymous().signup(fields).await.invalid_fields(), [field], "{value:?}");
     }
     let longest = json!({
         "password": format!("Aa1{}", "ß".repeat(97)), "firstName": "ß".repeat(50), "lastName": " L ",
         "organizationName": "ß".repeat(100),
     });
-    let answer = stack.anonymous().signup(longest).await.expect(201);
-    assert_eq!(answer.body["user"]["lastName"], "L");
+    let response = stack.anonymous().signup(longest).await.expect(201);
+    assert_eq!(response.body["user"]["lastName"], "L");
 }
 
-fn assert_one_winner(mut statuses: [u16; 2]) {
+fn assert_one_created_one_conflict(mut statuses: [u16; 2]) {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409]);
 }

@@ -3,21 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Actor, Answer, Stack, draft,
+    Actor, Response, Stack, event_body,
     shapes::{EVENT, META, keys},
 };
 
 async fn admin(stack: &Stack) -> Actor {
-    stack.anonymous().found_organization().await
+    stack.anonymous().sign_up_admin().await
 }
 
 async fn create(actor: &Actor, fields: Value) -> String {
-    let mut body = draft("Some title");
+    let mut body = event_body("Some title");
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     actor.post("/events", &body).await.expect(201).id()
 }
 
-/// An event for each title, one a day from the first of July on.
+/// Creates an event for each title, one per day from July 1.
 async fn create_daily(actor: &Actor, titles: &[&str]) {
     for (day, title) in titles.iter().enumerate() {
         let start = format!("2026-07-{:02}T09:00:00.000Z", day + 1);
@@ -25,13 +25,13 @@ async fn create_daily(actor: &Actor, titles: &[&str]) {
     }
 }
 
-fn titles(answer: &Answer) -> Vec<&str> {
-    let data = answer.body["data"].as_array().unwrap_or_else(|| panic!("{}", answer.text));
+fn titles(response: &Response) -> Vec<&str> {
+    let data = response.body["data"].as_array().unwrap_or_else(|| panic!("{}", response.text));
     data.iter().map(|event| event["title"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn an_empty_list_has_one_shape_with_a_full_one() {
+async fn an_empty_list_has_the_same_members_as_a_full_one() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     let empty = admin.get("/events").await.expect(200).body;
@@ -42,7 +42,7 @@ async fn an_empty_list_has_one_shape_with_a_full_one() {
     });
     assert_eq!((&empty["data"], &empty["meta"]), (&json!([]), &meta));
 
-    let id = admin.created("The only one").await;
+    let id = admin.create_event("The only one").await;
     let one = admin.get("/events").await.expect(200).body;
     assert_eq!((keys(&one["data"][0]), keys(&one["meta"])), (EVENT.to_vec(), META.to_vec()));
     assert_eq!(one["data"][0], admin.get(&format!("/events/{id}")).await.body);
@@ -50,7 +50,7 @@ async fn an_empty_list_has_one_shape_with_a_full_one() {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_by_start_date() {
+async fn pages_are_sorted_by_start_date() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     create_daily(&admin, &["one", "two", "three", "four", "five"]).await;
@@ -62,50 +62,50 @@ async fn pages_follow_each_other_by_start_date() {
         ["one", "two", "three", "four", "five"]
     );
     assert!(titles(&fourth).is_empty());
-    let flags = |answer: &Answer| {
-        let meta = &answer.body["meta"];
+    let flags = |response: &Response| {
+        let meta = &response.body["meta"];
         (meta["hasPrevious"] == true, meta["hasNext"] == true, meta["nextCursor"].is_string())
     };
     assert_eq!(flags(&first), (false, true, true));
     assert_eq!(flags(&second), (true, true, true));
     assert_eq!(flags(&third), (true, false, false));
-    for answer in [&first, &third, &fourth] {
+    for response in [&first, &third, &fourth] {
         assert_eq!(
-            (&answer.body["meta"]["total"], &answer.body["meta"]["totalPages"]),
+            (&response.body["meta"]["total"], &response.body["meta"]["totalPages"]),
             (&5.into(), &3.into())
         );
     }
 }
 
 #[tokio::test]
-async fn a_cursor_walks_the_whole_list_in_its_order() {
+async fn cursors_traverse_the_whole_list_in_order() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     create_daily(&admin, &["cherry", "Apple", "banana", "apple", "Date", "BANANA", "elder"]).await;
     let query = "/events?sortBy=title&sortOrder=desc&limit=2";
-    let mut answer = admin.get(query).await.expect(200);
-    let mut walked: Vec<String> = titles(&answer).iter().map(ToString::to_string).collect();
-    while let Some(cursor) = answer.body["meta"]["nextCursor"].as_str() {
-        answer = admin.get(&format!("{query}&cursor={cursor}")).await.expect(200);
-        assert_eq!(answer.body["meta"]["page"], Value::Null);
-        walked.extend(titles(&answer).iter().map(ToString::to_string));
+    let mut response = admin.get(query).await.expect(200);
+    let mut traversed: Vec<String> = titles(&response).iter().map(ToString::to_string).collect();
+    while let Some(cursor) = response.body["meta"]["nextCursor"].as_str() {
+        response = admin.get(&format!("{query}&cursor={cursor}")).await.expect(200);
+        assert_eq!(response.body["meta"]["page"], Value::Null);
+        traversed.extend(titles(&response).iter().map(ToString::to_string));
     }
-    assert_eq!(answer.body["meta"]["hasNext"], false);
-    let folded: Vec<_> = walked.iter().map(|title| title.to_lowercase()).collect();
-    assert_eq!(folded, ["elder", "date", "cherry", "banana", "banana", "apple", "apple"]);
-    assert!(walked.contains(&"BANANA".to_owned()) && walked.contains(&"banana".to_owned()));
+    assert_eq!(response.body["meta"]["hasNext"], false);
+    let lower_case: Vec<_> = traversed.iter().map(|title| title.to_lowercase()).collect();
+    assert_eq!(lower_case, ["elder", "date", "cherry", "banana", "banana", "apple", "apple"]);
+    assert!(traversed.contains(&"BANANA".to_owned()) && traversed.contains(&"banana".to_owned()));
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_list_and_a_forged_one_are_refused() {
+async fn a_cursor_of_another_list_or_a_forged_cursor_is_rejected() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     create_daily(&admin, &["one", "two", "three"]).await;
-    let answer = admin.get("/events?limit=1").await;
-    let cursor = answer.body["meta"]["nextCursor"].as_str().unwrap();
-    let (middle, other) =
+    let response = admin.get("/events?limit=1").await;
+    let cursor = response.body["meta"]["nextCursor"].as_str().unwrap();
+    let (middle, replacement) =
         (cursor.len() / 2, if cursor.as_bytes()[cursor.len() / 2] == b'A' { "B" } else { "A" });
-    let flipped = format!("{}{other}{}", &cursor[..middle], &cursor[middle + 1..]);
+    let forged = format!("{}{replacement}{}", &cursor[..middle], &cursor[middle + 1..]);
     admin.get(&format!("/events?limit=2&cursor={cursor}")).await.expect(200);
     for query in [
         format!("sortOrder=desc&cursor={cursor}"),
@@ -114,11 +114,11 @@ async fn a_cursor_of_another_list_and_a_forged_one_are_refused() {
         format!("status=DRAFT&cursor={cursor}"),
         format!("startDateFrom=2026-01-01T00:00:00Z&cursor={cursor}"),
         format!("page=1&cursor={cursor}"),
-        format!("cursor={flipped}"),
+        format!("cursor={forged}"),
         "cursor=garbage".to_owned(),
         "cursor=".to_owned(),
     ] {
-        assert_eq!(admin.get(&format!("/events?{query}")).await.faulty_fields(), ["cursor"], "{query}");
+        assert_eq!(admin.get(&format!("/events?{query}")).await.invalid_fields(), ["cursor"], "{query}");
     }
 }
 
@@ -138,18 +138,18 @@ async fn a_search_is_literal_and_case_insensitive() {
         ("1__%25", &[]),
         ("%20%20plain%20", &["plain"]),
     ] {
-        let answer = admin.get(&format!("/events?search={text}")).await.expect(200);
-        assert_eq!(titles(&answer), found, "{text}");
+        let response = admin.get(&format!("/events?search={text}")).await.expect(200);
+        assert_eq!(titles(&response), found, "{text}");
     }
-    assert_eq!(admin.get("/events?search=%20").await.body["meta"]["total"], 6, "a blank search is none");
-    assert_eq!(admin.get("/events?search=a%00b").await.faulty_fields(), ["search"]);
+    assert_eq!(admin.get("/events?search=%20").await.body["meta"]["total"], 6, "a blank search is ignored");
+    assert_eq!(admin.get("/events?search=a%00b").await.invalid_fields(), ["search"]);
     let long = |length| format!("/events?search={}", "%C3%9F".repeat(length));
     admin.get(&long(200)).await.expect(200);
-    assert_eq!(admin.get(&long(201)).await.faulty_fields(), ["search"]);
+    assert_eq!(admin.get(&long(201)).await.invalid_fields(), ["search"]);
 }
 
 #[tokio::test]
-async fn both_ends_of_a_range_of_dates_belong_to_it() {
+async fn both_bounds_of_a_date_range_are_inclusive() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     create_daily(&admin, &["one", "two", "three", "four"]).await;
@@ -158,18 +158,18 @@ async fn both_ends_of_a_range_of_dates_belong_to_it() {
 }
 
 #[tokio::test]
-async fn statuses_are_filtered_and_sorted_in_workflow_order() {
+async fn events_are_filtered_by_status_and_sorted_in_workflow_order() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     let decide = async |title: &str, operation: &str, body: Value| {
-        let id = admin.submitted(title).await;
+        let id = admin.create_submitted_event(title).await;
         admin.post(&format!("/events/{id}/{operation}"), &body).await.expect(200);
     };
     decide("rejected", "reject", json!({ "reason": "Not good enough" })).await;
-    let approved = admin.submitted("approved").await;
-    admin.act(&format!("/events/{approved}/approve")).await.expect(200);
-    admin.submitted("submitted").await;
-    admin.created("draft").await;
+    let approved = admin.create_submitted_event("approved").await;
+    admin.post_without_body(&format!("/events/{approved}/approve")).await.expect(200);
+    admin.create_submitted_event("submitted").await;
+    admin.create_event("draft").await;
     let by_status = admin.get("/events?sortBy=status").await;
     assert_eq!(titles(&by_status), ["draft", "submitted", "approved", "rejected"]);
     let newest_first = admin.get("/events?sortBy=createdAt&sortOrder=desc").await;
@@ -178,45 +178,50 @@ async fn statuses_are_filtered_and_sorted_in_workflow_order() {
 }
 
 #[tokio::test]
-async fn a_user_lists_own_and_approved_events_and_nobody_those_of_others() {
+async fn a_user_lists_only_own_and_approved_events_of_the_organization() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
-    let (owner, other) = (admin.colleague(&stack, "USER").await, admin.colleague(&stack, "USER").await);
-    owner.created("a draft").await;
-    let id = owner.submitted("approved").await;
-    admin.act(&format!("/events/{id}/approve")).await.expect(200);
+    let (owner, other) =
+        (admin.add_colleague(&stack, "USER").await, admin.add_colleague(&stack, "USER").await);
+    owner.create_event("a draft").await;
+    let id = owner.create_submitted_event("approved").await;
+    admin.post_without_body(&format!("/events/{id}/approve")).await.expect(200);
     let listed = async |actor: &Actor| {
-        let answer = actor.get("/events?sortBy=title").await;
-        (titles(&answer).join(", "), answer.body["meta"]["total"].as_u64().unwrap())
+        let response = actor.get("/events?sortBy=title").await;
+        (titles(&response).join(", "), response.body["meta"]["total"].as_u64().unwrap())
     };
     assert_eq!(listed(&owner).await, ("a draft, approved".to_owned(), 2));
     assert_eq!(listed(&admin).await, ("a draft, approved".to_owned(), 2));
     assert_eq!(listed(&other).await, ("approved".to_owned(), 1));
-    assert_eq!(listed(&stack.anonymous().found_organization().await).await, (String::new(), 0));
+    assert_eq!(listed(&stack.anonymous().sign_up_admin().await).await, (String::new(), 0));
 }
 
 #[tokio::test]
-async fn rows_past_a_hundred_thousand_are_left_to_the_cursor() {
+async fn rows_beyond_100_000_require_a_cursor() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     admin.get("/events?page=1000&limit=100").await.expect(200);
     admin.get("/events?page=100000&limit=1").await.expect(200);
     for query in ["page=1001&limit=100", "page=10001", "page=100001&limit=1", "page=18446744073709551615"] {
-        let answer = admin.get(&format!("/events?{query}")).await;
-        assert_eq!(answer.faulty_fields(), ["page"], "{query}");
-        assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("cursor"), "{}", answer.text);
+        let response = admin.get(&format!("/events?{query}")).await;
+        assert_eq!(response.invalid_fields(), ["page"], "{query}");
+        assert!(
+            response.body["errors"][0]["message"].as_str().unwrap().contains("cursor"),
+            "{}",
+            response.text
+        );
     }
 }
 
 #[tokio::test]
-async fn all_faults_of_a_query_are_told_at_once() {
+async fn all_violations_in_a_query_are_reported_together() {
     let stack = Stack::start().await;
     let admin = admin(&stack).await;
     let query =
         "page=0&limit=101&sortBy=id&sortOrder=up&status=draft&startDateFrom=2026&startDateTo=x&offset=5";
     let expected =
         ["limit", "offset", "page", "sortBy", "sortOrder", "startDateFrom", "startDateTo", "status"];
-    assert_eq!(admin.get(&format!("/events?{query}")).await.faulty_fields(), expected);
+    assert_eq!(admin.get(&format!("/events?{query}")).await.invalid_fields(), expected);
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=-1", "limit"),
@@ -228,6 +233,6 @@ async fn all_faults_of_a_query_are_told_at_once() {
         ("page=1&page=2", "page"),
         ("Page=1", "Page"),
     ] {
-        assert_eq!(admin.get(&format!("/events?{query}")).await.faulty_fields(), [field], "{query}");
+        assert_eq!(admin.get(&format!("/events?{query}")).await.invalid_fields(), [field], "{query}");
     }
 }

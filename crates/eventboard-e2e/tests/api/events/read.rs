@@ -10,85 +10,86 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_draft_is_seen_by_its_owner_and_by_those_who_moderate() {
+async fn a_draft_is_visible_to_its_owner_moderators_and_admins() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let (owner, other) = (admin.colleague(&stack, "USER").await, admin.colleague(&stack, "USER").await);
-    let moderator = admin.colleague(&stack, "MODERATOR").await;
-    let id = owner.created("Seen by some").await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let (owner, other) =
+        (admin.add_colleague(&stack, "USER").await, admin.add_colleague(&stack, "USER").await);
+    let moderator = admin.add_colleague(&stack, "MODERATOR").await;
+    let id = owner.create_event("Visible to some").await;
     let path = format!("/events/{id}");
 
-    let seen = owner.get(&path).await.expect(200);
-    assert_eq!(keys(&seen.body), EVENT);
+    let own = owner.get(&path).await.expect(200);
+    assert_eq!(keys(&own.body), EVENT);
     for reader in [&admin, &moderator] {
         let same = reader.get(&path).await.expect(200);
         assert_eq!(
             (same.text.as_str(), same.etag()),
-            (seen.text.as_str(), seen.etag()),
-            "the same for every caller"
+            (own.text.as_str(), own.etag()),
+            "the response is the same for every caller"
         );
     }
-    other.get(&path).await.problem(404);
+    other.get(&path).await.expect_problem(404);
 
-    owner.act(&format!("{path}/submit")).await.expect(200);
-    other.get(&path).await.problem(404);
-    moderator.act(&format!("{path}/approve")).await.expect(200);
+    owner.post_without_body(&format!("{path}/submit")).await.expect(200);
+    other.get(&path).await.expect_problem(404);
+    moderator.post_without_body(&format!("{path}/approve")).await.expect(200);
     assert_eq!(other.get(&path).await.expect(200).body["status"], "APPROVED");
 }
 
 #[tokio::test]
-async fn another_organizations_event_does_not_exist_even_for_its_admin() {
+async fn an_event_of_another_organization_is_not_found_even_by_an_admin() {
     let stack = Stack::start().await;
-    let (admin, stranger) =
-        (stack.anonymous().found_organization().await, stack.anonymous().found_organization().await);
-    let id = admin.submitted("Ours").await;
-    admin.act(&format!("/events/{id}/approve")).await.expect(200);
+    let (admin, outsider) =
+        (stack.anonymous().sign_up_admin().await, stack.anonymous().sign_up_admin().await);
+    let id = admin.create_submitted_event("Ours").await;
+    admin.post_without_body(&format!("/events/{id}/approve")).await.expect(200);
 
-    let foreign = stranger.get(&format!("/events/{id}")).await;
-    let unknown = stranger.get(&format!("/events/{}", Uuid::now_v7())).await;
+    let foreign = outsider.get(&format!("/events/{id}")).await;
+    let unknown = outsider.get(&format!("/events/{}", Uuid::now_v7())).await;
 
-    assert_eq!(foreign.problem(404)["detail"], unknown.problem(404)["detail"]);
+    assert_eq!(foreign.expect_problem(404)["detail"], unknown.expect_problem(404)["detail"]);
 }
 
 #[tokio::test]
-async fn a_known_version_is_not_sent_again() {
+async fn a_known_version_returns_304() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let path = format!("/events/{}", admin.created("Read twice").await);
+    let admin = stack.anonymous().sign_up_admin().await;
+    let path = format!("/events/{}", admin.create_event("Read twice").await);
     let etag = admin.get(&path).await.etag();
-    let known = async |tags: String| {
+    let get_unless = async |tags: String| {
         admin.with_header(Method::GET, &path, ("if-none-match", &tags), &Value::Null).await
     };
     for tags in [etag.clone(), format!("W/{etag}"), format!("\"0\", {etag}"), "*".to_owned()] {
-        let answer = known(tags).await.expect(304);
-        assert_eq!((answer.etag(), answer.text.as_str()), (etag.clone(), ""));
+        let response = get_unless(tags).await.expect(304);
+        assert_eq!((response.etag(), response.text.as_str()), (etag.clone(), ""));
     }
-    known("\"0\"".to_owned()).await.expect(200);
-    assert_eq!(known("not a tag".to_owned()).await.faulty_fields(), ["If-None-Match"]);
-    admin.act(&format!("{path}/submit")).await.expect(200);
-    assert_ne!(known(etag.clone()).await.expect(200).etag(), etag);
+    get_unless("\"0\"".to_owned()).await.expect(200);
+    assert_eq!(get_unless("not a tag".to_owned()).await.invalid_fields(), ["If-None-Match"]);
+    admin.post_without_body(&format!("{path}/submit")).await.expect(200);
+    assert_ne!(get_unless(etag.clone()).await.expect(200).etag(), etag);
 }
 
 #[tokio::test]
-async fn an_id_is_a_uuid_in_its_usual_spelling() {
+async fn an_id_must_be_a_hyphenated_uuid() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    for bad in ["1", "00000000000000000000000000000001", "%00", "%FF", "'; drop table", "not-a-uuid"] {
-        assert_eq!(admin.get(&format!("/events/{bad}")).await.faulty_fields(), ["id"], "{bad}");
+    let admin = stack.anonymous().sign_up_admin().await;
+    for invalid in ["1", "00000000000000000000000000000001", "%00", "%FF", "'; drop table", "not-a-uuid"] {
+        assert_eq!(admin.get(&format!("/events/{invalid}")).await.invalid_fields(), ["id"], "{invalid}");
     }
-    admin.get("/events/00000000-0000-0000-0000-000000000000").await.problem(404);
+    admin.get("/events/00000000-0000-0000-0000-000000000000").await.expect_problem(404);
     assert_eq!(
-        admin.get(&format!("/events/{}?v=1", Uuid::nil())).await.faulty_fields(),
+        admin.get(&format!("/events/{}?v=1", Uuid::nil())).await.invalid_fields(),
         ["v"],
-        "400 before 404"
+        "400 is reported before 404"
     );
 }
 
 #[tokio::test]
-async fn head_is_get_without_the_body() {
+async fn head_returns_the_headers_of_get_without_a_body() {
     let stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let path = format!("/events/{}", admin.created("Only the head").await);
+    let admin = stack.anonymous().sign_up_admin().await;
+    let path = format!("/events/{}", admin.create_event("Only the head").await);
     let head = async |path: &str| send(admin.request(Method::HEAD, path)).await;
 
     let found = head(&path).await.expect(200);

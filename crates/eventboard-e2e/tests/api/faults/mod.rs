@@ -1,4 +1,4 @@
-//! What breaks around the system, and that it is harmless.
+//! Fault injection: the system stays consistent and recovers.
 
 mod client;
 mod database;

@@ -1,4 +1,4 @@
-//! A service dies and is started again.
+//! A service is killed and restarted, or freezes.
 
 use futures::future::join;
 use reqwest::Method;
@@ -6,27 +6,27 @@ use serde_json::Value;
 
 use crate::support::{
     Stack,
-    database::{Lock, execute, history, until_waiting},
-    draft, send,
+    database::{Lock, execute, history, wait_until_blocked},
+    event_body, send,
 };
 
 #[tokio::test]
-async fn without_events_service_its_routes_are_503_and_the_others_work() {
+async fn without_events_service_its_routes_return_503_and_other_routes_work() {
     let mut stack = Stack::start().await;
-    let admin = stack.anonymous().found_organization().await;
-    let id = admin.created("There again afterwards").await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let id = admin.create_event("Available again later").await;
 
     stack.events.kill();
     let path = format!("/events/{id}");
     let request =
-        admin.request(Method::POST, &format!("{path}/submit")).header("x-correlation-id", "tried-again");
-    send(request).await.problem(503);
-    admin.get(&path).await.problem(503);
+        admin.request(Method::POST, &format!("{path}/submit")).header("x-correlation-id", "retried");
+    send(request).await.expect_problem(503);
+    admin.get(&path).await.expect_problem(503);
     admin.get("/auth/me").await.expect(200);
-    admin.logs_in_again().await;
-    let retry = stack.gateway.log().wait_for_word("tried-again", "Retry").await;
+    admin.log_in_again().await;
+    let retry = stack.gateway.log().wait_for_message("retried", "Retry").await;
     assert_eq!(retry["level"], "WARN");
-    stack.until_unhealthy().await;
+    stack.wait_until_unhealthy().await;
     let checks = &stack.anonymous().get("/health").await.body["checks"];
     assert_eq!(
         (&checks["events-service"]["status"], &checks["auth-service"]["status"]),
@@ -35,64 +35,72 @@ async fn without_events_service_its_routes_are_503_and_the_others_work() {
     stack.anonymous().get("/health/ready").await.expect(200);
 
     stack.restart_events().await;
-    assert_eq!(admin.act(&format!("{path}/submit")).await.expect(200).body["status"], "SUBMITTED");
+    assert_eq!(
+        admin.post_without_body(&format!("{path}/submit")).await.expect(200).body["status"],
+        "SUBMITTED"
+    );
 }
 
 #[tokio::test]
-async fn without_auth_service_only_those_whom_the_gateway_knows_go_on() {
+async fn without_auth_service_only_users_with_a_cached_validation_are_served() {
     let mut stack = Stack::start().await;
-    let known = stack.anonymous().found_organization().await;
-    let unknown = stack.anonymous().found_organization().await;
-    known.get("/events").await.expect(200);
+    let cached = stack.anonymous().sign_up_admin().await;
+    let uncached = stack.anonymous().sign_up_admin().await;
+    cached.get("/events").await.expect(200);
 
     stack.auth.kill();
-    known.created("Made meanwhile").await;
-    unknown.get("/events").await.problem(503);
-    stack.anonymous().login(&known.user["email"], "Password123!").await.problem(503);
-    stack.anonymous().signup(serde_json::json!({ "organizationName": "Meanwhile" })).await.problem(503);
+    cached.create_event("Created meanwhile").await;
+    uncached.get("/events").await.expect_problem(503);
+    stack.anonymous().login(&cached.user["email"], "Password123!").await.expect_problem(503);
+    stack
+        .anonymous()
+        .signup(serde_json::json!({ "organizationName": "Meanwhile" }))
+        .await
+        .expect_problem(503);
 
     stack.restart_auth().await;
-    unknown.get("/events").await.expect(200);
+    uncached.get("/events").await.expect(200);
 }
 
 #[tokio::test]
-async fn a_service_that_comes_back_during_the_attempts_makes_the_request_succeed() {
-    // Long waits between attempts, within the longest deadline: the service is back before they end.
-    let patient =
+async fn a_request_succeeds_if_the_service_recovers_before_the_last_attempt() {
+    // Long pauses between attempts within the maximum deadline, so that the service recovers in time.
+    let slow_retries =
         [("RETRY_BASE", "1s"), ("RETRY_CAP", "1s"), ("WRITE_ATTEMPTS", "10"), ("WRITE_DEADLINE", "10s")];
-    let mut stack = Stack::start_with(&patient).await;
-    let admin = stack.anonymous().found_organization().await;
+    let mut stack = Stack::start_with(&slow_retries).await;
+    let admin = stack.anonymous().sign_up_admin().await;
     admin.get("/events").await.expect(200);
     stack.events.kill();
-    let patient_one = admin.clone();
-    let waiting = tokio::spawn(async move { patient_one.keyed("/events", "k", &draft("In the end")).await });
+    let client = admin.clone();
+    let pending =
+        tokio::spawn(async move { client.post_with_key("/events", "k", &event_body("In the end")).await });
     let is_retry = |line: &Value| line["message"].as_str().is_some_and(|text| text.starts_with("Retry"));
     stack.gateway.log().wait_for("an attempt failed", is_retry).await;
     stack.restart_events().await;
-    assert!(!waiting.await.unwrap().expect(201).is_replay());
+    assert!(!pending.await.unwrap().expect(201).is_replay());
 }
 
 #[tokio::test]
-async fn a_frozen_service_frees_its_locks_and_its_half_write_is_undone() {
+async fn the_incomplete_write_of_a_frozen_service_is_rolled_back_and_its_locks_are_released() {
     let stack = Stack::start_with(&[("WRITE_DEADLINE", "3s")]).await;
-    let admin = stack.anonymous().found_organization().await;
-    let id = admin.created("Frozen in the middle").await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let id = admin.create_event("Frozen in the middle").await;
     let submit = format!("/events/{id}/submit");
     let lock = Lock::on_all_events(&stack.database).await;
-    let client = admin.keyed(&submit, "k", &Value::Null);
+    let client = admin.post_with_key(&submit, "k", &Value::Null);
     let freeze = async {
-        until_waiting(&stack.database, 1).await;
+        wait_until_blocked(&stack.database, 1).await;
         stack.events.signal("STOP");
-        // From here on the service holds the row, in a transaction that it does not go on with.
+        // From here on the frozen service holds the row lock in a transaction that does not continue.
         lock.release().await;
         execute(&stack.database, r#"select from "Event" where id = $1 for update"#, id.parse().unwrap())
             .await;
     };
-    let (answer, ()) = join(client, freeze).await;
-    answer.problem(408);
+    let (response, ()) = join(client, freeze).await;
+    response.expect_problem(408);
     stack.events.signal("CONT");
-    stack.until_healthy().await;
+    stack.wait_until_healthy().await;
 
-    assert!(!admin.keyed(&submit, "k", &Value::Null).await.expect(200).is_replay());
+    assert!(!admin.post_with_key(&submit, "k", &Value::Null).await.expect(200).is_replay());
     assert_eq!(history(&stack.database, &id).await, ["CREATE", "SUBMIT"]);
 }

@@ -1,4 +1,4 @@
-//! A collector of traces that keeps what it is sent.
+//! A trace collector that stores the received spans.
 
 use std::{
     collections::HashMap,
@@ -17,24 +17,24 @@ use opentelemetry_proto::tonic::{
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
-use super::until_some;
+use super::wait_for_some;
 
-/// A collector that listens.
+/// A running trace collector.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
-    seen: Seen,
+    received: ReceivedSpans,
 }
 
-/// A span as a test looks at it.
+/// A received span.
 #[derive(Clone, Debug)]
-pub(crate) struct SeenSpan {
-    /// The process that it comes from.
+pub(crate) struct ReceivedSpan {
+    /// The service that exported the span.
     pub(crate) service: String,
     pub(crate) name: String,
     pub(crate) kind: SpanKind,
     pub(crate) trace_id: String,
     pub(crate) span_id: String,
-    /// Empty for the first span of a trace.
+    /// Empty for the root span of a trace.
     pub(crate) parent_id: String,
     pub(crate) attributes: HashMap<String, String>,
     pub(crate) failed: bool,
@@ -42,7 +42,7 @@ pub(crate) struct SeenSpan {
 }
 
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<SeenSpan>>>);
+struct ReceivedSpans(Arc<Mutex<Vec<ReceivedSpan>>>);
 
 impl Collector {
     pub(crate) async fn start() -> Self {
@@ -51,26 +51,26 @@ impl Collector {
 
     pub(crate) async fn listen(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
-        let (address, seen) = (listener.local_addr().unwrap(), Seen::default());
-        let service = TraceServiceServer::new(seen.clone());
+        let (address, received) = (listener.local_addr().unwrap(), ReceivedSpans::default());
+        let service = TraceServiceServer::new(received.clone());
         let server = tonic::transport::Server::builder().add_service(service);
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        Self { address, seen }
+        Self { address, received }
     }
 
-    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// The value of `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// All spans so far.
-    pub(crate) fn spans(&self) -> Vec<SeenSpan> {
-        self.seen.0.lock().unwrap().clone()
+    /// All spans received so far.
+    pub(crate) fn spans(&self) -> Vec<ReceivedSpan> {
+        self.received.0.lock().unwrap().clone()
     }
 
-    /// The spans of a trace, as soon as there are so many.
-    pub(crate) async fn trace(&self, trace_id: &str, spans: usize) -> Vec<SeenSpan> {
-        until_some(&format!("{spans} spans of {trace_id}"), async || {
+    /// Waits until a trace has at least this many spans, and returns them.
+    pub(crate) async fn wait_for_trace(&self, trace_id: &str, spans: usize) -> Vec<ReceivedSpan> {
+        wait_for_some(&format!("{spans} spans of {trace_id}"), async || {
             let trace: Vec<_> = self.spans().into_iter().filter(|span| span.trace_id == trace_id).collect();
             (trace.len() >= spans).then_some(trace)
         })
@@ -79,7 +79,7 @@ impl Collector {
 }
 
 #[tonic::async_trait]
-impl TraceService for Seen {
+impl TraceService for ReceivedSpans {
     async fn export(
         &self,
         request: Request<ExportTraceServiceRequest>,
@@ -88,14 +88,14 @@ impl TraceService for Seen {
             let attributes = texts(resource.resource.unwrap_or_default().attributes);
             let service = &attributes["service.name"];
             let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
-            self.0.lock().unwrap().extend(spans.map(|span| seen(service, span)));
+            self.0.lock().unwrap().extend(spans.map(|span| convert(service, span)));
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
-fn seen(service: &str, span: Span) -> SeenSpan {
-    SeenSpan {
+fn convert(service: &str, span: Span) -> ReceivedSpan {
+    ReceivedSpan {
         service: service.to_owned(),
         kind: span.kind(),
         name: span.name,

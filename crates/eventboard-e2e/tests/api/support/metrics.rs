@@ -1,23 +1,23 @@
-//! What a process says of itself at `/metrics`.
+//! The metrics of a process.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Process;
 
-/// One scrape.
+/// The result of one scrape.
 pub(crate) struct Metrics(String);
 
 impl Metrics {
-    pub(crate) async fn of(process: &Process) -> Self {
-        let is_it = |line: &serde_json::Value| {
+    pub(crate) async fn scrape(process: &Process) -> Self {
+        let is_metrics_endpoint = |line: &serde_json::Value| {
             line["message"] == "Listening" && line["service"] == "the metrics endpoint"
         };
-        let line = process.log().wait_for("it serves metrics", is_it).await;
+        let line = process.log().wait_for("the metrics endpoint listens", is_metrics_endpoint).await;
         let url = format!("http://{}/metrics", line["address"].as_str().unwrap());
         Self(reqwest::get(url).await.unwrap().text().await.unwrap())
     }
 
-    /// The value of the only series of this family that has all of these labels; `None` when there is none.
+    /// The value of the series with these labels in a family, or `None`. Panics if several series match.
     pub(crate) fn value(&self, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let found: Vec<_> = self
             .series()
@@ -29,7 +29,7 @@ impl Metrics {
         found.first().map(|(_, _, value)| *value)
     }
 
-    /// The families with the labels that their series have.
+    /// All families, each with the labels of its series.
     pub(crate) fn families(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let types = self.0.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let kinds: BTreeMap<_, _> = types.collect();
@@ -43,13 +43,13 @@ impl Metrics {
         families
     }
 
-    /// The families that say what they are.
+    /// The families that have a description.
     pub(crate) fn described(&self) -> BTreeSet<&str> {
         let help = self.0.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
         help.map(|(family, _)| family).collect()
     }
 
-    /// The values that a label has in a family.
+    /// The values of a label in a family.
     pub(crate) fn values(&self, family: &str, label: &str) -> BTreeSet<&str> {
         let of_family = self.series().filter(|(name, _, _)| name.starts_with(family));
         of_family.filter_map(|(_, labels, _)| labels.get(label).copied()).collect()
@@ -59,7 +59,7 @@ impl Metrics {
         self.0.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(|line| {
             let (series, value) = line.rsplit_once(' ').unwrap();
             let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-            // No value of ours has a comma or a quotation mark in it.
+            // Our label values contain neither commas nor quotation marks.
             let labels = labels.trim_end_matches('}').split(',').filter_map(|label| label.split_once('='));
             (
                 name,

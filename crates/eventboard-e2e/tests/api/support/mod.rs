@@ -1,4 +1,4 @@
-//! The stack of processes, and more means to look inside and to break it.
+//! Starts the system and provides tools to inspect it and to inject faults.
 
 mod collector;
 pub(crate) mod metrics;
@@ -10,11 +10,11 @@ mod stack;
 pub(crate) mod token;
 
 pub(crate) use eventboard_e2e::{
-    Actor, Anonymous, Answer, Process, database, draft, send, until, until_some, url,
+    Actor, Anonymous, Process, Response, database, event_body, send, url, wait_for_some, wait_until,
 };
 
 pub(crate) use self::{
-    collector::{Collector, SeenSpan},
+    collector::{Collector, ReceivedSpan},
     proxy::Proxy,
     stack::Stack,
 };

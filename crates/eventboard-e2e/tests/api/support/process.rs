@@ -1,6 +1,6 @@
-//! The binaries of the services, which cargo builds for test targets only.
+//! The paths of the services' binaries, which cargo provides only to test targets.
 
-pub(crate) use eventboard_e2e::process::{End, Process, Variables, run_to_the_end};
+pub(crate) use eventboard_e2e::process::{Exit, Process, Variables, run_to_exit};
 
 pub(crate) const GATEWAY: &str = env!("CARGO_BIN_EXE_e2e-api-gateway");
 pub(crate) const AUTH: &str = env!("CARGO_BIN_EXE_e2e-auth-service");

@@ -1,4 +1,4 @@
-//! A network between the gateway and a service that loses things.
+//! A TCP proxy between the gateway and a service that can drop responses.
 
 use std::{
     net::SocketAddr,
@@ -20,60 +20,65 @@ use tokio::{
 /// Forwards connections to one address.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    losing: Losing,
-    cuts: watch::Sender<u32>,
+    drop_switch: DropSwitch,
+    resets: watch::Sender<u32>,
 }
 
-/// Whether the connections that are made now lose responses. Those made before keep the switch they were made
-/// with: a response that is late does not slip through when the network is mended.
-type Losing = Arc<Mutex<Arc<AtomicBool>>>;
+/// The switch that makes new connections drop responses. Each connection keeps the switch with which it was opened, so
+/// that a late response is still dropped after a reset.
+type DropSwitch = Arc<Mutex<Arc<AtomicBool>>>;
 
 impl Proxy {
-    /// A proxy in front of the address.
-    pub(crate) async fn to(target: SocketAddr) -> Self {
+    /// Starts a proxy for this address.
+    pub(crate) async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
-            losing: Arc::default(),
-            cuts: watch::Sender::new(0),
+            drop_switch: Arc::default(),
+            resets: watch::Sender::new(0),
         };
-        tokio::spawn(accept(listener, target, Arc::clone(&proxy.losing), proxy.cuts.clone()));
+        tokio::spawn(accept(listener, target, Arc::clone(&proxy.drop_switch), proxy.resets.clone()));
         proxy
     }
 
-    /// From now on requests arrive and responses do not.
-    pub(crate) fn lose_responses(&self) {
-        self.losing.lock().unwrap().store(true, Ordering::SeqCst);
+    /// From now on, forwards requests but drops responses.
+    pub(crate) fn drop_responses(&self) {
+        self.drop_switch.lock().unwrap().store(true, Ordering::SeqCst);
     }
 
-    /// Breaks every connection; those made from now on lose nothing.
-    pub(crate) fn reconnect(&self) {
-        *self.losing.lock().unwrap() = Arc::default();
-        self.cuts.send_modify(|cuts| *cuts += 1);
+    /// Closes all connections. New connections drop nothing.
+    pub(crate) fn reset(&self) {
+        *self.drop_switch.lock().unwrap() = Arc::default();
+        self.resets.send_modify(|resets| *resets += 1);
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, losing: Losing, cuts: watch::Sender<u32>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    drop_switch: DropSwitch,
+    resets: watch::Sender<u32>,
+) {
     while let Ok((client, _)) = listener.accept().await {
-        let (losing, mut cut) = (Arc::clone(&losing.lock().unwrap()), cuts.subscribe());
+        let (drops_responses, mut reset) = (Arc::clone(&drop_switch.lock().unwrap()), resets.subscribe());
         tokio::spawn(async move {
-            let nothing_lost = AtomicBool::new(false);
+            let drops_nothing = AtomicBool::new(false);
             let Ok(service) = TcpStream::connect(target).await else { return };
             let ((from_client, to_client), (from_service, to_service)) =
                 (client.into_split(), service.into_split());
             tokio::select! {
-                () = forward(from_client, to_service, &nothing_lost) => {}
-                () = forward(from_service, to_client, &losing) => {}
-                _ = cut.changed() => {}
+                () = forward(from_client, to_service, &drops_nothing) => {}
+                () = forward(from_service, to_client, &drops_responses) => {}
+                _ = reset.changed() => {}
             }
         });
     }
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, losing: &AtomicBool) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, is_dropping: &AtomicBool) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if !losing.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
+        if !is_dropping.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }

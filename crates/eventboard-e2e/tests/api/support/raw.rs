@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, for what a client library would never send.
+//! Raw HTTP/1.1, for requests that a client library would never send.
 
 use std::net::SocketAddr;
 
@@ -7,17 +7,17 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection on which these bytes were sent.
-pub(crate) async fn begin(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+/// Opens a connection and sends these bytes.
+pub(crate) async fn open_and_send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     stream
 }
 
-/// Sends these bytes, which end the connection, and takes everything that comes back.
+/// Sends these bytes and reads everything until the connection is closed. The bytes must cause that.
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut answer = Vec::new();
-    // What came before a reset counts as well.
-    let _ = begin(address, bytes).await.read_to_end(&mut answer).await;
-    String::from_utf8(answer).unwrap()
+    let mut response = Vec::new();
+    // Ignores a connection reset: the bytes received before it are returned.
+    let _ = open_and_send(address, bytes).await.read_to_end(&mut response).await;
+    String::from_utf8(response).unwrap()
 }

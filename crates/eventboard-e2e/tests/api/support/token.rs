@@ -1,17 +1,17 @@
-//! Tokens as they are, and as they must not be.
+//! Creates valid and invalid tokens.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
 use super::Actor;
 
-/// The secret of a stack that is told none.
+/// The default secret, which is used if none is configured.
 pub(crate) const DEVELOPMENT_SECRET: &str = "eventboard-development-secret-change-me";
 
 /// `{"alg":"none","typ":"JWT"}`
 const NO_ALGORITHM: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-/// What the token of this actor says, with other claims in their place.
+/// The claims of this actor's token, overridden by other claims.
 pub(crate) fn claims(actor: &Actor, other: &Value) -> Value {
     let now = get_current_timestamp();
     let mut claims = json!({
@@ -28,18 +28,18 @@ pub(crate) fn claims(actor: &Actor, other: &Value) -> Value {
     claims
 }
 
-/// A token with these claims.
+/// Signs a token with these claims.
 pub(crate) fn signed(claims: &Value, algorithm: Algorithm, secret: &str) -> String {
     encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
 
-/// The same claims without any signature.
+/// The same claims with algorithm `none` and without a signature.
 pub(crate) fn unsigned(token: &str) -> String {
     format!("{NO_ALGORITHM}.{}.", token.split('.').nth(1).unwrap())
 }
 
-/// Tokens for this actor that nobody may accept, each with its defect.
-pub(crate) fn bad_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
+/// Invalid tokens for this actor, each with its defect.
+pub(crate) fn invalid_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
     let hs256 = |other: Value| signed(&claims(actor, &other), Algorithm::HS256, DEVELOPMENT_SECRET);
     let (payload_end, signature) = actor.token.rsplit_once('.').unwrap();
     vec![
@@ -50,11 +50,11 @@ pub(crate) fn bad_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
         ("another algorithm", signed(&claims(actor, &json!({})), Algorithm::HS512, DEVELOPMENT_SECRET)),
         ("alg none", unsigned(&actor.token)),
         ("no signature", format!("{payload_end}.")),
-        ("a cut signature", format!("{payload_end}.{}", &signature[..signature.len() - 4])),
+        ("a truncated signature", format!("{payload_end}.{}", &signature[..signature.len() - 4])),
         ("expired", hs256(json!({ "exp": get_current_timestamp() - 60 }))),
         ("another issuer", hs256(json!({ "iss": "somebody else" }))),
         ("another audience", hs256(json!({ "aud": "something else" }))),
-        ("a role that is none", hs256(json!({ "role": "EMPEROR" }))),
+        ("an unknown role", hs256(json!({ "role": "EMPEROR" }))),
         ("no subject", hs256(json!({ "sub": null }))),
         ("garbage", "garbage".to_owned()),
     ]

@@ -1,4 +1,4 @@
-//! One command, once or again.
+//! `kubectl apply -f k8s/` works the first time and again.
 
 use std::{collections::BTreeSet, fs};
 
@@ -6,18 +6,18 @@ use super::{Manifests, Object, list};
 use crate::files;
 
 #[test]
-fn the_files_lie_flat_and_are_numbered() {
+fn the_manifests_are_numbered_files_without_subfolders() {
     for entry in fs::read_dir(files::root().join("k8s")).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         let (number, rest) = name.split_once('-').unwrap();
         let is_numbered = number.len() == 2 && number.chars().all(|c| c.is_ascii_digit());
-        // A kustomization would be applied as an object, and fail.
+        // kubectl would try to apply a kustomization as an object and fail.
         assert!(entry.path().is_file() && is_numbered && rest.ends_with(".yaml"), "{name}");
     }
 }
 
 #[test]
-fn everything_stands_in_the_namespace_that_comes_first() {
+fn the_namespace_is_applied_first_and_contains_all_other_objects() {
     let manifests = Manifests::read();
     let (namespace, rest) = manifests.all().split_first().unwrap();
     assert_eq!((namespace.kind(), namespace.name()), ("Namespace", "eventboard"));
@@ -27,7 +27,7 @@ fn everything_stands_in_the_namespace_that_comes_first() {
 }
 
 #[test]
-fn nothing_stands_there_twice() {
+fn no_object_is_defined_twice() {
     let manifests = Manifests::read();
     let mut seen = BTreeSet::new();
     for object in manifests.all() {
@@ -36,7 +36,7 @@ fn nothing_stands_there_twice() {
 }
 
 #[test]
-fn what_pods_need_is_there_before_them() {
+fn objects_that_pods_need_are_applied_before_the_pods() {
     let manifests = Manifests::read();
     let first_workload = manifests.workloads().next().unwrap();
     let first_pods = position(&manifests, first_workload);
@@ -54,32 +54,32 @@ fn what_pods_need_is_there_before_them() {
     }
 }
 
-fn position(manifests: &Manifests, wanted: &Object) -> usize {
-    manifests.all().iter().position(|object| std::ptr::eq(object, wanted)).unwrap()
+fn position(manifests: &Manifests, target: &Object) -> usize {
+    manifests.all().iter().position(|object| std::ptr::eq(object, target)).unwrap()
 }
 
-/// kubectl compares what is applied with what the server made of it. Each of these was found with a real server: it was called
-/// `configured` at every application.
+/// kubectl compares the manifest with the object on the server. With a real server, each of these cases was reported as
+/// `configured` every time.
 #[test]
-fn applying_again_says_unchanged() {
+fn applying_again_reports_unchanged() {
     let manifests = Manifests::read();
     for object in manifests.all() {
         let spec = &object["spec"];
-        let why = match object.kind() {
-            "Secret" if !object["stringData"].is_null() => "stringData never comes back from the server",
-            "Service" if spec["publishNotReadyAddresses"] == false => "the server drops a false",
+        let reason = match object.kind() {
+            "Secret" if !object["stringData"].is_null() => "the server does not return stringData",
+            "Service" if spec["publishNotReadyAddresses"] == false => "the server omits the value false",
             "Deployment" if spec["strategy"]["type"].is_null() => "a strategy needs its type",
             "StatefulSet" if !spec["volumeClaimTemplates"].is_null() => {
                 "the server adds a status to a template"
             }
             _ => continue,
         };
-        panic!("{} {}: {why}", object.kind(), object.name());
+        panic!("{} {}: {reason}", object.kind(), object.name());
     }
 }
 
 #[test]
-fn applying_again_leaves_the_autoscalers_their_replicas() {
+fn applying_again_does_not_reset_the_replicas_of_autoscalers() {
     let manifests = Manifests::read();
     for autoscaler in manifests.of_kind("HorizontalPodAutoscaler") {
         let target = &autoscaler["spec"]["scaleTargetRef"];

@@ -1,4 +1,4 @@
-//! `k8s/`, as `kubectl apply -f k8s/` takes it.
+//! Tests of the Kubernetes manifests in `k8s/`.
 
 mod applying;
 mod network;
@@ -16,16 +16,16 @@ use serde_json::Value;
 
 use crate::files;
 
-/// One of our services, as its code knows it.
+/// One of our services, with the values from its code.
 pub(crate) struct Service {
     pub(crate) name: &'static str,
-    /// Where it listens unless it is told otherwise.
+    /// The default port.
     pub(crate) port: u16,
-    /// The name under which gRPC health answers for it together with its database; the gateway has none.
+    /// The gRPC service name whose health status includes the database. The gateway has none.
     pub(crate) grpc: Option<&'static str>,
 }
 
-/// All of them.
+/// All our services.
 pub(crate) fn services() -> [Service; 3] {
     let env = &mut Env::from_iter([]);
     [
@@ -43,7 +43,7 @@ pub(crate) fn services() -> [Service; 3] {
     ]
 }
 
-/// What stands between two `---`.
+/// A Kubernetes object: one YAML document of a manifest.
 pub(crate) struct Object(Value);
 
 impl Deref for Object {
@@ -63,25 +63,25 @@ impl Object {
         self["metadata"]["name"].as_str().unwrap()
     }
 
-    /// The pod that a workload makes.
+    /// The pod spec of a workload.
     pub(crate) fn pod(&self) -> &Value {
         &self["spec"]["template"]["spec"]
     }
 
-    /// The one container of a workload's pod.
+    /// The only container of a workload's pod.
     pub(crate) fn container(&self) -> &Value {
         let containers = list(&self.pod()["containers"]);
         assert_eq!(containers.len(), 1, "{}", self.name());
         &containers[0]
     }
 
-    /// The container's port of this name.
+    /// The container port with this name.
     pub(crate) fn port(&self, name: &str) -> Option<u64> {
         list(&self.container()["ports"]).iter().find(|port| port["name"] == name)?["containerPort"].as_u64()
     }
 }
 
-/// What is applied, in this order.
+/// All objects, in the order in which they are applied.
 pub(crate) struct Manifests(Vec<Object>);
 
 impl Manifests {
@@ -111,23 +111,23 @@ impl Manifests {
         self.find(kind, name).unwrap_or_else(|| panic!("there is no {kind} {name}"))
     }
 
-    /// What makes pods.
+    /// The objects that create pods.
     pub(crate) fn workloads(&self) -> impl Iterator<Item = &Object> {
         self.0.iter().filter(|object| object["spec"]["template"].is_object())
     }
 
-    /// The workloads whose pods a selector chooses; an empty selector chooses all.
+    /// The workloads whose pods match a selector. An empty selector matches all.
     pub(crate) fn selected(&self, selector: &Value) -> BTreeSet<&str> {
-        let chosen = self
+        let selected = self
             .workloads()
-            .filter(|workload| selects(selector, &workload["spec"]["template"]["metadata"]["labels"]));
-        chosen.map(Object::name).collect()
+            .filter(|workload| matches(selector, &workload["spec"]["template"]["metadata"]["labels"]));
+        selected.map(Object::name).collect()
     }
 }
 
-fn selects(selector: &Value, labels: &Value) -> bool {
-    let known = ["matchLabels", "matchExpressions"];
-    assert!(keys(selector).iter().all(|key| known.contains(key)), "{selector}");
+fn matches(selector: &Value, labels: &Value) -> bool {
+    let supported = ["matchLabels", "matchExpressions"];
+    assert!(keys(selector).iter().all(|key| supported.contains(key)), "{selector}");
     let equal = entries(&selector["matchLabels"]).all(|(key, value)| &labels[key] == value);
     equal
         && list(&selector["matchExpressions"]).iter().all(|expression| {
@@ -136,12 +136,12 @@ fn selects(selector: &Value, labels: &Value) -> bool {
         })
 }
 
-/// The entries of a list; none where there is no list.
+/// The elements of a list, or none if there is no list.
 pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The entries of a mapping; none where there is no mapping.
+/// The entries of a mapping, or none if there is no mapping.
 pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
@@ -150,7 +150,7 @@ pub(crate) fn keys(value: &Value) -> Vec<&str> {
     entries(value).map(|(key, _)| key.as_str()).collect()
 }
 
-/// Words of a list.
-pub(crate) fn words(value: &Value) -> Vec<&str> {
-    list(value).iter().map(|word| word.as_str().unwrap()).collect()
+/// The elements of a list of strings.
+pub(crate) fn strings(value: &Value) -> Vec<&str> {
+    list(value).iter().map(|element| element.as_str().unwrap()).collect()
 }

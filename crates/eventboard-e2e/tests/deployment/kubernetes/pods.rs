@@ -1,23 +1,24 @@
-//! What is started, as whom, and what it may do.
+//! The pods: images, users, ports, permissions and resources.
 
 use eventboard_chassis::{config::Env, metrics_endpoint::MetricsConfig};
 use serde_json::{Value, json};
 
-use super::{Manifests, entries, list, services, settings::environment, words};
+use super::{Manifests, entries, list, services, settings::environment, strings};
 use crate::files;
 
 #[test]
-fn our_images_are_of_this_release_and_the_others_have_a_version() {
+fn our_images_have_this_release_and_third_party_images_are_pinned() {
     let manifests = Manifests::read();
     let dockerfile = files::text("Dockerfile");
     for workload in manifests.workloads() {
         let (name, container) = (workload.name(), workload.container());
         let (image, tag) = container["image"].as_str().unwrap().rsplit_once(':').unwrap();
-        assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{name}: {tag} is no version");
+        assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{name}: {tag} is not a version");
         assert_eq!(container["imagePullPolicy"], "IfNotPresent", "{name}");
         if workload.kind() == "Deployment" {
             assert_eq!((image, tag), (format!("eventboard/{name}").as_str(), env!("CARGO_PKG_VERSION")));
-            assert!(dockerfile.contains(&format!("FROM runtime AS {name}\n")), "nobody builds {image}");
+            let stage = format!("FROM runtime AS {name}\n");
+            assert!(dockerfile.contains(&stage), "the Dockerfile does not build {image}");
             for labels in [&workload["metadata"], &workload["spec"]["template"]["metadata"]] {
                 assert_eq!(labels["labels"]["app.kubernetes.io/version"], tag, "{name}");
             }
@@ -26,7 +27,7 @@ fn our_images_are_of_this_release_and_the_others_have_a_version() {
 }
 
 #[test]
-fn the_database_has_the_version_of_the_compose_files() {
+fn the_database_version_matches_the_compose_files() {
     let manifests = Manifests::read();
     let image = manifests.get("StatefulSet", "postgres").container()["image"].as_str().unwrap();
     let (name, version) = image.split_once(':').unwrap();
@@ -36,7 +37,7 @@ fn the_database_has_the_version_of_the_compose_files() {
 }
 
 #[test]
-fn our_pods_run_as_the_user_of_the_images() {
+fn our_pods_run_as_the_user_of_their_image() {
     let manifests = Manifests::read();
     let dockerfile = files::text("Dockerfile");
     let (_, runtime) = dockerfile.split_once(" AS runtime\n").unwrap();
@@ -50,7 +51,7 @@ fn our_pods_run_as_the_user_of_the_images() {
 }
 
 #[test]
-fn each_service_listens_where_it_is_expected() {
+fn the_ports_of_each_service_match_its_image_and_its_manifests() {
     let manifests = Manifests::read();
     let dockerfile = files::text("Dockerfile");
     let metrics = u64::from(MetricsConfig::from_env(&mut Env::from_iter([])).port);
@@ -64,43 +65,43 @@ fn each_service_listens_where_it_is_expected() {
 
         let ports = list(&manifests.get("Service", service.name)["spec"]["ports"]);
         assert_eq!(ports, [json!({"name": name, "port": port, "targetPort": name})], "{}", service.name);
-        let told = environment(&manifests, deployment, &[]);
+        let variables = environment(&manifests, deployment, &[]);
         let ports =
             ["PORT", "GATEWAY_PORT", "AUTH_SERVICE_PORT", "EVENTS_SERVICE_PORT", "METRICS_PORT", "HOST"];
         assert!(
-            ports.iter().all(|name| !told.contains_key(*name)),
-            "{}: it is told another port",
+            ports.iter().all(|name| !variables.contains_key(*name)),
+            "{}: a variable overrides the port",
             service.name
         );
     }
 }
 
 #[test]
-fn every_pod_keeps_to_the_restricted_standard_that_its_namespace_enforces() {
+fn every_pod_meets_the_restricted_standard_that_the_namespace_enforces() {
     let manifests = Manifests::read();
     let labels = &manifests.get("Namespace", "eventboard")["metadata"]["labels"];
     for mode in ["enforce", "warn", "audit"] {
         assert_eq!(labels[format!("pod-security.kubernetes.io/{mode}")], "restricted");
     }
     for workload in manifests.workloads() {
-        let faults = faults_by_the_restricted_standard(workload.pod());
-        assert!(faults.is_empty(), "{}: {faults:?}", workload.name());
+        let violations = restricted_standard_violations(workload.pod());
+        assert!(violations.is_empty(), "{}: {violations:?}", workload.name());
     }
 }
 
-/// Pod Security Standards, "restricted" (which includes "baseline"), as far as a pod for Linux has the fields.
-fn faults_by_the_restricted_standard(pod: &Value) -> Vec<&'static str> {
-    let mut faults = Vec::new();
-    let mut demand = |holds: bool, what| {
-        if !holds {
-            faults.push(what);
+/// Checks the "restricted" Pod Security Standard, which includes "baseline", for the fields that apply to Linux pods.
+fn restricted_standard_violations(pod: &Value) -> Vec<&'static str> {
+    let mut violations = Vec::new();
+    let mut require = |is_met: bool, what| {
+        if !is_met {
+            violations.push(what);
         }
     };
-    let of_pod = &pod["securityContext"];
-    demand(["hostNetwork", "hostPID", "hostIPC"].iter().all(|key| pod[*key] != true), "host namespaces");
-    demand(of_pod["sysctls"].is_null(), "sysctls");
-    demand(
-        ["seLinuxOptions", "appArmorProfile"].iter().all(|key| of_pod[*key].is_null()),
+    let pod_context = &pod["securityContext"];
+    require(["hostNetwork", "hostPID", "hostIPC"].iter().all(|key| pod[*key] != true), "host namespaces");
+    require(pod_context["sysctls"].is_null(), "sysctls");
+    require(
+        ["seLinuxOptions", "appArmorProfile"].iter().all(|key| pod_context[*key].is_null()),
         "SELinux, AppArmor",
     );
     let allowed = [
@@ -114,37 +115,40 @@ fn faults_by_the_restricted_standard(pod: &Value) -> Vec<&'static str> {
         "secret",
     ];
     for volume in list(&pod["volumes"]) {
-        demand(
+        require(
             entries(volume).all(|(key, _)| key == "name" || allowed.contains(&key.as_str())),
             "volume types",
         );
     }
     for container in list(&pod["containers"]).iter().chain(list(&pod["initContainers"])) {
-        let own = &container["securityContext"];
-        let either = |key: &str| if own[key].is_null() { &of_pod[key] } else { &own[key] };
-        demand(own["privileged"] != true, "privileged");
-        demand(own["procMount"].is_null(), "procMount");
-        demand(
-            ["seLinuxOptions", "appArmorProfile"].iter().all(|key| own[*key].is_null()),
+        let context = &container["securityContext"];
+        let effective = |key: &str| if context[key].is_null() { &pod_context[key] } else { &context[key] };
+        require(context["privileged"] != true, "privileged");
+        require(context["procMount"].is_null(), "procMount");
+        require(
+            ["seLinuxOptions", "appArmorProfile"].iter().all(|key| context[*key].is_null()),
             "SELinux, AppArmor",
         );
-        demand(list(&container["ports"]).iter().all(|port| port["hostPort"].is_null()), "host ports");
-        demand(own["allowPrivilegeEscalation"] == false, "privilege escalation");
-        demand(words(&own["capabilities"]["drop"]).contains(&"ALL"), "capabilities that are kept");
-        demand(
-            words(&own["capabilities"]["add"]).iter().all(|added| *added == "NET_BIND_SERVICE"),
+        require(list(&container["ports"]).iter().all(|port| port["hostPort"].is_null()), "host ports");
+        require(context["allowPrivilegeEscalation"] == false, "privilege escalation");
+        require(
+            strings(&context["capabilities"]["drop"]).contains(&"ALL"),
+            "capabilities that are not dropped",
+        );
+        require(
+            strings(&context["capabilities"]["add"]).iter().all(|added| *added == "NET_BIND_SERVICE"),
             "capabilities that are added",
         );
-        demand(either("runAsNonRoot") == true, "running as root");
-        demand(either("runAsUser") != 0, "the user root");
-        let seccomp = either("seccompProfile")["type"].as_str();
-        demand(matches!(seccomp, Some("RuntimeDefault" | "Localhost")), "seccomp");
+        require(effective("runAsNonRoot") == true, "running as root");
+        require(effective("runAsUser") != 0, "the user root");
+        let seccomp = effective("seccompProfile")["type"].as_str();
+        require(matches!(seccomp, Some("RuntimeDefault" | "Localhost")), "seccomp");
     }
-    faults
+    violations
 }
 
 #[test]
-fn what_the_restricted_standard_forbids_is_found() {
+fn every_violation_of_the_restricted_standard_is_found() {
     let pod = json!({
         "hostNetwork": true,
         "securityContext": {"sysctls": [], "appArmorProfile": {"type": "Unconfined"}, "runAsUser": 0},
@@ -160,7 +164,7 @@ fn what_the_restricted_standard_forbids_is_found() {
         }]
     });
     assert_eq!(
-        faults_by_the_restricted_standard(&pod),
+        restricted_standard_violations(&pod),
         [
             "host namespaces",
             "sysctls",
@@ -171,7 +175,7 @@ fn what_the_restricted_standard_forbids_is_found() {
             "SELinux, AppArmor",
             "host ports",
             "privilege escalation",
-            "capabilities that are kept",
+            "capabilities that are not dropped",
             "capabilities that are added",
             "running as root",
             "the user root",
@@ -181,7 +185,7 @@ fn what_the_restricted_standard_forbids_is_found() {
 }
 
 #[test]
-fn nothing_can_be_written_but_what_is_mounted() {
+fn only_mounted_volumes_are_writable() {
     let manifests = Manifests::read();
     for workload in manifests.workloads() {
         assert_eq!(
@@ -196,38 +200,43 @@ fn nothing_can_be_written_but_what_is_mounted() {
     }
     for service in services() {
         let deployment = manifests.get("Deployment", service.name);
-        assert_eq!(environment(&manifests, deployment, &[])["LOG_DIR"], "", "{} writes a log", service.name);
+        assert_eq!(
+            environment(&manifests, deployment, &[])["LOG_DIR"],
+            "",
+            "{} writes log files",
+            service.name
+        );
         assert!(deployment.pod()["volumes"].is_null(), "{}", service.name);
     }
 }
 
 #[test]
-fn the_data_are_on_the_volume_that_stays() {
+fn the_database_stores_its_data_on_a_persistent_volume() {
     let manifests = Manifests::read();
     let postgres = manifests.get("StatefulSet", "postgres");
     let folder = environment(&manifests, postgres, &[]).remove("PGDATA").unwrap();
     let volumes = list(&postgres.pod()["volumes"]);
-    let kept = volumes.iter().find(|volume| volume["persistentVolumeClaim"].is_object()).unwrap();
+    let persistent = volumes.iter().find(|volume| volume["persistentVolumeClaim"].is_object()).unwrap();
     let mounts = list(&postgres.container()["volumeMounts"]);
-    let mount = mounts.iter().find(|mount| mount["name"] == kept["name"]).unwrap();
-    // Below it: a new volume may have a lost+found.
+    let mount = mounts.iter().find(|mount| mount["name"] == persistent["name"]).unwrap();
+    // A subfolder, because a new volume may contain a lost+found folder.
     assert!(folder.strip_prefix(mount["mountPath"].as_str().unwrap()).unwrap().starts_with('/'), "{folder}");
     assert_eq!(postgres["spec"]["replicas"], 1, "two servers must not share a folder");
 }
 
 #[test]
-fn pods_know_nothing_of_the_cluster() {
+fn pods_get_no_service_account_token_and_no_service_links() {
     let manifests = Manifests::read();
     for workload in manifests.workloads() {
         let pod = workload.pod();
         assert_eq!(pod["automountServiceAccountToken"], false, "{}", workload.name());
-        // With them, the cluster sets AUTH_SERVICE_PORT to an URL.
+        // With service links, the cluster would set AUTH_SERVICE_PORT to a URL.
         assert_eq!(pod["enableServiceLinks"], false, "{}", workload.name());
     }
 }
 
 #[test]
-fn memory_is_limited_and_nothing_asks_for_more_than_its_limit() {
+fn memory_is_limited_and_requests_do_not_exceed_limits() {
     let manifests = Manifests::read();
     for workload in manifests.workloads() {
         let resources = &workload.container()["resources"];
@@ -243,7 +252,7 @@ fn memory_is_limited_and_nothing_asks_for_more_than_its_limit() {
     }
 }
 
-/// `100m`, `512Mi`, `1`.
+/// Parses a quantity such as `100m`, `512Mi` or `1`.
 pub(crate) fn quantity(value: &Value) -> f64 {
     let text = value.as_str().unwrap();
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
@@ -252,13 +261,13 @@ pub(crate) fn quantity(value: &Value) -> f64 {
         "" => 1.0,
         "Mi" => 1024.0 * 1024.0,
         "Gi" => 1024.0 * 1024.0 * 1024.0,
-        _ => panic!("nobody knows {text}"),
+        _ => panic!("unknown unit: {text}"),
     };
     number.parse::<f64>().unwrap() * unit
 }
 
 #[test]
-fn everything_says_what_it_is() {
+fn all_objects_have_the_standard_labels() {
     let manifests = Manifests::read();
     for object in manifests.all() {
         assert_eq!(

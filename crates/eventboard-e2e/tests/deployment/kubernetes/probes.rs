@@ -1,32 +1,32 @@
-//! What the cluster asks, answered by the code that is asked.
+//! The probes, executed against the real health endpoints.
 
 use std::{future::IntoFuture, net::Ipv4Addr, time::Duration};
 
 use eventboard_chassis::{
     config::{Env, ListenConfig},
     health::{Check, Health},
-    shutdown::{FINISH_WITHIN, Shutdown},
+    shutdown::{SHUTDOWN_TIMEOUT, Shutdown},
 };
-use eventboard_e2e::until;
+use eventboard_e2e::wait_until;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::{Manifests, services, settings::environment, words};
+use super::{Manifests, services, settings::environment, strings};
 
 const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
 
-/// How long a probe must fail before something is done.
-fn patience(probe: &Value) -> Duration {
+/// How long a probe must fail before the cluster reacts.
+fn time_to_failure(probe: &Value) -> Duration {
     Duration::from_secs(
         probe["periodSeconds"].as_u64().unwrap() * probe["failureThreshold"].as_u64().unwrap(),
     )
 }
 
 #[test]
-fn backends_are_asked_over_grpc_and_only_readiness_asks_for_the_database() {
+fn backends_have_grpc_probes_and_only_readiness_depends_on_the_database() {
     let manifests = Manifests::read();
     for service in services() {
         let Some(grpc) = service.grpc else { continue };
@@ -34,49 +34,54 @@ fn backends_are_asked_over_grpc_and_only_readiness_asks_for_the_database() {
         for name in PROBES {
             let probe = &container[name]["grpc"];
             assert_eq!(probe["port"], service.port, "{name} of {}", service.name);
-            let asked = probe["service"].as_str().unwrap_or_default();
-            assert_eq!(asked, if name == "readinessProbe" { grpc } else { "" }, "{name} of {}", service.name);
+            let probed = probe["service"].as_str().unwrap_or_default();
+            assert_eq!(
+                probed,
+                if name == "readinessProbe" { grpc } else { "" },
+                "{name} of {}",
+                service.name
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_backend_without_its_database_is_not_ready_and_is_not_restarted() {
+async fn a_backend_without_its_database_is_not_ready_but_is_not_restarted() {
     let manifests = Manifests::read();
     for service in services() {
         let Some(grpc) = service.grpc else { continue };
         let (reporter, server) = tonic_health::server::health_reporter();
-        let away = Check::spawn("database", async || Err("away"));
-        let health = Health::of_backend(service.name, Shutdown::new(), vec![away]);
+        let unavailable = Check::spawn("database", async || Err("unavailable"));
+        let health = Health::of_backend(service.name, Shutdown::new(), vec![unavailable]);
         tokio::spawn(health.report_over_grpc(reporter, grpc));
 
         let container = manifests.get("Deployment", service.name).container();
-        let answer = async |probe: &str| {
+        let status_of = async |probe: &str| {
             let service = container[probe]["grpc"]["service"].as_str().unwrap_or_default().to_owned();
-            let answer = HealthClient::new(server.clone()).check(HealthCheckRequest { service }).await;
-            answer.map(|answer| answer.into_inner().status())
+            let response = HealthClient::new(server.clone()).check(HealthCheckRequest { service }).await;
+            response.map(|response| response.into_inner().status())
         };
-        until("readiness fails", async || {
-            matches!(answer("readinessProbe").await, Ok(ServingStatus::NotServing))
+        wait_until("readiness fails", async || {
+            matches!(status_of("readinessProbe").await, Ok(ServingStatus::NotServing))
         })
         .await;
-        assert_eq!(answer("livenessProbe").await.unwrap(), ServingStatus::Serving, "{}", service.name);
-        assert_eq!(answer("startupProbe").await.unwrap(), ServingStatus::Serving, "{}", service.name);
+        assert_eq!(status_of("livenessProbe").await.unwrap(), ServingStatus::Serving, "{}", service.name);
+        assert_eq!(status_of("startupProbe").await.unwrap(), ServingStatus::Serving, "{}", service.name);
     }
 }
 
 #[tokio::test]
-async fn a_gateway_that_drains_is_not_ready_and_is_not_restarted() {
+async fn a_draining_gateway_is_not_ready_but_is_not_restarted() {
     let manifests = Manifests::read();
     let container = manifests.get("Deployment", api_gateway::NAME).container();
     let shutdown = Shutdown::new();
-    let away = Check::spawn("events-service", async || Err("away"));
-    let health = Health::of_gateway(api_gateway::NAME, shutdown.clone(), vec![away]);
+    let unavailable = Check::spawn("events-service", async || Err("unavailable"));
+    let health = Health::of_gateway(api_gateway::NAME, shutdown.clone(), vec![unavailable]);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, health.routes::<()>()).into_future());
 
-    let answers = async || {
+    let probe_statuses = async || {
         let mut statuses = Vec::new();
         for name in PROBES {
             assert_eq!(container[name]["httpGet"]["port"], "http", "{name}");
@@ -85,44 +90,45 @@ async fn a_gateway_that_drains_is_not_ready_and_is_not_restarted() {
         }
         statuses
     };
-    // With a service away, it still answers.
-    assert_eq!(answers().await, [200, 200, 200]);
+    // The gateway stays ready while a service is unavailable.
+    assert_eq!(probe_statuses().await, [200, 200, 200]);
     shutdown.begin(Duration::ZERO).await;
-    assert_eq!(answers().await, [200, 200, 503]);
+    assert_eq!(probe_statuses().await, [200, 200, 503]);
 }
 
 #[test]
-fn the_database_is_asked_over_tcp_and_given_time() {
+fn the_database_is_probed_over_tcp_with_long_timeouts() {
     let manifests = Manifests::read();
     let postgres = manifests.get("StatefulSet", "postgres");
-    let made = environment(&manifests, postgres, &[]);
+    let variables = environment(&manifests, postgres, &[]);
     for name in PROBES {
-        let command = words(&postgres.container()[name]["exec"]["command"]);
-        // While a new volume is set up, the server listens on its socket only.
-        let asked =
-            ["pg_isready", "-h", "127.0.0.1", "-U", &made["POSTGRES_USER"], "-d", &made["POSTGRES_DB"]];
-        assert_eq!(command, asked, "{name}");
+        let command = strings(&postgres.container()[name]["exec"]["command"]);
+        // While a new volume is initialized, the server listens only on its Unix socket.
+        let (user, database) = (&variables["POSTGRES_USER"], &variables["POSTGRES_DB"]);
+        let expected = ["pg_isready", "-h", "127.0.0.1", "-U", user, "-d", database];
+        assert_eq!(command, expected, "{name}");
     }
-    // A start after a crash repeats much of the log.
-    assert!(patience(&postgres.container()["startupProbe"]) >= Duration::from_secs(600));
-    assert!(patience(&postgres.container()["livenessProbe"]) >= Duration::from_secs(60));
+    // A start after a crash may replay much of the write-ahead log.
+    assert!(time_to_failure(&postgres.container()["startupProbe"]) >= Duration::from_secs(600));
+    assert!(time_to_failure(&postgres.container()["livenessProbe"]) >= Duration::from_secs(60));
 }
 
 #[test]
-fn a_pod_that_is_told_to_leave_has_the_time_that_it_takes() {
+fn a_terminating_pod_has_enough_time_to_drain() {
     let manifests = Manifests::read();
     for service in services() {
         let deployment = manifests.get("Deployment", service.name);
-        let told = environment(&manifests, deployment, &[]);
-        let listen = ListenConfig::from_env(&mut Env::from_iter(told), "PORT", 0);
-        assert!(!listen.drain_grace.is_zero(), "{}: whoever routes to it notices too late", service.name);
-        let leaving = listen.drain_grace + FINISH_WITHIN;
-        let given = Duration::from_secs(deployment.pod()["terminationGracePeriodSeconds"].as_u64().unwrap());
-        assert!(given > leaving, "{}: {given:?} for {leaving:?}", service.name);
-        // In a drain, gRPC health says that the process does not serve.
-        assert!(patience(&deployment.container()["livenessProbe"]) > leaving, "{}", service.name);
+        let variables = environment(&manifests, deployment, &[]);
+        let listen = ListenConfig::from_env(&mut Env::from_iter(variables), "PORT", 0);
+        assert!(!listen.drain_grace.is_zero(), "{}: routers need time to notice the drain", service.name);
+        let required = listen.drain_grace + SHUTDOWN_TIMEOUT;
+        let granted =
+            Duration::from_secs(deployment.pod()["terminationGracePeriodSeconds"].as_u64().unwrap());
+        assert!(granted > required, "{}: {granted:?} for {required:?}", service.name);
+        // gRPC health reports NOT_SERVING during a drain.
+        assert!(time_to_failure(&deployment.container()["livenessProbe"]) > required, "{}", service.name);
         assert!(
-            patience(&deployment.container()["readinessProbe"]) <= listen.drain_grace,
+            time_to_failure(&deployment.container()["readinessProbe"]) <= listen.drain_grace,
             "{}",
             service.name
         );

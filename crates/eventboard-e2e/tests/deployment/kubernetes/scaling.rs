@@ -1,22 +1,22 @@
-//! How many pods there are, and that there are always enough and never too many.
+//! The number of pods: always enough, and never too many for the database.
 
 use std::collections::BTreeSet;
 
-use super::{Manifests, Object, list, services, settings::environment, words};
+use super::{Manifests, Object, list, services, settings::environment, strings};
 
-/// PostgreSQL keeps these for administrators (`superuser_reserved_connections`).
+/// Connections that PostgreSQL reserves for administrators (`superuser_reserved_connections`).
 const RESERVED_CONNECTIONS: u64 = 3;
 
 fn number(value: &serde_json::Value) -> u64 {
     value.as_u64().unwrap()
 }
 
-fn only(name: &str) -> BTreeSet<&str> {
+fn set_of(name: &str) -> BTreeSet<&str> {
     BTreeSet::from([name])
 }
 
 #[test]
-fn every_selector_chooses_the_pods_of_its_name_and_no_others() {
+fn every_selector_matches_only_the_pods_with_its_own_name() {
     let manifests = Manifests::read();
     for object in manifests.all() {
         let spec = &object["spec"];
@@ -25,15 +25,21 @@ fn every_selector_chooses_the_pods_of_its_name_and_no_others() {
             "Service" => serde_json::json!({"matchLabels": spec["selector"]}),
             _ => continue,
         };
-        assert_eq!(manifests.selected(&selector), only(object.name()), "{} {}", object.kind(), object.name());
+        assert_eq!(
+            manifests.selected(&selector),
+            set_of(object.name()),
+            "{} {}",
+            object.kind(),
+            object.name()
+        );
         for constraint in list(&object.pod()["topologySpreadConstraints"]) {
-            assert_eq!(manifests.selected(&constraint["labelSelector"]), only(object.name()));
+            assert_eq!(manifests.selected(&constraint["labelSelector"]), set_of(object.name()));
         }
     }
 }
 
 #[test]
-fn every_service_scales_between_two_and_a_bound() {
+fn every_service_has_an_autoscaler_with_at_least_two_replicas_and_a_maximum() {
     let manifests = Manifests::read();
     for service in services() {
         let spec = &manifests.get("HorizontalPodAutoscaler", service.name)["spec"];
@@ -46,58 +52,58 @@ fn every_service_scales_between_two_and_a_bound() {
         let metrics = list(&spec["metrics"]);
         let target = &metrics[0]["resource"]["target"];
         let limit = &manifests.get("Deployment", service.name).container()["resources"]["limits"]["cpu"];
-        let (aim, limit) = (super::pods::quantity(&target["averageValue"]), super::pods::quantity(limit));
-        assert!(metrics.len() == 1 && aim < limit, "{}: {aim} is never reached with {limit}", service.name);
+        let (target, limit) = (super::pods::quantity(&target["averageValue"]), super::pods::quantity(limit));
+        assert!(metrics.len() == 1 && target < limit, "{}: {target} exceeds {limit}", service.name);
     }
 }
 
 #[test]
-fn an_update_takes_no_pod_away_before_its_successor_is_found() {
+fn an_update_removes_no_pod_before_its_successor_is_discovered() {
     let manifests = Manifests::read();
     for service in services() {
         let spec = &manifests.get("Deployment", service.name)["spec"];
         assert_eq!(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0, "{}", service.name);
         assert!(number(&spec["strategy"]["rollingUpdate"]["maxSurge"]) >= 1, "{}", service.name);
-        // The cluster's DNS answers are kept for 5 seconds, and the gateway asks every 2.
+        // The cluster's DNS responses are cached for 5 seconds, and the gateway resolves the name every 2 seconds.
         assert!(number(&spec["minReadySeconds"]) > 5 + 2, "{}", service.name);
     }
 }
 
 #[test]
-fn emptying_a_node_leaves_somebody_and_is_never_held_up_for_ever() {
+fn draining_a_node_keeps_a_replica_of_each_service_and_is_never_blocked() {
     let manifests = Manifests::read();
     for service in services() {
         let budget = &manifests.get("PodDisruptionBudget", service.name)["spec"];
-        let least = number(&manifests.get("HorizontalPodAutoscaler", service.name)["spec"]["minReplicas"]);
-        assert!((1..least).contains(&number(&budget["maxUnavailable"])), "{}", service.name);
+        let minimum = number(&manifests.get("HorizontalPodAutoscaler", service.name)["spec"]["minReplicas"]);
+        assert!((1..minimum).contains(&number(&budget["maxUnavailable"])), "{}", service.name);
         assert_eq!(budget["unhealthyPodEvictionPolicy"], "AlwaysAllow", "{}", service.name);
     }
-    // With one replica, a budget would forbid every eviction.
+    // With only one replica, a budget would block every eviction.
     assert!(manifests.find("PodDisruptionBudget", "postgres").is_none());
 }
 
-/// Old and new pods, all of them at once in the worst moment of an update, each with its pool and the connection that watches.
+/// The worst case is an update in which all old and all new pods exist. Each has its pool and a monitoring connection.
 #[test]
-fn the_database_has_connections_for_all_pods_that_there_may_be() {
+fn the_database_has_enough_connections_for_the_maximum_number_of_pods() {
     let manifests = Manifests::read();
-    let needed: u64 = manifests
+    let required: u64 = manifests
         .of_kind("Deployment")
         .filter_map(|deployment| {
-            let told = environment(&manifests, deployment, &[]);
-            told.contains_key("DATABASE_URL").then_some(())?;
-            let pool: u64 = told["DATABASE_MAX_CONNECTIONS"].parse().unwrap();
-            let most = &manifests.get("HorizontalPodAutoscaler", deployment.name())["spec"]["maxReplicas"];
-            Some(2 * number(most) * (pool + 1))
+            let variables = environment(&manifests, deployment, &[]);
+            variables.contains_key("DATABASE_URL").then_some(())?;
+            let pool: u64 = variables["DATABASE_MAX_CONNECTIONS"].parse().unwrap();
+            let maximum = &manifests.get("HorizontalPodAutoscaler", deployment.name())["spec"]["maxReplicas"];
+            Some(2 * number(maximum) * (pool + 1))
         })
         .sum();
     let postgres = manifests.get("StatefulSet", "postgres");
-    let there = max_connections(postgres);
-    // And some for an operator's psql and pg_dump.
-    assert!(needed > 0 && needed + RESERVED_CONNECTIONS + 10 <= there, "{needed} of {there}");
+    let available = max_connections(postgres);
+    // Ten more for an operator's psql and pg_dump.
+    assert!(required > 0 && required + RESERVED_CONNECTIONS + 10 <= available, "{required} of {available}");
 }
 
 fn max_connections(postgres: &Object) -> u64 {
-    let arguments = words(&postgres.container()["args"]);
+    let arguments = strings(&postgres.container()["args"]);
     let settings = arguments.iter().filter_map(|argument| argument.split_once('='));
     settings.into_iter().find(|(name, _)| *name == "max_connections").unwrap().1.parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the services are told: the environment of each pod, read by the service's own code.
+//! The environment of each pod, parsed by the service's own configuration code.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,13 @@ use crate::files;
 
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// The variables of a workload's container as the cluster puts them together: later sources go before earlier ones, and
-/// what stands at the container before all of them. `own` are Secrets that an operator made.
-pub(crate) fn environment(manifests: &Manifests, workload: &Object, own: &[(&str, Variables)]) -> Variables {
+/// The effective variables of a workload's container. Later sources override earlier ones, and variables of the
+/// container override all sources. `operator_secrets` are Secrets that an operator created.
+pub(crate) fn environment(
+    manifests: &Manifests,
+    workload: &Object,
+    operator_secrets: &[(&str, Variables)],
+) -> Variables {
     let container = workload.container();
     let mut variables = Variables::new();
     for source in list(&container["envFrom"]) {
@@ -27,16 +31,16 @@ pub(crate) fn environment(manifests: &Manifests, workload: &Object, own: &[(&str
             (_, secret) => ("Secret", secret),
         };
         let name = reference["name"].as_str().unwrap();
-        let made = own.iter().find(|(own, _)| kind == "Secret" && *own == name);
-        match (made, manifests.find(kind, name)) {
-            (Some((_, made)), None) => variables.extend(made.clone()),
+        let secret = operator_secrets.iter().find(|(secret, _)| kind == "Secret" && *secret == name);
+        match (secret, manifests.find(kind, name)) {
+            (Some((_, secret)), None) => variables.extend(secret.clone()),
             (None, Some(object)) => variables.extend(data(object)),
-            (None, None) => assert_eq!(reference["optional"], true, "nobody makes the {kind} {name}"),
-            (Some(_), Some(_)) => panic!("applying the files again would put an operator's {name} back"),
+            (None, None) => assert_eq!(reference["optional"], true, "the {kind} {name} is not defined"),
+            (Some(_), Some(_)) => panic!("applying the files again would overwrite an operator's {name}"),
         }
     }
-    let at_container = list(&container["env"]).iter();
-    variables.extend(at_container.map(|variable| (text(&variable["name"]), text(&variable["value"]))));
+    let container_variables = list(&container["env"]).iter();
+    variables.extend(container_variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))));
     variables
 }
 
@@ -49,11 +53,11 @@ fn data(object: &Object) -> Variables {
 }
 
 fn text(value: &serde_json::Value) -> String {
-    // Kubernetes takes no numbers and no booleans here.
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    // Kubernetes accepts neither numbers nor booleans here.
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
-/// Reads everything that the service reads at its start.
+/// Parses all settings that the service reads at start.
 fn read(service: &str, variables: &Variables) -> Result<TokenConfig, ConfigError> {
     config::read(Env::from_iter(variables.clone()), |env| {
         TelemetryConfig::from_env(env);
@@ -62,22 +66,22 @@ fn read(service: &str, variables: &Variables) -> Result<TokenConfig, ConfigError
             auth_service::NAME => auth_service::Config::from_env(env).token,
             events_service::NAME => events_service::Config::from_env(env).token,
             api_gateway::NAME => api_gateway::Config::from_env(env).token,
-            _ => panic!("nobody knows {service}"),
+            _ => panic!("unknown service {service}"),
         }
     })
 }
 
-/// A secret as `openssl rand -base64 48` makes one.
-const OWN_SECRET: &str = "c2l4dGVlbiB0aW1lcyB0aHJlZSBpcyBmb3J0eSBlaWdodCwgaXMgaXQgbm90PyE=";
+/// A secret in the format of `openssl rand -base64 48`.
+const OPERATOR_SECRET: &str = "c2l4dGVlbiB0aW1lcyB0aHJlZSBpcyBmb3J0eSBlaWdodCwgaXMgaXQgbm90PyE=";
 
-/// What RUNBOOK.md makes a Secret of: the lines of its file NAME.env.
-fn own(name: &'static str) -> (&'static str, Variables) {
-    let runbook = files::text("RUNBOOK.md");
-    let (_, rest) = runbook.split_once(&format!("cat > {name}.env <<END\n")).unwrap();
+/// The Secret that the runbook creates from the file NAME.env: its name and the lines of the file.
+fn operator_secret(name: &'static str) -> (&'static str, Variables) {
+    let page = files::text("docs/runbook/kubernetes-install.md");
+    let (_, rest) = page.split_once(&format!("cat > {name}.env <<END\n")).unwrap();
     let lines = rest.lines().map(str::trim).take_while(|line| *line != "END");
     let variable = |line: &str| {
         let (name, value) = line.split_once('=').unwrap();
-        let value = value.replace("$(openssl rand -base64 48)", OWN_SECRET).replace("$PASSWORD", "own");
+        let value = value.replace("$(openssl rand -base64 48)", OPERATOR_SECRET).replace("$PASSWORD", "own");
         assert!(!value.contains('$'), "{value}");
         (name.to_owned(), value)
     };
@@ -85,60 +89,62 @@ fn own(name: &'static str) -> (&'static str, Variables) {
 }
 
 #[test]
-fn every_service_understands_what_it_is_told() {
+fn the_configuration_of_every_service_is_valid() {
     let manifests = Manifests::read();
     for service in services() {
-        let told = environment(&manifests, manifests.get("Deployment", service.name), &[]);
-        read(service.name, &told).unwrap_or_else(|error| panic!("{}: {error}", service.name));
+        let variables = environment(&manifests, manifests.get("Deployment", service.name), &[]);
+        read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
     }
 }
 
 #[test]
-fn the_demonstration_is_known_to_everybody_and_refused_in_production() {
+fn the_public_demo_secret_is_rejected_in_production() {
     let manifests = Manifests::read();
     for service in services() {
-        let mut told = environment(&manifests, manifests.get("Deployment", service.name), &[]);
+        let mut variables = environment(&manifests, manifests.get("Deployment", service.name), &[]);
         assert!(
-            read(service.name, &told).unwrap().is_publicly_known(),
-            "{} does not warn of it",
+            read(service.name, &variables).unwrap().is_publicly_known(),
+            "{} does not warn about the public secret",
             service.name
         );
-        told.insert("APP_ENV".to_owned(), "production".to_owned());
-        let refusal = read(service.name, &told).expect_err("the secret is known").to_string();
-        assert!(refusal.contains("JWT_SECRET must not be a secret of the documentation"), "{refusal}");
+        variables.insert("APP_ENV".to_owned(), "production".to_owned());
+        let error = read(service.name, &variables).expect_err("the secret is public").to_string();
+        assert!(error.contains("JWT_SECRET must not be a secret from the documentation"), "{error}");
     }
 }
 
 #[test]
-fn the_operators_own_secrets_go_before_the_demonstration() {
+fn secrets_of_the_operator_replace_the_demo_secrets() {
     let manifests = Manifests::read();
-    let own = [own("eventboard"), own("eventboard-database")];
+    let secrets = [operator_secret("eventboard"), operator_secret("eventboard-database")];
     for service in services() {
-        let told = environment(&manifests, manifests.get("Deployment", service.name), &own);
-        let token = read(service.name, &told).unwrap_or_else(|error| panic!("{}: {error}", service.name));
-        assert_eq!(token.secret.expose_secret(), OWN_SECRET);
-        assert_eq!(told["APP_ENV"], "production");
+        let variables = environment(&manifests, manifests.get("Deployment", service.name), &secrets);
+        let token =
+            read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
+        assert_eq!(token.secret.expose_secret(), OPERATOR_SECRET);
+        assert_eq!(variables["APP_ENV"], "production");
         if service.grpc.is_some() {
-            assert_eq!(told["DATABASE_URL"], "postgres://eventboard:own@postgres:5432/eventboard_db");
+            assert_eq!(variables["DATABASE_URL"], "postgres://eventboard:own@postgres:5432/eventboard_db");
         }
     }
-    let told = environment(&manifests, manifests.get("StatefulSet", "postgres"), &own);
-    assert_eq!(told["POSTGRES_PASSWORD"], "own");
+    let variables = environment(&manifests, manifests.get("StatefulSet", "postgres"), &secrets);
+    assert_eq!(variables["POSTGRES_PASSWORD"], "own");
 }
 
 #[test]
-fn losing_a_secret_of_ones_own_does_not_bring_the_demonstration_back() {
+fn a_lost_operator_secret_does_not_reactivate_the_demo_secret() {
     let manifests = Manifests::read();
     for service in services().iter().filter(|service| service.grpc.is_some()) {
         let deployment = manifests.get("Deployment", service.name);
-        // Still in production, it does not start; without the other one, the database refuses the password.
-        let told = environment(&manifests, deployment, &[own("eventboard-database")]);
-        assert!(read(service.name, &told).is_err(), "{} starts", service.name);
+        // The service is still in production mode and does not start. If the other Secret is lost, the database rejects
+        // the password.
+        let variables = environment(&manifests, deployment, &[operator_secret("eventboard-database")]);
+        assert!(read(service.name, &variables).is_err(), "{} starts", service.name);
     }
 }
 
 #[test]
-fn nobody_is_told_a_secret_that_is_not_theirs() {
+fn each_workload_gets_only_the_secrets_it_needs() {
     let manifests = Manifests::read();
     let gateway = environment(&manifests, manifests.get("Deployment", api_gateway::NAME), &[]);
     assert!(!gateway.keys().any(|name| name.contains("DATABASE_URL") || name.starts_with("POSTGRES_")));
@@ -147,42 +153,42 @@ fn nobody_is_told_a_secret_that_is_not_theirs() {
 }
 
 #[test]
-fn the_services_log_in_to_the_database_that_is_made() {
+fn the_database_url_of_the_services_matches_the_database() {
     let manifests = Manifests::read();
     let database = manifests.get("StatefulSet", "postgres");
-    let made = environment(&manifests, database, &[]);
+    let variables = environment(&manifests, database, &[]);
     let service = database["spec"]["serviceName"].as_str().unwrap();
     let port = database.port("postgres").unwrap();
     let url = format!(
         "postgres://{}:{}@{service}:{port}/{}",
-        made["POSTGRES_USER"], made["POSTGRES_PASSWORD"], made["POSTGRES_DB"]
+        variables["POSTGRES_USER"], variables["POSTGRES_PASSWORD"], variables["POSTGRES_DB"]
     );
     for service in services().iter().filter(|service| service.grpc.is_some()) {
-        let told = environment(&manifests, manifests.get("Deployment", service.name), &[]);
-        assert_eq!(told["DATABASE_URL"], url, "{}", service.name);
+        let variables = environment(&manifests, manifests.get("Deployment", service.name), &[]);
+        assert_eq!(variables["DATABASE_URL"], url, "{}", service.name);
     }
     manifests.get("Service", service);
 }
 
-/// Search without regard to case fails silently for other text than ASCII in the locale C.
+/// In the locale C, case-insensitive search silently fails for text that is not ASCII.
 #[test]
-fn the_database_is_made_for_every_language() {
+fn the_database_has_a_unicode_locale() {
     let manifests = Manifests::read();
-    let made = environment(&manifests, manifests.get("StatefulSet", "postgres"), &[]);
-    assert_eq!(made["POSTGRES_INITDB_ARGS"], "--encoding=UTF8 --locale=C.UTF-8");
-    assert_eq!(made["LANG"], "C.UTF-8");
+    let variables = environment(&manifests, manifests.get("StatefulSet", "postgres"), &[]);
+    assert_eq!(variables["POSTGRES_INITDB_ARGS"], "--encoding=UTF8 --locale=C.UTF-8");
+    assert_eq!(variables["LANG"], "C.UTF-8");
 }
 
 #[test]
-fn the_gateway_dials_names_that_stand_for_every_ready_pod() {
+fn the_gateway_connects_to_host_names_that_resolve_to_every_ready_pod() {
     let manifests = Manifests::read();
-    let told = environment(&manifests, manifests.get("Deployment", api_gateway::NAME), &[]);
-    for (variable, dialled) in
+    let variables = environment(&manifests, manifests.get("Deployment", api_gateway::NAME), &[]);
+    for (variable, host) in
         [("AUTH_SERVICE_HOST", auth_service::NAME), ("EVENTS_SERVICE_HOST", events_service::NAME)]
     {
-        assert_eq!(told[variable], dialled);
-        let spec = &manifests.get("Service", dialled)["spec"];
-        assert_eq!(spec["clusterIP"], "None", "{dialled}: an address would balance connections, not calls");
-        assert_ne!(spec["publishNotReadyAddresses"], true, "{dialled}");
+        assert_eq!(variables[variable], host);
+        let spec = &manifests.get("Service", host)["spec"];
+        assert_eq!(spec["clusterIP"], "None", "{host}: a cluster IP would balance connections, not calls");
+        assert_ne!(spec["publishNotReadyAddresses"], true, "{host}");
     }
 }

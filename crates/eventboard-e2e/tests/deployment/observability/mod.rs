@@ -1,5 +1,5 @@
-//! What watches the system: nothing in it may name what is not there.
+//! Tests of the monitoring files: they may refer only to things that exist.
 
 mod alerts;
-mod names;
+mod metric_names;
 mod wiring;

@@ -1,4 +1,4 @@
-//! What the scenarios share: the binaries, a row of figures, and a look at sockets.
+//! Shared code of the scenarios: the binaries, the table of results, and socket inspection.
 
 mod report;
 mod socket;
@@ -6,6 +6,6 @@ mod socket;
 pub(crate) use eventboard_e2e::cluster::{Cluster, Replica, Size, backend_variables, free_port};
 use eventboard_e2e::{binaries, cluster::Binaries};
 
-pub(crate) use self::{report::Row, socket::has_port};
+pub(crate) use self::{report::Row, socket::has_local_port};
 
 pub(crate) const BINARIES: Binaries = binaries!();

@@ -1,14 +1,14 @@
-//! The row of figures of a scenario.
+//! The table of results.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::Cluster;
 use eventboard_e2e::{load::Tally, report::publish};
 
-const HEAD: &str = "| scenario | requests | failed | of which | longest gap ms | retries | ejections | notes |\n\
-                    |---|---|---|---|---|---|---|---|\n";
+const TABLE_HEADER: &str = "| scenario | requests | failed | of which | longest gap ms | retries | ejections | notes |\n\
+     |---|---|---|---|---|---|---|---|\n";
 
-/// What a scenario measured.
+/// The results of a scenario: one row of the table.
 pub(crate) struct Row {
     scenario: &'static str,
     figures: String,
@@ -21,7 +21,7 @@ impl Row {
             "{} | {} | {} | {} | {} | {}",
             tally.requests(),
             tally.failures.len(),
-            by_name(tally.failures.iter().map(|failure| failure.name())),
+            count_by_label(tally.failures.iter().map(|failure| failure.label())),
             millis(tally.longest_gap()),
             cluster.retries(),
             cluster.ejections(),
@@ -29,8 +29,8 @@ impl Row {
         Self { scenario, figures, notes: String::new() }
     }
 
-    /// A row of a scenario that counts for itself.
-    pub(crate) fn of_figures(scenario: &'static str, figures: String) -> Self {
+    /// A row with figures that the scenario formats itself.
+    pub(crate) fn with_figures(scenario: &'static str, figures: String) -> Self {
         Self { scenario, figures, notes: String::new() }
     }
 
@@ -40,10 +40,10 @@ impl Row {
         self
     }
 
-    /// Prints the row, and appends it to `target/fault-suite.md`.
+    /// Prints the row and appends it to `target/fault-suite.md`.
     pub(crate) fn publish(self) {
         let row = format!("| {} | {} | {} |\n", self.scenario, self.figures, self.notes);
-        publish(env!("CARGO_TARGET_TMPDIR"), "fault-suite.md", HEAD, &row);
+        publish(env!("CARGO_TARGET_TMPDIR"), "fault-suite.md", TABLE_HEADER, &row);
     }
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn millis(duration: Duration) -> u128 {
     duration.as_millis()
 }
 
-fn by_name(names: impl Iterator<Item = String>) -> String {
+fn count_by_label(labels: impl Iterator<Item = String>) -> String {
     let mut counts = BTreeMap::<_, u32>::new();
-    names.for_each(|name| *counts.entry(name).or_default() += 1);
-    counts.iter().map(|(name, count)| format!("{count} × {name}")).collect::<Vec<_>>().join(", ")
+    labels.for_each(|label| *counts.entry(label).or_default() += 1);
+    counts.iter().map(|(label, count)| format!("{count} × {label}")).collect::<Vec<_>>().join(", ")
 }

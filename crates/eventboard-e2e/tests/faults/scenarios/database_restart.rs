@@ -1,4 +1,4 @@
-//! PostgreSQL goes away under load and comes back.
+//! PostgreSQL stops under load and restarts.
 
 use std::time::{Duration, Instant};
 
@@ -9,78 +9,80 @@ use tokio::time::sleep;
 
 use crate::harness::{BINARIES, Cluster, Row, Size};
 
-/// From PostgreSQL's first connection until the first success of a client.
-const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// The maximum time from the first connection that PostgreSQL accepts to the first successful request.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
 
 const SIZE: Size = Size { gateways: 1, auth: 1, events: 2 };
 
+/// The shutdown modes of PostgreSQL.
 #[derive(Clone, Copy)]
-enum End {
+enum StopMode {
     Fast,
     Immediate,
 }
 
-async fn end(cluster: &mut Cluster, how: End) {
-    let ended = match how {
-        End::Fast => cluster.postgres.stop_fast().await,
-        End::Immediate => cluster.postgres.stop_immediate().await,
+async fn stop_database(cluster: &mut Cluster, mode: StopMode) {
+    let stopped = match mode {
+        StopMode::Fast => cluster.postgres.stop_fast().await,
+        StopMode::Immediate => cluster.postgres.stop_immediate().await,
     };
-    ended.unwrap();
+    stopped.unwrap();
 }
 
-/// The moment at which PostgreSQL lets somebody in again.
-async fn lets_in(url: &str) -> Instant {
+/// Waits until PostgreSQL accepts a connection. Returns that time.
+async fn wait_until_accepting(url: &str) -> Instant {
     while PgConnection::connect(url).await.is_err() {
         sleep(Duration::from_millis(5)).await;
     }
     Instant::now()
 }
 
-async fn begin_again(cluster: &mut Cluster) -> Instant {
+/// Starts PostgreSQL again. Returns the time of the first accepted connection.
+async fn start_database(cluster: &mut Cluster) -> Instant {
     let url = cluster.database.url().to_owned();
-    let (back, started) = join(lets_in(&url), cluster.postgres.start_again()).await;
+    let (accepting, started) = join(wait_until_accepting(&url), cluster.postgres.start_again()).await;
     started.unwrap();
-    back
+    accepting
 }
 
-/// Publishes the figures and asserts what every outage of the database promises.
-async fn assert_harmless(scenario: &'static str, cluster: &Cluster, outcome: &Outcome, back: Instant) {
-    let events = outcome.tally.back_after(back, Kind::is_of_events);
-    let writes = outcome.tally.back_after(back, Kind::is_write);
-    let auth = outcome.tally.back_after(back, |kind| !kind.is_of_events());
+/// Publishes the results and asserts what must hold after every outage of the database.
+async fn assert_recovered(scenario: &'static str, cluster: &Cluster, outcome: &Outcome, accepting: Instant) {
+    let events = outcome.tally.time_to_recover(accepting, Kind::is_served_by_events_service);
+    let writes = outcome.tally.time_to_recover(accepting, Kind::is_write);
+    let auth = outcome.tally.time_to_recover(accepting, |kind| !kind.is_served_by_events_service());
     Row::new(scenario, &outcome.tally, cluster)
         .note("first success after PostgreSQL: events", format!("{} ms", events.as_millis()))
         .note("writes", format!("{} ms", writes.as_millis()))
         .note("auth", format!("{} ms", auth.as_millis()))
         .publish();
     outcome.verify(&mut cluster.database.connect().await).await;
-    outcome.tally.assert_only(&[503]);
-    assert!(events <= BACK_WITHIN && writes <= BACK_WITHIN && auth <= BACK_WITHIN);
+    outcome.tally.assert_only_statuses(&[503]);
+    assert!([events, writes, auth].iter().all(|time| *time <= RECOVERY_LIMIT));
 }
 
-async fn restarts(scenario: &'static str, how: End) {
+async fn test_restart(scenario: &'static str, mode: StopMode) {
     let mut cluster = Cluster::start(BINARIES, SIZE, &[]).await;
-    let load = cluster.load().await;
+    let load = cluster.start_load().await;
     sleep(Duration::from_secs(3)).await;
-    end(&mut cluster, how).await;
-    let back = begin_again(&mut cluster).await;
+    stop_database(&mut cluster, mode).await;
+    let accepting = start_database(&mut cluster).await;
     sleep(Duration::from_secs(5)).await;
     let outcome = load.stop().await;
-    assert_harmless(scenario, &cluster, &outcome, back).await;
+    assert_recovered(scenario, &cluster, &outcome, accepting).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_of_the_database_is_a_moment_of_503s_and_loses_nothing() {
-    restarts("PostgreSQL restarts (fast)", End::Fast).await;
+async fn a_database_restart_causes_only_brief_503s_and_loses_no_write() {
+    test_restart("PostgreSQL restarts (fast)", StopMode::Fast).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_of_the_database_is_a_moment_of_503s_and_loses_nothing() {
-    restarts("PostgreSQL crashes (immediate)", End::Immediate).await;
+async fn a_database_crash_causes_only_brief_503s_and_loses_no_write() {
+    test_restart("PostgreSQL crashes (immediate)", StopMode::Immediate).await;
 }
 
-/// Every process lives; the backends miss their database, and the gateway its backends.
-async fn assert_health_tells(cluster: &Cluster) {
+/// Asserts that every process is live, that the backends report the database and the gateway reports the backends.
+async fn assert_outage_is_reported(cluster: &Cluster) {
     for replica in cluster.replicas() {
         replica.client().get("/health/live").await.expect(200);
     }
@@ -97,21 +99,21 @@ async fn assert_health_tells(cluster: &Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_for_long_is_told_by_health_and_loses_nothing() {
+async fn a_long_database_outage_is_reported_by_health_and_loses_no_write() {
     let mut cluster = Cluster::start(BINARIES, SIZE, &[]).await;
-    let load = cluster.load().await;
+    let load = cluster.start_load().await;
     sleep(Duration::from_secs(3)).await;
-    end(&mut cluster, End::Fast).await;
-    let away_until = Instant::now() + Duration::from_secs(20);
-    // The gateway asks its backends once a second.
+    stop_database(&mut cluster, StopMode::Fast).await;
+    let outage_end = Instant::now() + Duration::from_secs(20);
+    // The gateway checks its backends once per second.
     sleep(Duration::from_secs(3)).await;
-    while Instant::now() < away_until {
-        assert_health_tells(&cluster).await;
+    while Instant::now() < outage_end {
+        assert_outage_is_reported(&cluster).await;
         sleep(Duration::from_millis(500)).await;
     }
-    let back = begin_again(&mut cluster).await;
+    let accepting = start_database(&mut cluster).await;
     sleep(Duration::from_secs(5)).await;
     let outcome = load.stop().await;
-    assert_harmless("PostgreSQL away for 20 s", &cluster, &outcome, back).await;
-    cluster.until_healthy().await;
+    assert_recovered("PostgreSQL down for 20 s", &cluster, &outcome, accepting).await;
+    cluster.wait_until_healthy().await;
 }

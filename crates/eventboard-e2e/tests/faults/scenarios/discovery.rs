@@ -1,4 +1,4 @@
-//! A name of events-service that loses and gains addresses.
+//! DNS discovery: the host name of events-service loses and gains addresses.
 
 use std::{
     fs,
@@ -6,39 +6,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventboard_e2e::{process::command, until};
+use eventboard_e2e::{process::command, wait_until};
 use tempfile::NamedTempFile;
 use tokio::time::sleep;
 
 use crate::harness::{BINARIES, Cluster, Replica, Row, Size, backend_variables, free_port};
 
-const NAME: &str = "events-service.internal";
+const HOST_NAME: &str = "events-service.internal";
 
-/// The gateway looks every two seconds; one more for the connection and the load.
-const FOUND_WITHIN: Duration = Duration::from_secs(3);
+/// The gateway resolves the name every two seconds. One more second is for the connection and the load.
+const DISCOVERY_LIMIT: Duration = Duration::from_secs(3);
 
-/// How far off the measuring may be: a log is read every 20 ms, on a busy machine.
-const MARGIN: Duration = Duration::from_millis(500);
+/// The tolerance of the measurement: a log is read every 20 ms on a busy machine.
+const TOLERANCE: Duration = Duration::from_millis(500);
 
-/// An /etc/hosts that the test edits.
-struct Hosts(NamedTempFile);
+/// A replacement for /etc/hosts that the test edits.
+struct HostsFile(NamedTempFile);
 
-impl Hosts {
-    fn with(last_bytes: &[u8]) -> Self {
+impl HostsFile {
+    fn new(last_bytes: &[u8]) -> Self {
         let hosts = Self(NamedTempFile::with_prefix("eventboard-hosts-").unwrap());
         hosts.set(last_bytes);
         hosts
     }
 
-    /// The name gets 127.0.0.x for each x. The file stays the same one, because it is mounted.
+    /// Sets the addresses of the name to 127.0.0.x for each x. The file is not replaced, because it is mounted.
     fn set(&self, last_bytes: &[u8]) {
-        let lines: String = last_bytes.iter().map(|byte| format!("127.0.0.{byte} {NAME}\n")).collect();
+        let lines: String = last_bytes.iter().map(|byte| format!("127.0.0.{byte} {HOST_NAME}\n")).collect();
         fs::write(self.0.path(), format!("127.0.0.1 localhost\n{lines}")).unwrap();
     }
 
-    /// A gateway for which this file is /etc/hosts.
-    fn gateway(&self, cluster: &Cluster, port: u16) -> Command {
-        let mut variables = cluster.variables_of_gateway(NAME, &[]);
+    /// A command that runs a gateway with this file as its /etc/hosts.
+    fn gateway_command(&self, cluster: &Cluster, port: u16) -> Command {
+        let mut variables = cluster.gateway_variables(HOST_NAME, &[]);
         variables.push(("EVENTS_SERVICE_PORT", port.to_string()));
         variables.push(("HOSTS", self.0.path().to_str().unwrap().to_owned()));
         let mut command = command("unshare", &variables);
@@ -51,46 +51,46 @@ impl Hosts {
     }
 }
 
-/// A ready replica at 127.0.0.x.
-async fn replica(cluster: &Cluster, port: u16, last_byte: u8) -> Replica {
+/// Starts a replica at 127.0.0.x and waits until it is ready.
+async fn start_replica(cluster: &Cluster, port: u16, last_byte: u8) -> Replica {
     let mut variables = backend_variables("EVENTS_SERVICE_PORT", &cluster.database);
     variables.push(("EVENTS_SERVICE_PORT", port.to_string()));
     variables.push(("HOST", format!("127.0.0.{last_byte}")));
     let replica = Replica::start(BINARIES.events, &variables).await;
-    replica.until_ready().await;
+    replica.wait_until_ready().await;
     replica
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_loses_and_gains_addresses_costs_no_request() {
+async fn changing_the_addresses_of_a_host_name_fails_no_request() {
     let mut cluster = Cluster::start(BINARIES, Size { gateways: 0, auth: 1, events: 0 }, &[]).await;
-    let (port, hosts) = (free_port(), Hosts::with(&[11, 12, 13]));
+    let (port, hosts) = (free_port(), HostsFile::new(&[11, 12, 13]));
     for last_byte in [11, 12, 13] {
-        let replica = replica(&cluster, port, last_byte).await;
+        let replica = start_replica(&cluster, port, last_byte).await;
         cluster.events.push(replica);
     }
-    let gateway = Replica::launch(hosts.gateway(&cluster, port)).await;
+    let gateway = Replica::launch(hosts.gateway_command(&cluster, port)).await;
     cluster.gateways.push(gateway);
-    cluster.until_healthy().await;
-    let load = cluster.load().await;
+    cluster.wait_until_healthy().await;
+    let load = cluster.start_load().await;
     sleep(Duration::from_secs(3)).await;
-    assert!(cluster.events.iter().all(|replica| replica.logged("Call finished") > 0), "all get calls");
+    assert!(cluster.events.iter().all(|replica| replica.log_count("Call finished") > 0), "all receive calls");
 
     hosts.set(&[11, 13]);
-    sleep(FOUND_WITHIN).await;
+    sleep(DISCOVERY_LIMIT).await;
     cluster.events[1].drain().await;
     sleep(Duration::from_secs(2)).await;
 
-    let gained = replica(&cluster, port, 14).await;
+    let added = start_replica(&cluster, port, 14).await;
     hosts.set(&[11, 13, 14]);
-    let known = Instant::now();
-    until("the new address gets calls", async || gained.logged("Call finished") > 0).await;
-    let found = known.elapsed();
-    cluster.events.push(gained);
+    let changed = Instant::now();
+    wait_until("the new address receives calls", async || added.log_count("Call finished") > 0).await;
+    let discovery_time = changed.elapsed();
+    cluster.events.push(added);
     sleep(Duration::from_secs(2)).await;
 
     hosts.set(&[]);
-    let calls = |replica: &Replica| replica.logged("Call finished");
+    let calls = |replica: &Replica| replica.log_count("Call finished");
     sleep(Duration::from_secs(4)).await;
     let before: Vec<_> = cluster.events.iter().map(calls).collect();
     sleep(Duration::from_secs(3)).await;
@@ -98,12 +98,12 @@ async fn a_name_that_loses_and_gains_addresses_costs_no_request() {
     let outcome = load.stop().await;
 
     Row::new("DNS loses, gains, loses all", &outcome.tally, &cluster)
-        .note("the new address gets calls after", format!("{} ms", found.as_millis()))
+        .note("the new address receives calls after", format!("{} ms", discovery_time.as_millis()))
         .publish();
     outcome.verify(&mut cluster.database.connect().await).await;
-    outcome.tally.assert_failed_at_most(0.0);
-    assert!(found <= FOUND_WITHIN + MARGIN);
+    outcome.tally.assert_failure_share_at_most(0.0);
+    assert!(discovery_time <= DISCOVERY_LIMIT + TOLERANCE);
     for replica in [0, 2, 3] {
-        assert!(after[replica] > before[replica], "the last good set is kept: {before:?} {after:?}");
+        assert!(after[replica] > before[replica], "the last known addresses are kept: {before:?} {after:?}");
     }
 }

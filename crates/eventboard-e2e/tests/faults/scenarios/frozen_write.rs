@@ -1,80 +1,80 @@
-//! A replica freezes in the middle of a write, with its locks in the database.
+//! A replica freezes during a write while it holds locks in the database.
 
 use std::time::{Duration, Instant};
 
 use eventboard_e2e::{
-    Actor, Answer,
+    Actor, Response,
     database::Lock,
-    draft,
+    event_body,
     load::{Ledger, Load, Outcome},
-    until_some,
+    wait_for_some,
 };
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::harness::{BINARIES, Cluster, Replica, Row, Size, has_port};
+use crate::harness::{BINARIES, Cluster, Replica, Row, Size, has_local_port};
 
 const TITLE: &str = "Frozen in the middle";
 
-fn spawn_keyed(actor: &Actor, path: &str, body: &Value) -> JoinHandle<Answer> {
+fn spawn_post_with_key(actor: &Actor, path: &str, body: &Value) -> JoinHandle<Response> {
     let (actor, path, body) = (actor.clone(), path.to_owned(), body.clone());
-    tokio::spawn(async move { actor.keyed(&path, "k", &body).await })
+    tokio::spawn(async move { actor.post_with_key(&path, "k", &body).await })
 }
 
-/// Freezes the replica whose write waits for this lock, and lets the write have it: from then on the replica holds
-/// what it locked, in a transaction that it does not go on with. Also the moment at which it froze.
-async fn freeze_with(cluster: &Cluster, mut lock: Lock) -> (&Replica, Instant) {
-    let port = lock.waiting_port().await;
-    // The list of connections leaves some out when they change while it is read.
-    let frozen = until_some("it is known which replica waits", async || {
-        cluster.events.iter().find(|replica| has_port(replica.id(), port))
+/// Freezes the replica whose write is blocked by this lock, and then releases the lock. The frozen replica gets the
+/// lock and holds it in a transaction that does not continue. Also returns the time of the freeze.
+async fn freeze_blocked_replica(cluster: &Cluster, mut lock: Lock) -> (&Replica, Instant) {
+    let port = lock.blocked_client_port().await;
+    // Polled, because the list of connections may be incomplete if it changes while it is read.
+    let frozen = wait_for_some("the blocked replica is found", async || {
+        cluster.events.iter().find(|replica| has_local_port(replica.pid(), port))
     })
     .await;
-    let froze = Instant::now();
+    let frozen_at = Instant::now();
     frozen.freeze();
     lock.release().await;
-    (frozen, froze)
+    (frozen, frozen_at)
 }
 
-/// Freezes, waits for the answer, and ends the load with a row of figures.
-async fn is_answered_by_another(
+/// Freezes the blocked replica, waits for the response from another replica, and publishes the results.
+async fn freeze_and_await_response(
     scenario: &'static str,
     cluster: &Cluster,
     load: Load,
     lock: Lock,
-    pending: JoinHandle<Answer>,
-) -> (Answer, Outcome) {
-    let (frozen, froze) = freeze_with(cluster, lock).await;
-    let answer = pending.await.unwrap();
-    let took = froze.elapsed();
+    pending: JoinHandle<Response>,
+) -> (Response, Outcome) {
+    let (frozen, frozen_at) = freeze_blocked_replica(cluster, lock).await;
+    let response = pending.await.unwrap();
+    let took = frozen_at.elapsed();
     sleep(Duration::from_secs(1)).await;
     frozen.thaw();
     sleep(Duration::from_secs(3)).await;
     let outcome = load.stop().await;
     Row::new(scenario, &outcome.tally, cluster)
-        .note("the write was answered", answer.status)
+        .note("the write returned", response.status)
         .note("after", format!("{} ms", took.as_millis()))
         .publish();
-    outcome.tally.assert_failed_at_most(0.002);
-    (answer, outcome)
+    outcome.tally.assert_failure_share_at_most(0.002);
+    (response, outcome)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_submit_whose_replica_freezes_is_done_by_another_one_once() {
+async fn a_submit_on_a_frozen_replica_is_performed_once_by_another_replica() {
     let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
-    let admin = cluster.gateways[0].client().found_organization().await;
-    let load = cluster.load().await;
-    let id = admin.created(TITLE).await;
+    let admin = cluster.gateways[0].client().sign_up_admin().await;
+    let load = cluster.start_load().await;
+    let id = admin.create_event(TITLE).await;
     let submit = format!("/events/{id}/submit");
     let lock = Lock::on_event(&cluster.database, &id).await;
-    let pending = spawn_keyed(&admin, &submit, &Value::Null);
+    let pending = spawn_post_with_key(&admin, &submit, &Value::Null);
 
-    let (answer, mut outcome) =
-        is_answered_by_another("frozen within a submit", &cluster, load, lock, pending).await;
+    let (response, mut outcome) =
+        freeze_and_await_response("frozen within a submit", &cluster, load, lock, pending).await;
 
-    assert!(!answer.expect(200).is_replay(), "the client has sent it once");
-    assert!(admin.keyed(&submit, "k", &Value::Null).await.expect(200).is_replay());
-    let mut ledger = Ledger::of(admin);
+    assert!(!response.expect(200).is_replay(), "the client sent the request only once");
+    assert!(admin.post_with_key(&submit, "k", &Value::Null).await.expect(200).is_replay());
+    let mut ledger = Ledger::new(admin);
     ledger.created.insert(id.clone(), TITLE.to_owned());
     ledger.submitted.insert(id);
     outcome.ledgers.push(ledger);
@@ -82,22 +82,22 @@ async fn a_submit_whose_replica_freezes_is_done_by_another_one_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_whose_replica_freezes_is_done_by_another_one_once() {
+async fn a_create_on_a_frozen_replica_is_performed_once_by_another_replica() {
     let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[]).await;
-    let admin = cluster.gateways[0].client().found_organization().await;
-    let load = cluster.load().await;
-    let lock = Lock::on_key_of_create(&cluster.database, admin.id(), "k").await;
-    let pending = spawn_keyed(&admin, "/events", &draft(TITLE));
+    let admin = cluster.gateways[0].client().sign_up_admin().await;
+    let load = cluster.start_load().await;
+    let lock = Lock::on_create_key(&cluster.database, admin.id(), "k").await;
+    let pending = spawn_post_with_key(&admin, "/events", &event_body(TITLE));
 
-    let (answer, mut outcome) =
-        is_answered_by_another("frozen within a create", &cluster, load, lock, pending).await;
+    let (response, mut outcome) =
+        freeze_and_await_response("frozen within a create", &cluster, load, lock, pending).await;
 
-    let answer = answer.expect(201);
-    assert!(!answer.is_replay(), "the client has sent it once");
-    let again = admin.keyed("/events", "k", &draft(TITLE)).await.expect(201);
-    assert_eq!((again.is_replay(), &again.text), (true, &answer.text));
-    let mut ledger = Ledger::of(admin);
-    ledger.created.insert(answer.id(), TITLE.to_owned());
+    let response = response.expect(201);
+    assert!(!response.is_replay(), "the client sent the request only once");
+    let repeated = admin.post_with_key("/events", "k", &event_body(TITLE)).await.expect(201);
+    assert_eq!((repeated.is_replay(), &repeated.text), (true, &response.text));
+    let mut ledger = Ledger::new(admin);
+    ledger.created.insert(response.id(), TITLE.to_owned());
     outcome.ledgers.push(ledger);
     outcome.verify(&mut cluster.database.connect().await).await;
 }

@@ -1,6 +1,6 @@
-//! A file for each kind of thing that breaks.
+//! The fault scenarios, one file per kind of fault.
 
-mod blackout;
+mod all_replicas_lost;
 mod database_restart;
 mod discovery;
 mod frozen_write;

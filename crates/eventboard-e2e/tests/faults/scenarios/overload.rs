@@ -1,4 +1,4 @@
-//! Far more clients than the system can serve.
+//! Overload: many more clients than the system can serve.
 
 use std::time::{Duration, Instant};
 
@@ -6,86 +6,95 @@ use eventboard_e2e::process::resident_kib;
 use futures::future::{join, join_all};
 use tokio::time::{sleep, timeout};
 
-use crate::crowd::{Crowd, Yield};
 use crate::harness::{BINARIES, Cluster, Row, Size};
+use crate::load_generator::{LoadGenerator, LoadResult};
 
-const SUSTAINABLE: usize = 32;
-const OVERLOAD: usize = 1500;
-const MEASURED_FOR: Duration = Duration::from_secs(10);
+const SUSTAINABLE_CONNECTIONS: usize = 32;
+const OVERLOAD_CONNECTIONS: usize = 1500;
+const MEASURED_TIME: Duration = Duration::from_secs(10);
 
-/// What the HTTP library needs for a connection: a buffer of 8 kB for each direction, and its state. Measured: 26 kB for
-/// an idle one.
+/// The memory that the HTTP library needs per connection: a buffer of 8 kB in each direction and its state. An idle
+/// connection was measured with 26 kB.
 const CONNECTION_KB: u64 = 28;
 
-/// A health answer that takes longer counts as none.
+/// A slower health response counts as a failure.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Kilobytes that each process has in memory, the largest first seen.
+/// The resident memory of each process, in KiB.
 fn memory(cluster: &Cluster) -> Vec<u64> {
-    cluster.replicas().map(|replica| resident_kib(replica.id())).collect()
+    cluster.replicas().map(|replica| resident_kib(replica.pid())).collect()
 }
 
-/// What was seen from outside while something went on.
+/// The memory and the health of all replicas during a measurement.
 #[derive(Default)]
-struct Watched {
+struct Observation {
+    /// The maximum of each process.
     memory: Vec<u64>,
     slowest_health: Duration,
     unhealthy: Vec<String>,
 }
 
-/// Watches memory and health for as long as something is measured.
-async fn watch(cluster: &Cluster) -> Watched {
-    let mut watched = Watched { memory: memory(cluster), ..Watched::default() };
+/// Observes memory and health during a measurement.
+async fn observe(cluster: &Cluster) -> Observation {
+    let mut observation = Observation { memory: memory(cluster), ..Observation::default() };
     let began = Instant::now();
-    while began.elapsed() < MEASURED_FOR {
-        for (largest, now) in watched.memory.iter_mut().zip(memory(cluster)) {
-            *largest = (*largest).max(now);
+    while began.elapsed() < MEASURED_TIME {
+        for (largest, current) in observation.memory.iter_mut().zip(memory(cluster)) {
+            *largest = (*largest).max(current);
         }
         join_all(cluster.replicas().map(async |replica| {
-            let (asked, client) = (Instant::now(), replica.client());
-            let answer = timeout(HEALTH_TIMEOUT, client.get("/health")).await;
-            (asked.elapsed(), answer.map(|answer| answer.status))
+            let (sent, client) = (Instant::now(), replica.client());
+            let response = timeout(HEALTH_TIMEOUT, client.get("/health")).await;
+            (sent.elapsed(), response.map(|response| response.status))
         }))
         .await
         .into_iter()
-        .for_each(|(took, answer)| {
-            watched.slowest_health = watched.slowest_health.max(took);
-            if !matches!(answer, Ok(200)) {
-                watched.unhealthy.push(format!("{answer:?} after {took:?}"));
+        .for_each(|(took, status)| {
+            observation.slowest_health = observation.slowest_health.max(took);
+            if !matches!(status, Ok(200)) {
+                observation.unhealthy.push(format!("{status:?} after {took:?}"));
             }
         });
         sleep(Duration::from_millis(200)).await;
     }
-    watched
+    observation
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn far_too_many_clients_are_told_so_and_the_others_are_served() {
+async fn under_overload_excess_requests_are_shed_and_the_others_are_served() {
     let cluster = Cluster::start(BINARIES, Size { gateways: 1, auth: 1, events: 1 }, &[]).await;
-    let admin = cluster.gateways[0].client().found_organization().await;
-    let path = format!("/events/{}", admin.created("In demand").await);
-    let crowd = Crowd::of(&cluster, &admin, &path);
+    let admin = cluster.gateways[0].client().sign_up_admin().await;
+    let path = format!("/events/{}", admin.create_event("In demand").await);
+    let generator = LoadGenerator::new(&cluster, &admin, &path);
 
-    crowd.work(SUSTAINABLE, Duration::from_secs(3)).await;
-    let (sustained, calm) = join(crowd.work(SUSTAINABLE, MEASURED_FOR), watch(&cluster)).await;
-    let (overloaded, storm) = join(crowd.work(OVERLOAD, MEASURED_FOR), watch(&cluster)).await;
+    generator.run(SUSTAINABLE_CONNECTIONS, Duration::from_secs(3)).await;
+    let (sustained, normal) =
+        join(generator.run(SUSTAINABLE_CONNECTIONS, MEASURED_TIME), observe(&cluster)).await;
+    let (overloaded, stressed) =
+        join(generator.run(OVERLOAD_CONNECTIONS, MEASURED_TIME), observe(&cluster)).await;
 
     let ratio = overloaded.goodput() / sustained.goodput();
-    let deep = cluster.events[0].logged(r#""grpc_code":"ResourceExhausted""#);
-    publish(&sustained, &overloaded, &calm, &storm, deep);
+    let shed_by_events = cluster.events[0].log_count(r#""grpc_code":"ResourceExhausted""#);
+    publish(&sustained, &overloaded, &normal, &stressed, shed_by_events);
     assert!(sustained.others.is_empty() && sustained.shed == 0, "{:?}", sustained.others);
     assert!(overloaded.others.is_empty(), "{:?}", &overloaded.others[..overloaded.others.len().min(10)]);
-    assert!(overloaded.shed > 0, "there was an overload");
-    assert!(storm.unhealthy.is_empty(), "{:?}", storm.unhealthy);
-    for (before, during) in calm.memory.iter().zip(&storm.memory) {
-        let allowed = before * 3 / 2 + 30 * 1024 + CONNECTION_KB * OVERLOAD as u64;
+    assert!(overloaded.shed > 0, "the system was not overloaded");
+    assert!(stressed.unhealthy.is_empty(), "{:?}", stressed.unhealthy);
+    for (before, during) in normal.memory.iter().zip(&stressed.memory) {
+        let allowed = before * 3 / 2 + 30 * 1024 + CONNECTION_KB * OVERLOAD_CONNECTIONS as u64;
         assert!(*during < allowed, "{during} kB instead of {before} kB");
     }
-    // Refusals cost something, and the crowd itself takes its part of the same cores.
+    // Shedding costs CPU time, and the load generator uses the same cores.
     assert!(ratio >= 0.7, "goodput fell to {ratio:.2}");
 }
 
-fn publish(sustained: &Yield, overloaded: &Yield, calm: &Watched, storm: &Watched, deep: usize) {
+fn publish(
+    sustained: &LoadResult,
+    overloaded: &LoadResult,
+    normal: &Observation,
+    stressed: &Observation,
+    shed_by_events: usize,
+) {
     let (served, shed) = (overloaded.served, overloaded.shed);
     let others = overloaded.others.len();
     let figures = format!(
@@ -94,13 +103,13 @@ fn publish(sustained: &Yield, overloaded: &Yield, calm: &Watched, storm: &Watche
         shed + others,
         overloaded.longest_gap.as_millis()
     );
-    Row::of_figures("overload, 1500 connections", figures)
-        .note("goodput per s of 32 connections", sustained.goodput().round())
-        .note("of 1500", overloaded.goodput().round())
+    Row::with_figures("overload, 1500 connections", figures)
+        .note("goodput per s with 32 connections", sustained.goodput().round())
+        .note("with 1500", overloaded.goodput().round())
         .note("ratio", format!("{:.2}", overloaded.goodput() / sustained.goodput()))
-        .note("of the 503s, by events-service", deep)
-        .note("slowest health", format!("{} ms", storm.slowest_health.as_millis()))
-        .note("kB (gateway, auth, events) before", format!("{:?}", calm.memory))
-        .note("during", format!("{:?}", storm.memory))
+        .note("503s from events-service", shed_by_events)
+        .note("slowest health", format!("{} ms", stressed.slowest_health.as_millis()))
+        .note("kB (gateway, auth, events) before", format!("{:?}", normal.memory))
+        .note("during", format!("{:?}", stressed.memory))
         .publish();
 }

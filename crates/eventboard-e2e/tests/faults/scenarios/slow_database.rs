@@ -1,4 +1,4 @@
-//! PostgreSQL answers, but what is asked for takes too long.
+//! PostgreSQL is available, but statements take too long.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use tokio::time::sleep;
 use crate::harness::{BINARIES, Cluster, Row, Size};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_database_ends_requests_and_no_replica_is_blamed() {
+async fn a_slow_database_fails_requests_but_ejects_no_replica() {
     let cluster = Cluster::start(BINARIES, Size::THREE_EVENTS, &[("WRITE_DEADLINE", "2s")]).await;
-    let load = cluster.load().await;
+    let load = cluster.start_load().await;
     sleep(Duration::from_secs(2)).await;
     let lock = Lock::on_all_events(&cluster.database).await;
     sleep(Duration::from_secs(8)).await;
@@ -20,14 +20,14 @@ async fn a_slow_database_ends_requests_and_no_replica_is_blamed() {
     let outcome = load.stop().await;
 
     Row::new("all events locked for 8 s", &outcome.tally, &cluster)
-        .note("failures of what was sent after the lock:", outcome.tally.failures_after(released))
+        .note("failures of requests sent after the lock:", outcome.tally.failures_after(released))
         .publish();
     outcome.verify(&mut cluster.database.connect().await).await;
-    outcome.tally.assert_only(&[408, 503]);
-    let is_write_at_its_deadline = |failure: &&Failure| {
+    outcome.tally.assert_only_statuses(&[408, 503]);
+    let is_write_that_timed_out = |failure: &&Failure| {
         failure.status == Some(408) && failure.kind.is_write() && failure.took < Duration::from_secs(3)
     };
-    assert!(outcome.tally.failures.iter().any(|failure| is_write_at_its_deadline(&failure)));
-    assert_eq!(cluster.ejections(), 0, "a slow answer takes no replica out");
-    outcome.tally.assert_well_after(released);
+    assert!(outcome.tally.failures.iter().any(|failure| is_write_that_timed_out(&failure)));
+    assert_eq!(cluster.ejections(), 0, "a slow response does not eject a replica");
+    outcome.tally.assert_no_failures_after(released);
 }

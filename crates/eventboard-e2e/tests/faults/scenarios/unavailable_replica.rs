@@ -1,4 +1,4 @@
-//! A replica that is healthy by its own word, and answers every call with `UNAVAILABLE`.
+//! A replica that reports to be healthy but fails every call with `UNAVAILABLE`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,14 +15,14 @@ use crate::harness::{BINARIES, Cluster, Row, Size};
 
 const SERVICE: &str = "eventboard.events.v1.EventsService";
 
-/// Serves for as long as the test lives.
-async fn unavailable_replica() -> SocketAddr {
+/// Starts such a replica. It serves until the test ends.
+async fn start_unavailable_replica() -> SocketAddr {
     let (reporter, health) = tonic_health::server::health_reporter();
     for service in ["", SERVICE] {
         reporter.set_service_status(service, ServingStatus::Serving).await;
     }
-    let refuse = post(async || Status::unavailable("not now").into_http::<axum::body::Body>());
-    let router = Routes::new(health).into_axum_router().route(&format!("/{SERVICE}/{{*method}}"), refuse);
+    let reject = post(async || Status::unavailable("not now").into_http::<axum::body::Body>());
+    let router = Routes::new(health).into_axum_router().route(&format!("/{SERVICE}/{{*method}}"), reject);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -31,20 +31,20 @@ async fn unavailable_replica() -> SocketAddr {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_says_unavailable_costs_no_request_and_stays() {
+async fn a_replica_that_returns_unavailable_fails_no_request_and_is_not_ejected() {
     let mut cluster = Cluster::start(BINARIES, Size { gateways: 0, auth: 1, events: 2 }, &[]).await;
     let [first, second] = [&cluster.events[0], &cluster.events[1]].map(|replica| replica.address());
-    let hosts = format!("{},{first},{second}", unavailable_replica().await);
-    let gateway = cluster.gateway_towards(&hosts, &[]).await;
+    let hosts = format!("{},{first},{second}", start_unavailable_replica().await);
+    let gateway = cluster.start_gateway(&hosts, &[]).await;
     cluster.gateways.push(gateway);
-    cluster.until_healthy().await;
-    let load = cluster.load().await;
+    cluster.wait_until_healthy().await;
+    let load = cluster.start_load().await;
     sleep(Duration::from_secs(8)).await;
     let outcome = load.stop().await;
 
-    Row::new("one of three says UNAVAILABLE", &outcome.tally, &cluster).publish();
+    Row::new("one of three returns UNAVAILABLE", &outcome.tally, &cluster).publish();
     outcome.verify(&mut cluster.database.connect().await).await;
-    outcome.tally.assert_failed_at_most(0.0);
-    assert!(cluster.retries() > 0, "it was asked");
-    assert_eq!(cluster.ejections(), 0, "a status takes no replica out");
+    outcome.tally.assert_failure_share_at_most(0.0);
+    assert!(cluster.retries() > 0, "the replica received no call");
+    assert_eq!(cluster.ejections(), 0, "a status does not eject a replica");
 }

@@ -1,0 +1,78 @@
+//! Errors on the HTTP level, which occur before a service is called.
+
+use http::StatusCode;
+
+/// The maximum length of a request body, in bytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+
+/// An error on the HTTP level, for which the services have no error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HttpError {
+    /// No route has this path.
+    UnknownPath,
+    /// The route does not support this method.
+    MethodNotAllowed,
+    /// The body is longer than the limit.
+    PayloadTooLarge,
+    /// The `Content-Type` of the body is not JSON.
+    UnsupportedMediaType,
+    /// The client has exceeded its rate limit.
+    RateLimited {
+        /// Seconds until the window ends.
+        retry_after: u64,
+    },
+    /// Another error status, set by a library.
+    Other(StatusCode),
+}
+
+impl HttpError {
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Other(status) => status,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownPath => "unknown-path",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::PayloadTooLarge => "payload-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::Other(_) => "http",
+        }
+    }
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::UnknownPath => "Unknown path",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::PayloadTooLarge => "Body too large",
+            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::RateLimited { .. } => "Too many requests",
+            Self::Other(status) => status.canonical_reason().unwrap_or("HTTP error"),
+        }
+    }
+
+    pub(super) fn detail(self) -> String {
+        match self {
+            Self::UnknownPath => "No endpoint exists at this path.".into(),
+            Self::MethodNotAllowed => {
+                "This path does not support the method. The Allow header lists the supported methods.".into()
+            }
+            Self::PayloadTooLarge => format!("The request body must not exceed {BODY_LIMIT} bytes."),
+            Self::UnsupportedMediaType => {
+                "The request body must be JSON, with Content-Type: application/json.".into()
+            }
+            Self::RateLimited { retry_after } => {
+                format!("The rate limit is exceeded. Try again in {retry_after} s.")
+            }
+            Self::Other(_) => "The request was rejected.".into(),
+        }
+    }
+}

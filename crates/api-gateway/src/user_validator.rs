@@ -1,0 +1,91 @@
+//! Checks with auth-service that a token's user still exists, is enabled, and matches the token's claims.
+
+use std::time::Duration;
+
+use eventboard_chassis::{error::ServiceError, token::Identity};
+use eventboard_client::{CallContext, CallPolicy};
+use eventboard_proto::auth::{ValidateUserReply, ValidateUserRequest};
+use moka::future::Cache;
+
+use crate::{
+    clients::{Backend, Clients},
+    policy::Policy,
+};
+
+/// How long a positive result is cached. This limits how long a disabled user can still use the API.
+const TTL: Duration = Duration::from_secs(30);
+
+/// The maximum number of cached users. An entry takes some hundred bytes.
+const CAPACITY: u64 = 10_000;
+
+/// Calls `ValidateUser` and caches the positive results.
+///
+/// The cache key is the identity in the token's claims, so a token with a new role is validated again. Negative results
+/// are not cached.
+#[derive(Clone)]
+pub(crate) struct UserValidator {
+    clients: Clients,
+    policy: Policy,
+    valid: Cache<Identity, ()>,
+}
+
+impl UserValidator {
+    /// Creates a validator that calls auth-service through `clients`, under `policy`.
+    pub(crate) fn new(clients: Clients, policy: Policy) -> Self {
+        let valid = Cache::builder().max_capacity(CAPACITY).time_to_live(TTL).build();
+        Self { clients, policy, valid }
+    }
+
+    /// Validates the caller from the cache or with a call to auth-service.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if auth-service rejects the user, `Unavailable` if auth-service is unavailable,
+    /// `DeadlineExceeded` if auth-service does not reply in time.
+    pub(crate) async fn validate(
+        &self,
+        identity: Identity,
+        context: &CallContext,
+        request: CallPolicy,
+    ) -> Result<(), ServiceError> {
+        if self.valid.get(&identity).await.is_some() {
+            return Ok(());
+        }
+        // Boxed because the call is rarely needed and would enlarge the future of every request.
+        Box::pin(self.validate_uncached(identity, context, request)).await
+    }
+
+    /// Lets all concurrent requests with the same identity share one call.
+    async fn validate_uncached(
+        &self,
+        identity: Identity,
+        context: &CallContext,
+        request: CallPolicy,
+    ) -> Result<(), ServiceError> {
+        loop {
+            let mut failure = None;
+            let call = async {
+                self.call_validate_user(context, request).await.map_err(|error| failure = Some(error))
+            };
+            let result = self.valid.try_get_with(identity.clone(), call).await;
+            match (result, failure) {
+                (Ok(()), _) => return Ok(()),
+                (Err(_), Some(error)) => return Err(error),
+                // The call of another request failed, perhaps at its deadline. This request may have more time left.
+                (Err(_), None) => {}
+            }
+        }
+    }
+
+    async fn call_validate_user(
+        &self,
+        context: &CallContext,
+        request: CallPolicy,
+    ) -> Result<(), ServiceError> {
+        let call = context.request(self.policy.within(request), ValidateUserRequest {});
+        let ValidateUserReply {} = Backend::Auth.reply(self.clients.auth().validate_user(call).await)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The gRPC layer: converts requests and replies. No other module uses tonic.
+
+mod replies;
+mod requests;
+
+use eventboard_chassis::{
+    error::ServiceError,
+    server::{Caller, Deadline},
+};
+use eventboard_proto::auth::{
+    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest, ValidateUserReply,
+    ValidateUserRequest, auth_service_server::AuthService,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    use_cases::AuthUseCases,
+    user::{LoginCredentials, NewUser},
+};
+
+/// The methods of `eventboard.auth.v1.AuthService`.
+pub(crate) struct AuthGrpc {
+    use_cases: AuthUseCases,
+}
+
+impl AuthGrpc {
+    pub(crate) fn new(use_cases: AuthUseCases) -> Self {
+        Self { use_cases }
+    }
+}
+
+#[tonic::async_trait]
+impl AuthService for AuthGrpc {
+    async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
+        let deadline = Deadline::of(&request);
+        let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        let session = self.use_cases.signup(new_user, deadline).await?;
+        Ok(Response::new(session.into()))
+    }
+
+    async fn login(&self, request: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
+        let login = LoginCredentials::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        let session = self.use_cases.login(login).await?;
+        Ok(Response::new(session.into()))
+    }
+
+    async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
+        let (user, organization) = self.use_cases.me(&Caller::of(&request)?).await?;
+        Ok(Response::new(GetMeReply { user: Some(user.into()), organization: Some(organization.into()) }))
+    }
+
+    async fn validate_user(
+        &self,
+        request: Request<ValidateUserRequest>,
+    ) -> Result<Response<ValidateUserReply>, Status> {
+        self.use_cases.me(&Caller::of(&request)?).await?;
+        Ok(Response::new(ValidateUserReply {}))
+    }
+}

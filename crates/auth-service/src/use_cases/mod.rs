@@ -1,0 +1,31 @@
+//! The service's use cases, one per file. Each one asks the domain for a decision and reads or writes through the
+//! store.
+
+mod login;
+mod me;
+mod signup;
+
+use eventboard_chassis::{error::ServiceError, token::TokenIssuer};
+
+use crate::{password::Passwords, store::Store, user::User};
+
+/// The use cases and their dependencies.
+pub(crate) struct AuthUseCases {
+    pub store: Store,
+    pub passwords: Passwords,
+    pub issuer: TokenIssuer,
+}
+
+/// The result of a signup or a login.
+pub(crate) struct Session {
+    pub user: User,
+    pub access_token: String,
+}
+
+impl AuthUseCases {
+    fn session(&self, user: User) -> Result<Session, ServiceError> {
+        let access_token =
+            self.issuer.issue(&user.identity(), &user.email).map_err(ServiceError::internal)?;
+        Ok(Session { user, access_token })
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests with a real PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
+mod migrations;
+mod pool;

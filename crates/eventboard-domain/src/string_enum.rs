@@ -1,0 +1,210 @@
+//! The enums whose values are strings in the HTTP API and in the database: roles, statuses, actions and sort orders.
+//!
+//! Each enum is declared once. Its strings are used in JSON. Generic code (columns, query parameters, schemas) uses the
+//! trait [`StringEnum`]. `eventboard-proto` converts to and from the gRPC enums.
+
+use std::{fmt, hash::Hash, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use thiserror::Error;
+
+/// An enum whose values have string representations.
+pub trait StringEnum:
+    Copy + Eq + Hash + fmt::Display + FromStr<Err = UnknownVariant> + Send + Sync + 'static
+{
+    /// The name of the database type and of the OpenAPI schema.
+    const NAME: &'static str;
+    /// The description in the OpenAPI document.
+    const DESCRIPTION: &'static str;
+    /// All values, in declaration order.
+    const ALL: &'static [Self];
+
+    /// Returns the string of the value.
+    fn as_str(self) -> &'static str;
+}
+
+/// A string that is not a value of the enum.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("must be one of {}", allowed.join(", "))]
+pub struct UnknownVariant {
+    allowed: Vec<&'static str>,
+}
+
+macro_rules! string_enum {
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)+
+        }
+
+        impl $name {
+            /// All values, in declaration order.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Returns the string used in the API and in the database.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl StringEnum for $name {
+            const NAME: &'static str = stringify!($name);
+            const DESCRIPTION: &'static str = concat!($($doc),+);
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn as_str(self) -> &'static str {
+                self.as_str()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(D::Error::custom)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownVariant;
+
+            fn from_str(text: &str) -> Result<Self, UnknownVariant> {
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|value| value.as_str() == text)
+                    .ok_or_else(|| {
+                        let allowed = Self::ALL.iter().map(|value| value.as_str()).collect();
+                        UnknownVariant { allowed }
+                    })
+            }
+        }
+    };
+}
+
+string_enum! {
+    /// The role of a user in the organization.
+    Role {
+        /// Creates and submits the user's own events.
+        User = "USER",
+        /// Also approves, rejects and edits all events.
+        Moderator = "MODERATOR",
+        /// Also deletes all events.
+        Admin = "ADMIN",
+    }
+}
+
+impl Role {
+    /// Returns whether the role may see, edit, approve and reject all events of the organization.
+    pub const fn can_moderate(self) -> bool {
+        matches!(self, Self::Moderator | Self::Admin)
+    }
+}
+
+string_enum! {
+    /// The status of an event. The values are in workflow order, which is also the sort order.
+    EventStatus {
+        /// The owner is editing the event.
+        Draft = "DRAFT",
+        /// The event waits for a moderator.
+        Submitted = "SUBMITTED",
+        /// The whole organization sees the event.
+        Approved = "APPROVED",
+        /// A moderator returned the event to its owner with a reason.
+        Rejected = "REJECTED",
+    }
+}
+
+string_enum! {
+    /// The action that an entry of the event history records.
+    HistoryAction {
+        /// The event was created.
+        Create = "CREATE",
+        /// The owner submitted the event.
+        Submit = "SUBMIT",
+        /// A moderator approved the event.
+        Approve = "APPROVE",
+        /// A moderator rejected the event.
+        Reject = "REJECT",
+        /// The event was deleted.
+        Delete = "DELETE",
+    }
+}
+
+string_enum! {
+    /// The sort key of a list of events. Events with equal keys are sorted by id.
+    SortBy {
+        /// The start of the event.
+        StartDate = "startDate",
+        /// The time of creation.
+        CreatedAt = "createdAt",
+        /// The title, without regard to case.
+        Title = "title",
+        /// The status, in workflow order.
+        Status = "status",
+    }
+}
+
+string_enum! {
+    /// The sort direction.
+    SortOrder {
+        /// Smallest value first.
+        Ascending = "asc",
+        /// Largest value first.
+        Descending = "desc",
+    }
+}
+
+/// The sort key when the request contains none.
+impl Default for SortBy {
+    fn default() -> Self {
+        Self::StartDate
+    }
+}
+
+/// The sort direction when the request contains none.
+impl Default for SortOrder {
+    fn default() -> Self {
+        Self::Ascending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_values_round_trip<T: StringEnum + fmt::Debug>() {
+        for value in T::ALL {
+            assert_eq!(value.as_str().parse(), Ok(*value), "{}", T::NAME);
+        }
+    }
+
+    #[test]
+    fn every_value_round_trips_through_its_string() {
+        assert_values_round_trip::<Role>();
+        assert_values_round_trip::<EventStatus>();
+        assert_values_round_trip::<HistoryAction>();
+        assert_values_round_trip::<SortBy>();
+        assert_values_round_trip::<SortOrder>();
+    }
+
+    #[test]
+    fn the_error_for_an_unknown_value_lists_the_allowed_ones() {
+        let error = "draft".parse::<EventStatus>().expect_err("statuses are upper case");
+        assert_eq!(error.to_string(), "must be one of DRAFT, SUBMITTED, APPROVED, REJECTED");
+    }
+}
