@@ -1,0 +1,56 @@
+# Daily commands. CONTRIBUTING.md describes the loop of a change.
+
+compose := "docker-compose -f docker-compose.microservices.yml"
+
+# List the recipes
+default:
+    @just --list
+
+# Start the whole system with demo data
+run:
+    cargo run
+
+# Run all tests
+test:
+    cargo test --workspace
+
+# Check formatting and lints
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Run every step of .ci/run, or the named ones
+ci *STEPS:
+    .ci/run {{ STEPS }}
+
+# Run the load benchmark
+bench *ARGS="--quick":
+    cargo bench -p eventboard-e2e --bench load -- {{ ARGS }}
+
+# Refresh .sqlx/ against the database of DATABASE_URL
+sqlx-prepare:
+    cargo sqlx prepare --workspace -- --all-targets
+
+# Break replicas, PostgreSQL and DNS under load
+faults:
+    cargo test --release -p eventboard-e2e --test faults -- --test-threads=1 --nocapture
+
+# Test the rules and the dashboard on a real Prometheus
+observability:
+    cargo test --release -p eventboard-e2e --test observability -- --nocapture
+
+# Run the commands of the runbook on containers
+runbook:
+    .ci/run runbook
+
+# Start the development containers
+up:
+    {{ compose }} up -d
+
+# Stop the development containers; data are kept
+down:
+    {{ compose }} down
+
+# Open psql in the development containers
+psql:
+    docker exec -it eventboard-postgres psql -U eventboard -d eventboard_db
