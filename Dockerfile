@@ -1,15 +1,17 @@
-# Builds one image for each service. Every image also contains the operator command `eventboard`:
+# Builds one image for each service. Every image also contains the admin command `eventboard`:
 #
 #   docker build --target api-gateway -t eventboard/api-gateway:0.1.0 .
 #
-# It works with BuildKit and with the classic builder. The dependencies are compiled in a separate layer, which is rebuilt
-# only when Cargo.lock or a manifest changes. The toolchain comes from the base image; its version must match
-# rust-toolchain.toml.
+# This file works with BuildKit and with the classic builder. The dependencies are compiled in a separate layer, which
+# is rebuilt only when Cargo.lock or a manifest changes. The toolchain comes from the base image. The tag of this image
+# must match rust-toolchain.toml.
 #
 # `eventboard` is built without its default feature, `up`. No image runs the whole system in one process, so the binary
-# needs neither the services nor a private PostgreSQL. The services have no features.
+# needs neither the services nor a private PostgreSQL. The services have no features, so `--no-default-features` does
+# not change them.
 
-# Not a service: forwards a port of the host to the replicas of a service (docker-compose.microservices.yml).
+# Not a service of EventBoard: this image forwards a port of the host to the replicas of a service
+# (docker-compose.microservices.yml).
 FROM debian:bookworm-slim AS port
 RUN apt-get update \
     && apt-get install -y --no-install-recommends socat \
@@ -33,9 +35,10 @@ COPY . .
 RUN cargo build --release --locked --no-default-features \
         -p api-gateway -p auth-service -p events-service -p eventboard
 
-# The base of all service images. The file system can be read-only, except for /app/logs. `sh` and `ping` are for operators.
-# ping is copied to remove its file capabilities: with them, it does not start in a container that has dropped all
-# capabilities. It needs none, because container engines allow every user to send pings (net.ipv4.ping_group_range).
+# The base of all service images. The file system can be read-only, except for /app/logs. `sh` and `ping` are for
+# troubleshooting. ping is replaced by a copy, because a copy has no file capabilities. With file capabilities, ping
+# does not start in a container that has dropped all capabilities. ping needs no capability, because container engines
+# allow every user to send pings (net.ipv4.ping_group_range).
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates iputils-ping \
@@ -50,7 +53,7 @@ USER 10001:10001
 ENV LOG_FORMAT=json LOG_DIR=/app/logs DRAIN_GRACE=3s
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["eventboard", "healthcheck"]
 ARG VERSION=0.1.0
-# The commit, for the metrics: docker-compose build --build-arg REVISION=$(git rev-parse --short HEAD)
+# The commit, which the metrics show: docker-compose build --build-arg REVISION=$(git rev-parse --short HEAD)
 ARG REVISION=unknown
 ENV EVENTBOARD_REVISION="${REVISION}"
 LABEL org.opencontainers.image.vendor="EventBoard" org.opencontainers.image.licenses="MIT" \

@@ -1,6 +1,7 @@
-# Daily commands. CONTRIBUTING.md describes the loop of a change.
+# Daily commands. CONTRIBUTING.md describes the development loop.
 
-compose := "docker-compose -f docker-compose.microservices.yml"
+# A current Docker has only `docker compose`.
+compose := `command -v docker-compose || echo docker compose` + " -f docker-compose.microservices.yml"
 
 # List the recipes
 default:
@@ -14,10 +15,9 @@ run:
 test:
     cargo test --workspace
 
-# Check formatting and lints
+# Check formatting, spelling and lints
 check:
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    .ci/run format spelling lints
 
 # Run every step of .ci/run, or the named ones
 ci *STEPS:
@@ -47,7 +47,7 @@ runbook:
 up:
     {{ compose }} up -d
 
-# Stop the development containers; data are kept
+# Stop the development containers; data is kept
 down:
     {{ compose }} down
 

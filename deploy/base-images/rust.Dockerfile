@@ -1,4 +1,4 @@
-# Replaces the public image rust:1.95-bookworm: the toolchain of the host, with the packages that linking needs.
+# Replaces the public image rust:1.95-bookworm: the host's toolchain, with the packages that linking needs.
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc g++ make pkg-config libc6-dev \

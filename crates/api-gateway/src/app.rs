@@ -31,8 +31,7 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Rout
     // that route, with everything inside. Cloning a router only copies one shared pointer.
     //
     // The order of the layers:
-    // - The token is verified before the request is counted, because the token identifies the user whose limit
-    // applies.
+    // - The token is verified before the request is counted, because the token identifies the user to be limited.
     // - The request is counted before it is admitted, so that a client over its limit takes no capacity from others.
     // - The deadline belongs to each route and starts only after admission.
     //
@@ -47,14 +46,14 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> Rout
                 .layer(layer_fn((), route::record_matched_path))
                 .fallback(async || Problem::from(HttpError::UnknownPath)),
         );
-    // Health checks are neither rate-limited nor shed, so that it can report an overload.
+    // Health checks are neither rate-limited nor shed, so that they can report an overload.
     let routes = health.layer(layer_fn((), route::record_matched_path)).fallback_service(limited);
     // The correlation ID is assigned before anything is logged. The access log sees the final status. A panic becomes
     // a problem details response like any other error.
     let service = ServiceBuilder::new()
         .layer(layer_fn((), correlation::correlate))
         .layer(layer_fn(access_log::RequestMetrics::new(), access_log::log_request))
-        .layer(layer_fn((), unread_body::close_connection))
+        .layer(layer_fn((), unread_body::announce_close))
         .layer(layer_fn((), problem::render))
         .layer(layer_fn((), problem::catch_panic))
         .layer(CorsPolicy::new(&config.allowed_origins))

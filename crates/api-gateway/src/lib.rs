@@ -1,7 +1,7 @@
 //! EventBoard's HTTP API: it speaks JSON with clients and gRPC with the services.
 //!
-//! [`run`] serves the whole gateway on a listener that the caller has bound. The binary, the tests and `eventboard up`
-//! all call it, so they run the same code.
+//! [`run`] serves the whole gateway on a listener that the caller has bound. The binary, the tests and `eventboard
+//! up` all call it, so they run the same code.
 
 mod app;
 mod clients;
@@ -23,19 +23,19 @@ use tokio::net::TcpListener;
 use self::clients::Clients;
 pub use self::{
     config::{AllowedOrigin, Config, RateLimit, RateLimitConfig, TrustedProxy},
-    policy::{Policies, Policy},
+    policy::{OperationPolicy, Policies},
 };
 
 /// The name of the gateway in logs, metrics and health documents.
 pub const NAME: &str = "api-gateway";
 
-/// Serves the API until the shutdown begins and requests in flight have finished.
+/// Serves the API until the shutdown has drained it, as [`server::serve_http`] describes.
 ///
 /// # Errors
-/// Returns an error if the listener fails.
+/// None. The signature is that of all services.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
     if config.token.is_publicly_known() {
-        tracing::warn!("JWT_SECRET is a secret of the documentation; use it for development only");
+        tracing::warn!("JWT_SECRET is a secret from the documentation; use it for development only");
     }
     let clients = Clients::new(&config);
     let health = Health::of_gateway(NAME, shutdown.clone(), clients.checks());

@@ -11,7 +11,7 @@ const MAX_ATTEMPTS: u32 = 10;
 
 /// The deadline and the retry rules for one kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
+pub struct OperationPolicy {
     /// The time for the whole request, including waits between attempts.
     pub deadline: Duration,
     /// The maximum number of attempts, including the first one.
@@ -26,33 +26,33 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policies {
     /// `SIGNUP_DEADLINE` (5s), `SIGNUP_ATTEMPTS` (2).
-    pub signup: Policy,
+    pub signup: OperationPolicy,
     /// Login and `ValidateUser`: `LOGIN_DEADLINE` (5s), `LOGIN_ATTEMPTS` (2).
-    pub login: Policy,
+    pub login: OperationPolicy,
     /// `GET /auth/me` and `GET /events/{id}`: `READ_DEADLINE` (5s), `READ_ATTEMPTS` (3).
-    pub read: Policy,
+    pub read: OperationPolicy,
     /// `GET /events`: `LIST_DEADLINE` (10s), `LIST_ATTEMPTS` (3).
-    pub list: Policy,
+    pub list: OperationPolicy,
     /// Every write to events: `WRITE_DEADLINE` (10s), `WRITE_ATTEMPTS` (3).
-    pub write: Policy,
+    pub write: OperationPolicy,
 }
 
 impl Policies {
     /// Reads the two variables of each row.
     pub fn from_env(env: &mut Env) -> Self {
-        // Only signup is not idempotent, so it is retried only when no connection was made. Event writes have an
-        // idempotency key, and the other operations only read, so they are safe to repeat.
+        // Signup is not idempotent, so it is retried only if it was never sent. The others are safe to repeat: writes to
+        // events have an idempotency key, and a second login has no second effect.
         Self {
-            signup: Policy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotConnected),
-            login: Policy::from_env(env, "LOGIN", 5, 2, RetryOn::Unavailable),
-            read: Policy::from_env(env, "READ", 5, 3, RetryOn::Unavailable),
-            list: Policy::from_env(env, "LIST", 10, 3, RetryOn::Unavailable),
-            write: Policy::from_env(env, "WRITE", 10, 3, RetryOn::Unavailable),
+            signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotConnected),
+            login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::Unavailable),
+            read: OperationPolicy::from_env(env, "READ", 5, 3, RetryOn::Unavailable),
+            list: OperationPolicy::from_env(env, "LIST", 10, 3, RetryOn::Unavailable),
+            write: OperationPolicy::from_env(env, "WRITE", 10, 3, RetryOn::Unavailable),
         }
     }
 }
 
-impl Policy {
+impl OperationPolicy {
     fn from_env(
         env: &mut Env,
         env_prefix: &'static str,
@@ -79,9 +79,9 @@ impl Policy {
     }
 
     /// The call policy for one step of a request. The deadline of the step is never later than that of the request.
-    pub(crate) fn within(self, request: CallPolicy) -> CallPolicy {
+    pub(crate) fn within(self, request_policy: CallPolicy) -> CallPolicy {
         let step = self.start();
-        CallPolicy { deadline: step.deadline.min(request.deadline), ..step }
+        CallPolicy { deadline: step.deadline.min(request_policy.deadline), ..step }
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn the_default_table_matches_the_documentation() {
         let policies = Policies::from_env(&mut env([]));
-        let row = |env_prefix, seconds, attempts, retry_on| Policy {
+        let row = |env_prefix, seconds, attempts, retry_on| OperationPolicy {
             deadline: Duration::from_secs(seconds),
             attempts,
             retry_on,
@@ -140,10 +140,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_deadline_of_a_step_is_never_later_than_that_of_the_request() {
         let policies = Policies::from_env(&mut env([("READ_DEADLINE", "1s")]));
-        let request = policies.read.start();
-        assert_eq!(policies.login.within(request).deadline, request.deadline);
-        let request = policies.list.start();
-        let step = policies.login.within(request);
+        let request_policy = policies.read.start();
+        assert_eq!(policies.login.within(request_policy).deadline, request_policy.deadline);
+        let request_policy = policies.list.start();
+        let step = policies.login.within(request_policy);
         assert_eq!(step.deadline, Instant::now() + Duration::from_secs(5));
         assert_eq!(step.attempts, 2);
     }

@@ -32,7 +32,7 @@ const RETRY_AFTER_UNAVAILABLE: u64 = 1;
 /// The error of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
-    /// An error from a service, or invalid input.
+    /// An error of the domain or of a service, or a failure of the gateway itself: a deadline, overload, a panic.
     Service(Arc<ServiceError>),
     /// An error on the HTTP level.
     Http(HttpError),
@@ -62,7 +62,7 @@ pub(crate) struct ProblemDocument {
     /// The correlation ID of the request. Quote it when you report the error.
     #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
     correlation_id: String,
-    /// All violations of the input. Only in a 400 response for invalid input.
+    /// All invalid fields. Only in a 400 response for invalid input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<ViolationDocument>,

@@ -9,49 +9,49 @@ use moka::future::Cache;
 
 use crate::{
     clients::{Backend, Clients},
-    policy::Policy,
+    policy::OperationPolicy,
 };
 
 /// How long a positive result is cached. This limits how long a disabled user can still use the API.
-const TTL: Duration = Duration::from_secs(30);
+const CACHE_TTL: Duration = Duration::from_secs(30);
 
 /// The maximum number of cached users. An entry takes some hundred bytes.
 const CAPACITY: u64 = 10_000;
 
 /// Calls `ValidateUser` and caches the positive results.
 ///
-/// The cache key is the identity in the token's claims, so a token with a new role is validated again. Negative results
-/// are not cached.
+/// The cache key is the identity in the token's claims, so a token with a new role is validated again. Negative
+/// results are not cached.
 #[derive(Clone)]
 pub(crate) struct UserValidator {
     clients: Clients,
-    policy: Policy,
-    valid: Cache<Identity, ()>,
+    policy: OperationPolicy,
+    valid_identities: Cache<Identity, ()>,
 }
 
 impl UserValidator {
     /// Creates a validator that calls auth-service through `clients`, under `policy`.
-    pub(crate) fn new(clients: Clients, policy: Policy) -> Self {
-        let valid = Cache::builder().max_capacity(CAPACITY).time_to_live(TTL).build();
-        Self { clients, policy, valid }
+    pub(crate) fn new(clients: Clients, policy: OperationPolicy) -> Self {
+        let valid_identities = Cache::builder().max_capacity(CAPACITY).time_to_live(CACHE_TTL).build();
+        Self { clients, policy, valid_identities }
     }
 
     /// Validates the caller from the cache or with a call to auth-service.
     ///
     /// # Errors
-    /// `Unauthenticated` if auth-service rejects the user, `Unavailable` if auth-service is unavailable,
-    /// `DeadlineExceeded` if auth-service does not reply in time.
+    /// `Unauthenticated` if auth-service rejects the user. Otherwise the error of the call: `Unavailable`,
+    /// `Overloaded`, `DeadlineExceeded` or `Internal`.
     pub(crate) async fn validate(
         &self,
         identity: Identity,
         context: &CallContext,
-        request: CallPolicy,
+        request_policy: CallPolicy,
     ) -> Result<(), ServiceError> {
-        if self.valid.get(&identity).await.is_some() {
+        if self.valid_identities.get(&identity).await.is_some() {
             return Ok(());
         }
         // Boxed because the call is rarely needed and would enlarge the future of every request.
-        Box::pin(self.validate_uncached(identity, context, request)).await
+        Box::pin(self.validate_uncached(identity, context, request_policy)).await
     }
 
     /// Lets all concurrent requests with the same identity share one call.
@@ -59,14 +59,14 @@ impl UserValidator {
         &self,
         identity: Identity,
         context: &CallContext,
-        request: CallPolicy,
+        request_policy: CallPolicy,
     ) -> Result<(), ServiceError> {
         loop {
             let mut failure = None;
             let call = async {
-                self.call_validate_user(context, request).await.map_err(|error| failure = Some(error))
+                self.call_validate_user(context, request_policy).await.map_err(|error| failure = Some(error))
             };
-            let result = self.valid.try_get_with(identity.clone(), call).await;
+            let result = self.valid_identities.try_get_with(identity.clone(), call).await;
             match (result, failure) {
                 (Ok(()), _) => return Ok(()),
                 (Err(_), Some(error)) => return Err(error),
@@ -79,9 +79,9 @@ impl UserValidator {
     async fn call_validate_user(
         &self,
         context: &CallContext,
-        request: CallPolicy,
+        request_policy: CallPolicy,
     ) -> Result<(), ServiceError> {
-        let call = context.request(self.policy.within(request), ValidateUserRequest {});
+        let call = context.request(self.policy.within(request_policy), ValidateUserRequest {});
         let ValidateUserReply {} = Backend::Auth.reply(self.clients.auth().validate_user(call).await)?;
         Ok(())
     }

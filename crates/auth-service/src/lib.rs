@@ -1,7 +1,7 @@
-//! Authentication: signup, login, and the check whether a token still matches its user.
+//! Authentication: signup and login. The service also checks that a token is still valid for its user.
 //!
-//! `grpc` converts messages, `use_cases` implements the operations and applies the domain's decisions, and `store`
-//! contains the SQL. `password` hashes passwords, which is the service's only expensive work.
+//! `grpc` converts messages, `use_cases` implements the operations and applies the domain rules, and `store` contains
+//! the SQL. `password` hashes passwords. This is the service's only CPU-heavy work.
 
 mod grpc;
 pub mod password;

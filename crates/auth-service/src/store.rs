@@ -1,7 +1,7 @@
 //! All SQL of the service.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_db::{AsText, Database, Instrumented, OnConstraint, db_error};
+use eventboard_db::{AsText, Database, InstrumentStatement, OnConstraint, db_error};
 use eventboard_domain::{AccountState, Identity, Membership, Refusal, Role, SignupPreconditions};
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -133,7 +133,7 @@ impl Env {
         values
     }
 
-    /// Reads a secret from the variable `NAME`, or from the file whose path is in `NAME_FILE`, because container
+    /// Reads a secret from the variable `<NAME>`, or from the file whose path is in `<NAME>_FILE`, because container
     /// engines mount secrets as files. Line breaks at the end of the file are removed.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         if let Some(value) = self.get(name) {
@@ -163,7 +163,7 @@ impl Env {
     /// Finishes reading.
     ///
     /// # Errors
-    /// All recorded errors, if there are any.
+    /// Returns all recorded errors if there are any.
     pub fn finish(self) -> Result<(), ConfigError> {
         if self.errors.is_empty() { Ok(()) } else { Err(ConfigError(self.errors)) }
     }
@@ -178,7 +178,7 @@ impl FromIterator<(String, String)> for Env {
 /// Reads settings from the environment and validates them.
 ///
 /// # Errors
-/// All invalid variables.
+/// Returns all invalid variables.
 pub fn read<T>(mut env: Env, from_env: impl FnOnce(&mut Env) -> T) -> Result<T, ConfigError> {
     let config = from_env(&mut env);
     env.finish()?;

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The value of `domain` in `ErrorInfo`.
-const DOMAIN: &str = "eventboard";
+const ERROR_INFO_DOMAIN: &str = "eventboard";
 
 macro_rules! error_codes {
     ($($(#[$meta:meta])* $code:ident = $name:literal, $grpc:ident, $http:ident;)+) => {
@@ -203,7 +203,7 @@ impl From<&Refusal> for ErrorCode {
             Refusal::EventNotFound | Refusal::OrganizationNotFound => Self::NotFound,
             Refusal::EventForbidden(_) | Refusal::OrganizationClosed => Self::Forbidden,
             Refusal::StaleVersion => Self::StaleVersion,
-            Refusal::WrongStatus { status: _, allowed: _, transition: _ } => Self::WrongStatus,
+            Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,
             Refusal::KeyReused => Self::KeyReused,
             Refusal::EmailTaken | Refusal::OrganizationNameTaken { name: _ } => Self::AlreadyExists,
             Refusal::WrongCredentials | Refusal::TokenOutdated => Self::Unauthenticated,
@@ -224,7 +224,7 @@ impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
         error.log();
         let mut details = ErrorDetails::new();
-        details.set_error_info(error.code.as_str(), DOMAIN, [] as [(String, String); 0]);
+        details.set_error_info(error.code.as_str(), ERROR_INFO_DOMAIN, [] as [(String, String); 0]);
         for violation in error.violations.iter() {
             details.add_bad_request_violation(&violation.field, &violation.message);
         }
@@ -239,7 +239,7 @@ impl From<Status> for ServiceError {
         let details = status.get_error_details();
         let own_code = details
             .error_info()
-            .filter(|info| info.domain == DOMAIN)
+            .filter(|info| info.domain == ERROR_INFO_DOMAIN)
             .and_then(|info| ErrorCode::from_name(&info.reason));
         let Some(code) = own_code else {
             let code = ErrorCode::from_grpc(status.code());

@@ -55,7 +55,7 @@ impl Check {
         check
     }
 
-    /// Starts a task that calls `state` at once and after each change. Use it for a dependency that other code
+    /// Starts a task that calls `state` immediately and after each change. Use it for a dependency that other code
     /// already monitors.
     pub fn on_changes<T, F>(name: &'static str, mut changes: watch::Receiver<T>, state: F) -> Self
     where
@@ -110,7 +110,7 @@ impl Reporter {
 fn log_change(dependency: &str, before: CheckState, now: CheckState) {
     match (before, now) {
         (Ok(()), Err(reason)) => tracing::warn!(dependency, reason, "A dependency is down"),
-        (Err(_), Err(reason)) => tracing::info!(dependency, reason, "A dependency is unavailable"),
+        (Err(_), Err(reason)) => tracing::info!(dependency, reason, "A dependency is still down"),
         (Err(_), Ok(())) => tracing::info!(dependency, "A dependency is up"),
         (Ok(()), Ok(())) => {}
     }
@@ -203,8 +203,8 @@ impl Health {
         self.document(checks, self.is_ready())
     }
 
-    /// Updates the gRPC health status until the service drains. Until then the empty service name, which stands for
-    /// the whole server, is SERVING, and `grpc_service` is SERVING while the service is ready.
+    /// Updates the gRPC health status until the service drains. Until then the empty service name is SERVING; it
+    /// means the whole server. `grpc_service` is SERVING while the service is ready.
     pub async fn report_over_grpc(self, reporter: HealthReporter, grpc_service: &'static str) {
         let mut states: Vec<_> = self.0.checks.iter().map(|check| check.state.clone()).collect();
         loop {

@@ -86,7 +86,7 @@ impl<S: Inner> Next<S> {
     /// Like [`Next::run`], but catches panics, so that a panic fails one request and does not break the connection.
     ///
     /// # Errors
-    /// The panic, as an internal error.
+    /// Returns the panic as an internal error.
     pub async fn catch_panic(self, request: Request) -> Result<Response, ServiceError> {
         let result = AssertUnwindSafe(async { self.run(request).await }).catch_unwind().await;
         result.map_err(|panic| ServiceError::from_panic(&*panic))

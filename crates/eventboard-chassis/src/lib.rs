@@ -8,7 +8,7 @@ pub mod health;
 pub mod layer;
 pub mod metrics;
 pub mod metrics_endpoint;
-pub mod outcome;
+pub mod outcome_guard;
 pub mod process;
 pub mod server;
 pub mod shutdown;

@@ -42,7 +42,7 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// Fails readiness at once, and stops accepting connections after `grace`.
+    /// Fails readiness immediately, and stops accepting connections after `grace`.
     pub async fn begin(&self, grace: Duration) {
         self.draining.cancel();
         tokio::time::sleep(grace).await;

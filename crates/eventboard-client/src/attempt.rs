@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use eventboard_chassis::{
     grpc::{code_name, grpc_code, method_name},
-    outcome::observe_outcome,
+    outcome_guard::observe_outcome,
     traces::Span,
 };
 use futures::future::BoxFuture;
@@ -115,7 +115,7 @@ fn result_code(result: &Result<Response<Body>, CallError>) -> Code {
     }
 }
 
-/// The remaining time as `grpc-timeout`: in microseconds if they fit into eight digits, the maximum of the header,
+/// The remaining time as `grpc-timeout`. The header allows eight digits, so the time is in microseconds if they fit,
 /// otherwise in milliseconds.
 fn grpc_timeout(deadline: Instant) -> HeaderValue {
     let remaining = deadline.saturating_duration_since(Instant::now());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// Only calls and retries within this time count.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// The number of intervals in the window. It moves forward by one interval at a time.
+/// The number of intervals in the window. The window moves forward by one interval at a time.
 const SLOTS: usize = 10;
 
 /// Allows retries as a ratio of the calls that were answered in the last ten seconds, plus a minimum each second.

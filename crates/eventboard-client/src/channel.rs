@@ -9,7 +9,7 @@ use std::{
 use eventboard_chassis::{
     grpc::{call_labels, grpc_code, method_name},
     metrics::Histograms,
-    outcome::observe_outcome,
+    outcome_guard::observe_outcome,
 };
 use futures::future::BoxFuture;
 use http::{Request, Response};

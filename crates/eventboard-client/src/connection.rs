@@ -36,7 +36,7 @@ use crate::{buffer::buffer_request, error::CallError};
 /// The time limit for opening a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a refused call still counts as load, as if it were in flight.
+/// How long a call that the replica rejected with `UNAVAILABLE` still counts as load, as if it were in flight.
 const REFUSAL_PENALTY: Duration = Duration::from_secs(1);
 
 /// HTTP/2 flow-control window, in bytes. As large as the largest response, so that no response waits for the window.
@@ -94,7 +94,8 @@ impl Connection {
             .initial_window_size(FLOW_CONTROL_WINDOW)
             .initial_connection_window_size(FLOW_CONTROL_WINDOW)
             // A call whose deadline passes resets its stream. h2 limits resets to protect against attackers and would
-            // close the connection with all its calls. These limits are raised, because here both peers are trusted.
+            // close the connection with all its calls. These limits are raised or removed, because both peers are
+            // trusted.
             .max_concurrent_reset_streams(MAX_RESET_STREAMS)
             .max_local_error_reset_streams(None)
             .handshake(stream)
@@ -127,7 +128,7 @@ impl Connection {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The load by which replicas are compared: calls in flight plus recent refusals.
+    /// The load by which replicas are compared: calls in flight plus recently rejected calls.
     pub(crate) fn load(&self) -> usize {
         self.in_flight() + self.recent_refusals.load(Ordering::Relaxed)
     }
@@ -160,7 +161,7 @@ impl Connection {
         ready.inspect_err(|_| self.closed.cancel()).ok()
     }
 
-    /// Ends the connection at once. All calls in flight on it fail.
+    /// Ends the connection immediately. All calls in flight on it fail.
     pub(crate) fn abort(&self) {
         self.task.abort();
     }
@@ -250,7 +251,7 @@ impl Call {
     /// Sends the request and reads the whole response, which may have an error status.
     ///
     /// # Errors
-    /// When there is no response.
+    /// Returns an error if there is no response.
     pub(crate) async fn send(
         &self,
         sender: SendRequest<Bytes>,
@@ -264,8 +265,8 @@ impl Call {
         Ok(response)
     }
 
-    /// Counts a refusal as load. Otherwise a replica that refuses immediately would get most of the calls, because it
-    /// has the fewest calls in flight.
+    /// Counts a rejected call as load. Otherwise a replica that rejects calls immediately would get most of the
+    /// calls, because it has the fewest calls in flight.
     fn count_refusal(&self) {
         let connection = Arc::clone(&self.0);
         connection.recent_refusals.fetch_add(1, Ordering::Relaxed);

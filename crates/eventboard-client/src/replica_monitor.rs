@@ -11,14 +11,15 @@ use tokio::time::Instant;
 
 use crate::{
     connection::{Connection, ProbeResult},
-    rotation::{ReplicaState, Rotation},
+    rotation::{CONNECTION_FAILED, ReplicaState, Rotation},
 };
 
 /// How often a replica in rotation is probed. The interval limits how long a draining replica still gets calls.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When calls wait for longer than this without any activity from the replica, it is probed at once. This limit plus
-/// the probe timeout is less than a second, within which an unresponsive replica must be out of rotation.
+/// When calls wait for longer than this without any activity from the replica, it is probed immediately. An
+/// unresponsive replica must be out of rotation within a second, so this limit plus the probe timeout is less than a
+/// second.
 const INACTIVITY_LIMIT: Duration = Duration::from_millis(250);
 
 /// After this many unanswered probes (some seven seconds) even the last replica gets a new connection, because the
@@ -35,7 +36,6 @@ const BACKOFF_CAP: Duration = Duration::from_secs(1);
 /// A replica that was in rotation for this long is stable: the end of its connection counts as a first failure.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
 
-const CONNECTION_FAILED: &str = "connection failed";
 const CONNECTION_CLOSED: &str = "connection closed";
 const NO_RESPONSE: &str = "no response to health probes";
 const NOT_SERVING: &str = "health probe reports not serving";
@@ -96,8 +96,8 @@ impl ReplicaMonitor {
                     ConnectionEnd::Unresponsive => NO_RESPONSE,
                 },
                 Err(error) => {
-                    let service = self.service;
-                    tracing::debug!(service, replica = %self.address, %error, "Connection failed");
+                    let target_service = self.service;
+                    tracing::debug!(target_service, replica = %self.address, %error, "Connection failed");
                     CONNECTION_FAILED
                 }
             };
@@ -124,7 +124,8 @@ impl ReplicaMonitor {
                 _ if connection.is_closed() => return ConnectionEnd::Closed,
                 ProbeResult::Serving => self.mark_ready(connection),
                 ProbeResult::NotServing => self.mark_suspect(connection, NOT_SERVING),
-                // Fails the calls in flight, so that they are retried on another replica.
+                // Fails the calls in flight. Those that are safe to repeat are retried on another replica, if one is
+                // ready.
                 ProbeResult::NoResponse
                     if unanswered >= MAX_UNANSWERED_PROBES || self.rotation.has_other_ready(self.address) =>
                 {
@@ -191,9 +192,9 @@ impl ReplicaMonitor {
         tracing::warn!(target_service = self.service, replica = %self.address, reason, "{message}");
     }
 
-    /// Records the end of a connection. Returns whether to reconnect at once, which is the case if the replica was in
-    /// rotation and this is the first disconnection since it became stable. Healthy replicas close connections now
-    /// and then, but not repeatedly.
+    /// Records the end of a connection. Returns whether to reconnect immediately: the replica was in rotation, and
+    /// this is the first disconnection since it became stable. Healthy replicas close connections now and then, but
+    /// not repeatedly.
     fn record_disconnection(&mut self) -> bool {
         let Phase::InRotation(since) = self.phase else { return false };
         self.phase = Phase::Disconnected;

@@ -24,7 +24,7 @@ impl Replicas {
     /// in gRPC health checks.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
+    /// Panics if it is called outside of a Tokio runtime.
     pub fn discover(service: &'static str, grpc_service: &'static str, target: &Target) -> Arc<Self> {
         let (rotation, stop) = (Arc::new(Rotation::new()), CancellationToken::new());
         let discovery = discovery::discover(service, grpc_service, target.clone(), Arc::clone(&rotation));

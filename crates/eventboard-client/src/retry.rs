@@ -89,7 +89,7 @@ impl RetryPolicy {
         }
         if !self.budget.withdraw() {
             self.counters.exhausted.increment(1);
-            tracing::warn!(service = self.service, "Retry refused: the retry budget is exhausted");
+            tracing::warn!(target_service = self.service, "Retry refused: the retry budget is exhausted");
             return None;
         }
         self.retries += 1;

@@ -18,6 +18,9 @@ use crate::{
     error::CallError,
 };
 
+/// Why a replica is unavailable that has no connection.
+pub(crate) const CONNECTION_FAILED: &str = "connection failed";
+
 /// The state of a replica.
 #[derive(Debug, Clone)]
 pub(crate) enum ReplicaState {
@@ -32,7 +35,7 @@ pub(crate) enum ReplicaState {
 }
 
 /// The values of the label `state` of `eventboard_client_replicas`.
-const STATE_LABELS: [&str; 4] = ["ready", "doubtful", "connecting", "away"];
+const STATE_LABELS: [&str; 4] = ["ready", "suspect", "connecting", "unavailable"];
 
 impl ReplicaState {
     /// One of [`STATE_LABELS`].
@@ -119,10 +122,10 @@ impl Rotation {
     /// Checks that at least one replica is ready.
     ///
     /// # Errors
-    /// The reason why none is ready, for operators.
+    /// Returns the reason why none is ready, for operators.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let states = self.states.borrow();
-        let mut reason = "connection failed";
+        let mut reason = CONNECTION_FAILED;
         for state in states.iter().flat_map(BTreeMap::values) {
             match state {
                 ReplicaState::Ready(_) => return Ok(()),

@@ -146,7 +146,7 @@ async fn call_method(method: &str, replicas: &Arc<Replicas>, timeout: Duration) 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes calls. Returns how many of them each replica responded to.
-async fn call_times(replicas: &Arc<Replicas>, calls: usize) -> HashMap<SocketAddr, usize> {
+async fn count_responses(replicas: &Arc<Replicas>, calls: usize) -> HashMap<SocketAddr, usize> {
     let mut counts = HashMap::new();
     for _ in 0..calls {
         *counts.entry(call(replicas, TIMEOUT).await.unwrap()).or_default() += 1;
@@ -174,7 +174,7 @@ async fn replicas_with_equal_load_are_used_in_turn() {
     let (one, two) = (Replica::start().await, Replica::start().await);
     let replicas = discover(&[one.address, two.address]);
     wait_until_ready(&replicas, 2).await;
-    assert_eq!(call_times(&replicas, 10).await, HashMap::from([(one.address, 5), (two.address, 5)]));
+    assert_eq!(count_responses(&replicas, 10).await, HashMap::from([(one.address, 5), (two.address, 5)]));
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn the_replica_with_fewer_calls_in_flight_is_chosen() {
         })
         .collect();
     wait_until("a call is in flight to the busy replica", || busy.calls() == 1).await;
-    assert_eq!(call_times(&replicas, 5).await, HashMap::from([(idle.address, 5)]));
+    assert_eq!(count_responses(&replicas, 5).await, HashMap::from([(idle.address, 5)]));
     busy.set_stalled(false);
     for call in waiting {
         call.await.unwrap().unwrap();
@@ -204,10 +204,13 @@ async fn a_dead_replica_fails_no_call_and_returns_to_rotation_after_its_restart(
     wait_until_ready(&replicas, 2).await;
     let address = stopped.address;
     drop(stopped);
-    assert_eq!(call_times(&replicas, 20).await.remove(&running.address), Some(20));
+    assert_eq!(count_responses(&replicas, 20).await.remove(&running.address), Some(20));
     let restarted = Replica::start_at(address).await;
     wait_until_ready(&replicas, 2).await;
-    assert_eq!(call_times(&replicas, 4).await, HashMap::from([(restarted.address, 2), (running.address, 2)]));
+    assert_eq!(
+        count_responses(&replicas, 4).await,
+        HashMap::from([(restarted.address, 2), (running.address, 2)])
+    );
 }
 
 #[tokio::test]
@@ -215,7 +218,7 @@ async fn a_call_to_an_unresponsive_replica_is_retried_on_another() {
     let running = Replica::start().await;
     let (unresponsive, _listener) = unresponsive_address().await;
     let replicas = discover(&[unresponsive, running.address]);
-    assert_eq!(call_times(&replicas, 10).await, HashMap::from([(running.address, 10)]));
+    assert_eq!(count_responses(&replicas, 10).await, HashMap::from([(running.address, 10)]));
 }
 
 #[tokio::test]
@@ -255,7 +258,7 @@ async fn a_closing_connection_finishes_its_calls_while_a_new_connection_takes_ne
     let replica = start_with_max_connection_age().await;
     let replicas = discover(&[replica.address]);
     let held = held_on_closing_connections(&replicas, &[&replica]).await;
-    assert_eq!(call_times(&replicas, 20).await, HashMap::from([(replica.address, 20)]));
+    assert_eq!(count_responses(&replicas, 20).await, HashMap::from([(replica.address, 20)]));
     replica.release.notify_one();
     for call in held {
         assert_eq!(call.await.unwrap(), Ok(replica.address));
@@ -267,7 +270,7 @@ async fn a_closing_connection_finishes_its_calls_while_other_replicas_are_ready(
     let (one, two) = (start_with_max_connection_age().await, start_with_max_connection_age().await);
     let replicas = discover(&[one.address, two.address]);
     let held = held_on_closing_connections(&replicas, &[&one, &two]).await;
-    assert_eq!(call_times(&replicas, 20).await.values().sum::<usize>(), 20);
+    assert_eq!(count_responses(&replicas, 20).await.values().sum::<usize>(), 20);
     // Long enough for a probe of each monitor.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     one.release.notify_one();
@@ -299,7 +302,7 @@ async fn a_replica_that_refuses_calls_immediately_gets_no_more_than_its_share() 
     let replicas = discover(&[refusing.address, serving.address]);
     wait_until_ready(&replicas, 2).await;
     refusing.is_refusing.store(true, Ordering::Relaxed);
-    assert_eq!(call_times(&replicas, 60).await, HashMap::from([(serving.address, 60)]));
+    assert_eq!(count_responses(&replicas, 60).await, HashMap::from([(serving.address, 60)]));
     assert!((1..20).contains(&refusing.calls()), "{}", refusing.calls());
     assert_eq!(replicas.rotation.ready_count(), 2, "an error status ejects no replica");
 }
@@ -311,9 +314,9 @@ async fn a_replica_that_is_not_serving_gets_calls_only_when_it_is_the_last() {
     wait_until_ready(&replicas, 2).await;
     draining.health.set_service_status(GRPC_SERVICE, ServingStatus::NotServing).await;
     wait_until_ready(&replicas, 1).await;
-    assert_eq!(call_times(&replicas, 5).await, HashMap::from([(running.address, 5)]));
+    assert_eq!(count_responses(&replicas, 5).await, HashMap::from([(running.address, 5)]));
     drop(running);
-    assert_eq!(call_times(&replicas, 5).await, HashMap::from([(draining.address, 5)]));
+    assert_eq!(count_responses(&replicas, 5).await, HashMap::from([(draining.address, 5)]));
     assert_eq!(replicas.rotation.check(), Err("health probe reports not serving"));
 }
 

@@ -25,7 +25,7 @@ const CONNECTION_CHECK_INTERVAL: &str = "500ms";
 /// deadline in the gateway's policy table.
 const MAX_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// PostgreSQL ends an idle transaction after this time, so that a frozen process does not keep its locks.
+/// PostgreSQL ends a session whose transaction is idle for this time, so that a frozen process does not keep its locks.
 pub(crate) const IDLE_IN_TRANSACTION_TIMEOUT: &str = "2s";
 
 /// The settings of a process for its database connections.
@@ -40,14 +40,14 @@ pub struct DatabaseConfig {
     pub(crate) application: String,
     /// `DATABASE_MAX_CONNECTIONS` (default 10): the connections of this process. The health check uses one more.
     pub(crate) max_connections: u32,
-    /// `DATABASE_ACQUIRE_TIMEOUT` (default 1s, at most 2s): how long a call waits for a connection before it is
-    /// refused.
+    /// `DATABASE_ACQUIRE_TIMEOUT` (default 1s, at most 2s): how long a call waits for a connection before it fails
+    /// with `Overloaded`.
     pub(crate) acquire_timeout: Duration,
     /// `DATABASE_MAX_WAITING` (default 512, like `MAX_CONCURRENT_REQUESTS`): how many calls may wait for a connection
-    /// at the same time. Further calls are refused at once.
+    /// at the same time. Further calls fail immediately with `Overloaded`.
     pub(crate) max_waiting: u32,
-    /// `DATABASE_PGBOUNCER` (default false): `DATABASE_URL` is a PgBouncer in transaction mode, version 1.21 or newer,
-    /// with `max_prepared_statements` of at least 100.
+    /// `DATABASE_PGBOUNCER` (default false): `DATABASE_URL` is a PgBouncer in transaction mode, version 1.21 or
+    /// newer, with `max_prepared_statements` of at least 100.
     pub(crate) pgbouncer: bool,
 }
 
@@ -114,7 +114,8 @@ fn connect_options(env: &mut Env, variable: &str, url: &SecretString, applicatio
         .log_slow_statements(log::LevelFilter::Warn, SLOW_STATEMENT)
 }
 
-/// Reads the acquire timeout. It must be shorter than any deadline, so that a refused call gets its response in time.
+/// Reads the acquire timeout. It must be shorter than any deadline, so that a call that gets no connection still gets
+/// its response in time.
 fn acquire_timeout(env: &mut Env) -> Duration {
     let timeout = env.positive_duration("DATABASE_ACQUIRE_TIMEOUT", Duration::from_secs(1));
     if timeout > MAX_ACQUIRE_TIMEOUT {

@@ -3,7 +3,7 @@
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use sqlx::Error;
 
-/// Returns whether the error is temporary, because the database is unavailable or shutting down.
+/// Returns whether the error is temporary, which means that the database is unavailable or shutting down.
 pub(crate) fn is_unavailable(error: &Error) -> bool {
     code_of(error) == ErrorCode::Unavailable
 }
@@ -45,8 +45,8 @@ fn code_of_sqlstate(state: &str) -> ErrorCode {
         "53300" | "53200" | "53100" => ErrorCode::Overloaded,
         // The transaction was rolled back because of a concurrent transaction: serialization failure, deadlock.
         "40001" | "40P01" => ErrorCode::Unavailable,
-        // The session was ended by idle_in_transaction_session_timeout, or the server is shutting down, has crashed, is
-        // starting, or became read-only in a failover.
+        // The session was ended by idle_in_transaction_session_timeout, or the server is shutting down, has crashed,
+        // is starting, or became read-only in a failover.
         "25P03" | "57P01" | "57P02" | "57P03" | "57P05" | "25006" => ErrorCode::Unavailable,
         // Connection exceptions, and failed connection attempts while an operator renames a database or changes a
         // password.
@@ -61,7 +61,7 @@ pub trait OnConstraint<T> {
     /// Returns `to_error()` when the constraint `name` was violated, and [`db_error`] for every other error.
     ///
     /// # Errors
-    /// The mapped error.
+    /// Returns the mapped error.
     fn on_constraint(self, name: &str, to_error: impl FnOnce() -> ServiceError) -> Result<T, ServiceError>;
 }
 

@@ -13,5 +13,5 @@ pub use self::{
     error::{OnConstraint, db_error},
     migrations::migrate,
     pool::{Database, Lease},
-    statement::Instrumented,
+    statement::InstrumentStatement,
 };

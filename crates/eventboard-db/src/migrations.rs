@@ -29,8 +29,8 @@ const MIGRATION_LOCK: i64 = 0x6576_656e_7462_6f61;
 /// How often a process tries to take the lock while another process migrates.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The delay before a migration is retried after its `lock_timeout`. It is much longer than that timeout, because other
-/// statements queue behind a migration that waits for a lock.
+/// The delay before a migration is retried after its `lock_timeout`. It is much longer than that timeout, because
+/// other statements queue behind a migration that waits for a lock.
 const LOCK_TIMEOUT_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// How often an unavailable database is tried again.

@@ -29,7 +29,7 @@ use crate::{
     config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, STATEMENT_TIMEOUT},
     error::db_error,
     migrations,
-    statement::Instrumented,
+    statement::InstrumentStatement,
 };
 
 /// A connection that was idle for longer is pinged before it is used, because connections usually break while they
@@ -124,8 +124,8 @@ impl PoolMetrics {
 }
 
 impl Database {
-    /// Creates the pool. Connections are opened on demand. [`Database::acquire`] fails until [`Database::prepare`] has
-    /// completed.
+    /// Creates the pool. Connections are opened on demand. [`Database::acquire`] fails until [`Database::prepare`]
+    /// has completed.
     pub fn open(config: DatabaseConfig) -> Self {
         let metrics = PoolMetrics::new(&config.application);
         let inner = Arc::new(DatabaseInner {
@@ -231,8 +231,8 @@ impl Database {
                 match result {
                     Ok(Ok(())) if *inner.is_migrated.borrow() => Ok(()),
                     Ok(Ok(())) => Err("the schema is not up to date yet"),
-                    Ok(Err(_)) => Err("cannot be reached"),
-                    Err(_) => Err("does not answer"),
+                    Ok(Err(_)) => Err("connection failed"),
+                    Err(_) => Err("no response"),
                 }
             }
         })
@@ -307,7 +307,7 @@ pub struct Lease {
     /// Present until the lease ends.
     pooled: Option<PooledConnection>,
     permit: Option<OwnedSemaphorePermit>,
-    /// Whether `begin` was sent and its response has not arrived. In that case The connection cannot be reused,
+    /// Whether `begin` was sent and its response has not arrived. If so, the connection cannot be reused,
     /// because the transaction would stay open.
     begin_pending: bool,
     database: Database,
@@ -327,7 +327,8 @@ impl Lease {
     pub async fn begin(&mut self, deadline: Deadline) -> Result<Transaction<'_, Postgres>, ServiceError> {
         let left = deadline.remaining().as_millis();
         if left == 0 {
-            return Err(ServiceError::deadline_exceeded());
+            let message = "The request timed out before it reached the database.";
+            return Err(ServiceError::new(ErrorCode::DeadlineExceeded, message));
         }
         // One round trip for all statements. This also works behind a pooler, because both settings end with the
         // transaction.
@@ -354,7 +355,7 @@ impl Lease {
         !self.database.is_behind_pooler() && deadline.remaining() + TIMEOUT_TOLERANCE >= STATEMENT_TIMEOUT
     }
 
-    /// Returns the connection to the pool at once. All statements must have been awaited and must have succeeded,
+    /// Returns the connection to the pool immediately. All statements must have been awaited and must have succeeded,
     /// because nothing may be in flight, and no transaction may be open.
     pub fn release(mut self) {
         if let Some(pooled) = self.pooled.take() {

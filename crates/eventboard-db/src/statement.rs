@@ -2,12 +2,12 @@
 
 use std::{future::Future, sync::LazyLock, time::Instant};
 
-use eventboard_chassis::{metrics::Histograms, outcome::observe_outcome, traces::Span};
+use eventboard_chassis::{metrics::Histograms, outcome_guard::observe_outcome, traces::Span};
 use sqlx::Error;
 
 /// The durations of all statements of the process, by name and outcome.
-static DURATIONS: LazyLock<Histograms<Outcome>> = LazyLock::new(|| {
-    Histograms::new(|summary, outcome: Outcome| {
+static DURATIONS: LazyLock<Histograms<StatementOutcome>> = LazyLock::new(|| {
+    Histograms::new(|summary, outcome: StatementOutcome| {
         metrics::histogram!(
             "db_client_operation_duration_seconds",
             "db_query_summary" => summary.to_owned(),
@@ -18,7 +18,7 @@ static DURATIONS: LazyLock<Histograms<Outcome>> = LazyLock::new(|| {
 
 /// The outcome of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Outcome {
+enum StatementOutcome {
     Succeeded,
     /// The server returned an error with this SQLSTATE.
     Failed([u8; 5]),
@@ -30,7 +30,7 @@ enum Outcome {
     Other,
 }
 
-impl Outcome {
+impl StatementOutcome {
     fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
             Ok(_) => Self::Succeeded,
@@ -57,7 +57,7 @@ impl Outcome {
 }
 
 /// Adds metrics and a trace span to the execution of a statement.
-pub trait Instrumented<T>: Future<Output = Result<T, Error>> + Sized {
+pub trait InstrumentStatement<T>: Future<Output = Result<T, Error>> + Sized {
     /// Records the duration and the outcome of the statement under a name, in a metric and a trace span. The name
     /// consists of operation and target (`db.query.summary` of OpenTelemetry's semantic conventions). The name must
     /// not contain user input.
@@ -66,13 +66,13 @@ pub trait Instrumented<T>: Future<Output = Result<T, Error>> + Sized {
             let (started, span) = (Instant::now(), span_of(summary));
             let end = observe_outcome(|outcome| record(summary, started, &span, outcome));
             let result = self.await;
-            end.finish(Outcome::of(&result));
+            end.finish(StatementOutcome::of(&result));
             result
         }
     }
 }
 
-impl<T, F: Future<Output = Result<T, Error>>> Instrumented<T> for F {}
+impl<T, F: Future<Output = Result<T, Error>>> InstrumentStatement<T> for F {}
 
 /// Creates the span of a statement.
 fn span_of(summary: &'static str) -> Span {
@@ -83,13 +83,13 @@ fn span_of(summary: &'static str) -> Span {
 }
 
 /// Records a statement. `None` means that it was cancelled, because the caller stopped waiting.
-fn record(summary: &'static str, started: Instant, span: &Span, outcome: Option<Outcome>) {
-    let outcome = outcome.unwrap_or(Outcome::Cancelled);
+fn record(summary: &'static str, started: Instant, span: &Span, outcome: Option<StatementOutcome>) {
+    let outcome = outcome.unwrap_or(StatementOutcome::Cancelled);
     DURATIONS.record(summary, outcome, started.elapsed());
-    if matches!(outcome, Outcome::Failed(_)) {
+    if matches!(outcome, StatementOutcome::Failed(_)) {
         span.set("db.response.status_code", || outcome.error_type());
     }
-    if outcome != Outcome::Succeeded {
+    if outcome != StatementOutcome::Succeeded {
         span.fail(|| outcome.error_type());
     }
 }

@@ -6,7 +6,7 @@ const MAX_LENGTH: usize = 255;
 /// Checks a client's `Idempotency-Key`: 1 to 255 printable ASCII characters.
 ///
 /// # Errors
-/// A message for the caller, when the format of the key is invalid.
+/// Returns a message for the caller if the format of the key is invalid.
 pub fn check_idempotency_key(key: &[u8]) -> Result<&str, String> {
     let printable = key.iter().all(|byte| (b' '..=b'~').contains(byte));
     match std::str::from_utf8(key) {

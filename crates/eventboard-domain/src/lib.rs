@@ -2,8 +2,8 @@
 //! which status) and the business errors.
 //!
 //! All functions are pure: no I/O and no clock. The gateway applies the rules to JSON before it calls a service. The
-//! services apply the same rules again, because clients can call their ports without the gateway. A decision takes the
-//! data that was read from the database and returns the data to write.
+//! services apply the same rules again, because clients can call their ports without the gateway. A decision takes
+//! the data that was read from the database and returns the data to write.
 
 mod event;
 mod event_action;

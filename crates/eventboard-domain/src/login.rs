@@ -11,7 +11,7 @@ pub enum AccountState {
     Disabled,
 }
 
-/// The reason why a login fails. It is only logged, because the caller must receive the same refusal for all reasons.
+/// The reason why a login fails. It is only logged, because the caller must receive the same error for all reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginFailure {
     /// No user has the e-mail address.
@@ -43,11 +43,11 @@ impl From<LoginFailure> for Refusal {
     }
 }
 
-/// Decides whether the login succeeds. Call it after the password was verified, so that every refusal takes the same
-/// time.
+/// Decides whether the login succeeds. Call it after the password was verified, so that every failed login takes the
+/// same time.
 ///
 /// # Errors
-/// The reason why the login fails.
+/// Returns the reason why the login fails.
 pub fn check_login(account: Option<AccountState>, password_matches: bool) -> Result<(), LoginFailure> {
     match (account, password_matches) {
         (None, _) => Err(LoginFailure::UnknownUser),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::{EventAction, EventStatus, Violations};
 
-/// The reason why a request is refused.
+/// The reason why the domain rejects a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// At least one input field is invalid.
@@ -22,7 +22,7 @@ pub enum Refusal {
         /// The statuses that allow the transition.
         allowed: &'static [EventStatus],
         /// The transition as a participle: `approved`.
-        transition: &'static str,
+        participle: &'static str,
     },
     /// The idempotency key was used for another request.
     KeyReused,
@@ -53,8 +53,8 @@ impl Refusal {
             Self::StaleVersion => {
                 "The event has changed since; read it again and repeat the request with its new ETag."
             }
-            Self::WrongStatus { status, allowed, transition } => {
-                return wrong_status(*status, allowed, transition).into();
+            Self::WrongStatus { status, allowed, participle } => {
+                return wrong_status(*status, allowed, participle).into();
             }
             Self::KeyReused => {
                 "The Idempotency-Key was used for another request; use a new key for a new request."
@@ -86,9 +86,9 @@ fn forbidden(action: EventAction) -> &'static str {
     }
 }
 
-fn wrong_status(status: EventStatus, allowed: &[EventStatus], transition: &str) -> String {
+fn wrong_status(status: EventStatus, allowed: &[EventStatus], participle: &str) -> String {
     let allowed = allowed.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ");
-    format!("The event is {status}; only a {allowed} event can be {transition}.")
+    format!("The event is {status}; only a {allowed} event can be {participle}.")
 }
 
 impl fmt::Display for Refusal {

@@ -84,7 +84,8 @@ pub fn login_email(raw: &str) -> Result<String, String> {
     optional_text(raw, EMAIL_MAX_LENGTH)?.ok_or_else(|| REQUIRED.to_owned())
 }
 
-/// Validates a new password: 8 to 100 characters with an upper-case letter, a lower-case letter, and a digit or symbol.
+/// Validates a new password: 8 to 100 characters with an upper-case letter, a lower-case letter, and a digit or
+/// symbol.
 pub fn new_password(raw: &str) -> Result<(), String> {
     login_password(raw)?;
     let has = |test: fn(char) -> bool| raw.chars().any(test);

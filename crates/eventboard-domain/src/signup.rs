@@ -32,7 +32,7 @@ impl Membership {
     /// Decides whether the signup is allowed. Checks in the order that the API documents: 404, 403, 409.
     ///
     /// # Errors
-    /// The first refusal in that order.
+    /// Returns the first refusal in that order.
     pub fn check(&self, preconditions: &SignupPreconditions) -> Result<(), Refusal> {
         let SignupPreconditions { open_signup, slug_taken, email_taken } = *preconditions;
         match (self, open_signup) {

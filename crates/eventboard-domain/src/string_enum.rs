@@ -1,7 +1,7 @@
 //! The enums whose values are strings in the HTTP API and in the database: roles, statuses, actions and sort orders.
 //!
-//! Each enum is declared once. Its strings are used in JSON. Generic code (columns, query parameters, schemas) uses the
-//! trait [`StringEnum`]. `eventboard-proto` converts to and from the gRPC enums.
+//! Each enum is declared once. Its strings are used in JSON. Generic code (columns, query parameters, schemas) uses
+//! the trait [`StringEnum`]. `eventboard-proto` converts to and from the gRPC enums.
 
 use std::{fmt, hash::Hash, str::FromStr};
 

@@ -36,7 +36,7 @@ impl Violations {
     /// Returns `Ok` when no violation was recorded.
     ///
     /// # Errors
-    /// The violations, when there is at least one.
+    /// Returns the violations if there is at least one.
     pub fn into_result(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }

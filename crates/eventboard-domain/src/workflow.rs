@@ -89,7 +89,7 @@ impl Transition {
         if self.from.contains(&status) {
             return Ok(());
         }
-        Err(Refusal::WrongStatus { status, allowed: self.from, transition: self.participle })
+        Err(Refusal::WrongStatus { status, allowed: self.from, participle: self.participle })
     }
 
     /// Changes the status of the event. Sets the rejection reason, or clears it with `None`.
@@ -125,7 +125,7 @@ impl EventAction {
 /// Decides whether the action is allowed now. Checks in the order that the API documents: 404, 403, 412, 409.
 ///
 /// # Errors
-/// The first refusal in that order.
+/// Returns the first refusal in that order.
 fn check_action(
     caller: &Identity,
     action: EventAction,

@@ -7,7 +7,7 @@ use crate::markdown::{links, sections};
 const INDEX: &str = "RUNBOOK.md";
 
 /// The section of RUNBOOK.md that lists the pages.
-const LIST: &str = "Pages";
+const PAGES_HEADING: &str = "Pages";
 
 const FOLDER: &str = "docs/runbook";
 
@@ -34,8 +34,8 @@ impl Page {
 /// If the section does not list every file of docs/runbook exactly once.
 pub fn pages(checkout: &Path) -> Vec<Page> {
     let index = Page::read(checkout, INDEX.to_owned());
-    let list = sections(&index.text).into_iter().find(|section| section.heading == LIST);
-    let listed = links(&list.unwrap_or_else(|| panic!("{INDEX} has no section {LIST}")).body);
+    let list = sections(&index.text).into_iter().find(|section| section.heading == PAGES_HEADING);
+    let listed = links(&list.unwrap_or_else(|| panic!("{INDEX} has no section {PAGES_HEADING}")).body);
     assert_all_are_listed(checkout, &listed);
     let mut pages = vec![index];
     pages.extend(listed.into_iter().map(|path| Page::read(checkout, path)));
@@ -49,5 +49,5 @@ fn assert_all_are_listed(checkout: &Path, listed: &[String]) {
     files.sort();
     let mut listed = listed.to_vec();
     listed.sort();
-    assert_eq!(listed, files, "the section {LIST} of {INDEX} must list every file of {FOLDER} once");
+    assert_eq!(listed, files, "the section {PAGES_HEADING} of {INDEX} must list every file of {FOLDER} once");
 }

@@ -9,7 +9,7 @@ use std::{
 use eventboard_domain::Refusal;
 use uuid::Uuid;
 
-use crate::outcome::Outcome;
+use crate::outcome::KeyOutcome;
 
 /// A key as received with a call.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ impl ScopedKey {
         source: ResponseSource,
     ) -> Result<WriteResponse, Refusal> {
         if stored.fingerprint != self.fingerprint {
-            self.record(Outcome::Conflict);
+            self.record(KeyOutcome::Conflict);
             return Err(Refusal::KeyReused);
         }
         let replayed = stored.request_id != self.request_id;
@@ -119,15 +119,15 @@ impl ScopedKey {
             (ResponseSource::Performed, _) if self.generated => {
                 // Not logged, because otherwise every write without a client key would be logged.
             }
-            (ResponseSource::Performed, _) => self.record(Outcome::New),
-            (_, false) => self.record(Outcome::Retried),
-            (ResponseSource::Database, true) => self.record(Outcome::Replayed),
-            (ResponseSource::Memory, true) => self.record(Outcome::CacheHit),
+            (ResponseSource::Performed, _) => self.record(KeyOutcome::New),
+            (_, false) => self.record(KeyOutcome::Retried),
+            (ResponseSource::Database, true) => self.record(KeyOutcome::Replayed),
+            (ResponseSource::Memory, true) => self.record(KeyOutcome::CacheHit),
         }
         Ok(WriteResponse { encoded: Arc::clone(&stored.response), replayed })
     }
 
-    fn record(&self, outcome: Outcome) {
+    fn record(&self, outcome: KeyOutcome) {
         outcome.count();
         let (message, outcome, operation) = (outcome.message(), outcome.name(), self.operation);
         tracing::info!(idempotency_key = self.key, %operation, outcome, "{message}");

@@ -1,21 +1,21 @@
 //! Performs every write with an idempotency key exactly once, across repeated requests, replicas and crashes.
 //!
-//! PostgreSQL is the source of truth. A key is committed in the same transaction as the effect of the write, because
-//! the store of a service claims the key and stores the response in that transaction ([`claim_key`],
-//! [`store_response`]). A cache in front of the database answers repeated requests from memory. It also lets
-//! identical concurrent calls on one replica wait for the first call without a database connection ([`Idempotency`]).
+//! PostgreSQL is the source of truth. A key must be committed in the same transaction as the effect of the write, so
+//! the service's store must call [`claim_key`] and [`store_response`] inside its own transaction. [`Idempotency`]
+//! answers repeated requests from a cache in memory. If identical calls arrive on one replica at the same time, they
+//! wait for the first one; the waiting calls hold no database connection.
 
-mod cache;
 mod fingerprint;
 mod key;
 mod outcome;
+mod perform_once;
 mod sql;
 mod sweep;
 
 pub use self::{
-    cache::Idempotency,
     fingerprint::Fingerprint,
     key::{Operation, RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse},
+    perform_once::Idempotency,
     sql::{claim_key, load_response, store_response},
     sweep::sweep_expired_keys,
 };

@@ -1,12 +1,12 @@
-//! The outcomes of keyed writes, for logs and metrics.
+//! The outcomes of writes with an idempotency key, for logs and metrics.
 
 use std::sync::LazyLock;
 
 use metrics::Counter;
 
-/// The outcome of a keyed write.
+/// The outcome of a write with an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum KeyOutcome {
     /// The write was performed.
     New,
     /// A repeated client request got the response from the database.
@@ -20,13 +20,13 @@ pub(crate) enum Outcome {
 }
 
 /// The counters of all outcomes.
-static OUTCOMES: LazyLock<[Counter; Outcome::ALL.len()]> = LazyLock::new(|| {
-    Outcome::ALL.map(
+static OUTCOMES: LazyLock<[Counter; KeyOutcome::ALL.len()]> = LazyLock::new(|| {
+    KeyOutcome::ALL.map(
         |outcome| metrics::counter!("eventboard_idempotency_outcomes_total", "outcome" => outcome.name()),
     )
 });
 
-impl Outcome {
+impl KeyOutcome {
     /// All outcomes, in declaration order.
     const ALL: [Self; 5] = [Self::New, Self::Replayed, Self::CacheHit, Self::Retried, Self::Conflict];
 

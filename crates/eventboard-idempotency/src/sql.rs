@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Instrumented, db_error};
+use eventboard_db::{InstrumentStatement, db_error};
 use sqlx::PgConnection;
 
 use crate::key::{ScopedKey, StoredResponse};
@@ -13,8 +13,8 @@ use crate::key::{ScopedKey, StoredResponse};
 /// literal, because sqlx's macros accept only literals. A service can combine the statement with the effect of the
 /// write (`with claimed as (… returning 1) …`).
 ///
-/// The parameters are $1 caller, $2 service, $3 method, $4 key, $5 fingerprint, $6 request, $7 response and $8 lifetime
-/// in seconds. The statement affects one row when the key is free or expired, and no row otherwise.
+/// The parameters are $1 caller, $2 service, $3 method, $4 key, $5 fingerprint, $6 request, $7 response and $8
+/// lifetime in seconds. The statement affects one row when the key is free or expired, and no row otherwise.
 #[macro_export]
 macro_rules! with_claim_statement {
     ($macro:ident! $($input:tt)*) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{Database, Instrumented, db_error};
+use eventboard_db::{Database, InstrumentStatement, db_error};
 
 /// How often expired keys are removed.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -11,7 +11,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// The maximum number of keys that one statement removes. It limits the locks that the statement holds.
 const BATCH_SIZE: i64 = 1000;
 
-/// Removes expired keys at once and then periodically. Never returns.
+/// Removes expired keys immediately and then periodically. Never returns.
 pub async fn sweep_expired_keys(database: Database) {
     loop {
         match sweep_all(&database).await {

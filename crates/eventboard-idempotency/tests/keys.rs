@@ -1,4 +1,4 @@
-//! Tests of keys with a real PostgreSQL, and of concurrent calls with the same key.
+//! Tests of idempotency keys with a real PostgreSQL, and of concurrent calls with the same key.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -64,7 +64,7 @@ impl CountedWrite {
         Ok((key.to_stored(*b"response"), ResponseSource::Performed))
     }
 
-    /// Fails the first time.
+    /// Fails the first time, and performs the write after that.
     async fn fail_then_perform(
         &self,
         key: &ScopedKey,

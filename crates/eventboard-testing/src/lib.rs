@@ -1,8 +1,8 @@
 //! Creates a separate database for every test.
 //!
-//! The first test of a test binary starts a private PostgreSQL cluster and migrates a template database in it. Each
-//! test clones the template, which takes some ten milliseconds. The cluster ends when the test process ends for any
-//! reason. The variable `EVENTBOARD_PG_BIN` selects the server binaries.
+//! The first test of a test binary starts a private PostgreSQL server and migrates a template database on it. Each
+//! test clones the template, which takes some ten milliseconds. The server ends when the test process ends, even if
+//! that process is killed. The variable `EVENTBOARD_PG_BIN` selects the server binaries.
 #![expect(clippy::expect_used, reason = "a test without its database fails here")]
 
 use std::{
@@ -51,7 +51,7 @@ impl TestDatabase {
     }
 }
 
-/// Starts a separate cluster with a migrated database, for tests that stop and start the server.
+/// Starts a separate PostgreSQL server with a migrated database, for tests that stop and start the server.
 ///
 /// # Panics
 /// When no PostgreSQL is found.
@@ -61,7 +61,7 @@ pub async fn dedicated_cluster() -> (Cluster, TestDatabase) {
     (cluster, TestDatabase { url })
 }
 
-/// The cluster that all tests of this process share.
+/// The PostgreSQL server that all tests of this process share.
 async fn shared_cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
     CLUSTER.get_or_init(start_cluster).await

@@ -4,8 +4,8 @@ mod cli;
 mod commands;
 mod database;
 mod dotenv;
+mod http_get;
 mod output;
-mod probe;
 #[cfg(feature = "up")]
 mod progress;
 mod seed;

@@ -1,8 +1,8 @@
 //! Events and their workflow: create, find, list, change, submit, approve, reject and delete. Every write with an
 //! idempotency key is performed exactly once.
 //!
-//! `grpc` converts and validates messages. A use case in `use_cases` reads data, asks the domain for a decision and
-//! writes the result. `store` contains the SQL.
+//! `grpc` converts and validates messages. A use case in `use_cases` reads data, applies the domain rules and writes
+//! the result. `store` contains the SQL.
 
 mod cursor;
 mod fingerprint;

@@ -10,7 +10,7 @@ pub(crate) const MAX_EXACT_TOTAL: u32 = 10_000;
 /// The query of one page.
 #[derive(Debug)]
 pub(crate) struct ListQuery {
-    pub filter: Filter,
+    pub criteria: ListCriteria,
     pub page: PageSelector,
     pub limit: u32,
 }
@@ -26,7 +26,7 @@ pub(crate) enum PageSelector {
 
 /// The filters and the sort order of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Filter {
+pub(crate) struct ListCriteria {
     pub organization_id: Uuid,
     pub visibility: Visibility,
     pub sort_by: SortBy,
@@ -38,7 +38,7 @@ pub(crate) struct Filter {
     pub start_date_to: Option<DateTime<Utc>>,
 }
 
-impl Filter {
+impl ListCriteria {
     /// Returns a text that identifies the list for cursors. A cursor of one list is valid in another list only if
     /// both lists have the same text. Visibility is not included, because a cursor contains only a position and
     /// grants no access.
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_cursor_scope_does_not_change_between_releases() {
-        let filter = Filter {
+        let criteria = ListCriteria {
             organization_id: Uuid::from_u128(1),
             visibility: Visibility::OwnAndApproved(Uuid::from_u128(2)),
             sort_by: SortBy::StartDate,
@@ -105,7 +105,7 @@ mod tests {
             start_date_to: None,
         };
         assert_eq!(
-            filter.cursor_scope(),
+            criteria.cursor_scope(),
             r#"00000000-0000-0000-0000-000000000001 StartDate true Some(Draft) Some("a \"word\"") Some(1970-01-01T00:00:00Z) None"#
         );
     }

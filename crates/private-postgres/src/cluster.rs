@@ -1,4 +1,4 @@
-//! Starts and stops a private cluster, and simulates its failures for fault tests.
+//! Starts and stops a private PostgreSQL server, and simulates its failures for fault tests.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ const PORT_ATTEMPTS: usize = 3;
 /// A running PostgreSQL server that belongs to this process.
 ///
 /// The server listens on the loopback addresses only. It ends when [`stop`](Self::stop) is called, when this value is
-/// dropped (without waiting), and when this process ends for any reason. A handle can be used from any runtime.
+/// dropped (without waiting), and when this process ends, even if it is killed. A handle can be used from any
+/// runtime.
 pub struct Cluster {
     supervisor: Supervisor,
     connection: ConnectionParams,
@@ -37,13 +38,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a persistent cluster. The data folder is created on first use.
+    /// Starts a PostgreSQL server whose data is kept. The data folder is created on first use.
     ///
     /// # Errors
     ///
-    /// Another server is running in the folder (if that server is stopping, this function waits a few seconds), the
-    /// folder has another major version or password, or the server does not start. In the last case the message
-    /// includes its last log lines.
+    /// Returns an error if another server is running in the folder (if that server is stopping, this function waits
+    /// up to a minute for it), if the folder has another major version or password, or if the server does not start. In the
+    /// last case the message includes its last log lines.
     pub async fn start(binaries: &Binaries, config: &ClusterConfig) -> Result<Self> {
         let account = Account::of_server()?;
         let preferred = config.data_dir.clone();
@@ -56,12 +57,13 @@ impl Cluster {
         Self::launch(supervisor, config, data_dir).await
     }
 
-    /// Starts an empty cluster for tests in the system's temporary folder. The cluster is fast but not durable, and
-    /// allows 300 connections. The folder is removed when the cluster ends for any reason.
+    /// Starts an empty PostgreSQL server for tests in the system's temporary folder. The server is fast but not
+    /// durable: `fsync` is off, so a crash of the machine can lose data. It allows 300 connections. Its folder is
+    /// removed when the server ends, even if the test process is killed.
     ///
     /// # Errors
     ///
-    /// The folder cannot be created or the server does not start.
+    /// Returns an error if the folder cannot be created or the server does not start.
     pub async fn temporary(binaries: &Binaries) -> Result<Self> {
         let account = Account::of_server()?;
         let parent = folders::temporary_parent(account);
@@ -104,16 +106,16 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The server is not running or rejects the command.
+    /// Returns an error if the server is not running or rejects the command.
     pub async fn create_database(&self, name: &str) -> Result<()> {
         self.connection.create_database(name).await
     }
 
-    /// Stops the server permanently and waits until it has ended. The folder of a temporary cluster is removed.
+    /// Stops the server permanently and waits until it has ended. The folder of a temporary server is removed.
     ///
     /// # Errors
     ///
-    /// The server has not ended after two minutes.
+    /// Returns an error if the server has not ended after two minutes.
     pub async fn stop(self) -> Result<()> {
         let ended = timeout(STOP_TIMEOUT, self.supervisor.end()).await;
         ended.with_context(|| format!("PostgreSQL on {} does not stop", self.data_dir.display()))?
@@ -123,7 +125,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The server has not ended after two minutes.
+    /// Returns an error if the server has not ended after two minutes.
     pub async fn stop_immediate(&mut self) -> Result<()> {
         self.shut_down(Shutdown::Immediate).await
     }
@@ -133,7 +135,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The server has not ended after two minutes.
+    /// Returns an error if the server has not ended after two minutes.
     pub async fn stop_fast(&mut self) -> Result<()> {
         self.shut_down(Shutdown::Fast).await
     }
@@ -142,7 +144,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The server does not start, for example because another program uses its port.
+    /// Returns an error if the server does not start, for example because another program uses its port.
     pub async fn start_again(&mut self) -> Result<()> {
         if self.supervisor.is_running().await? {
             return Ok(());

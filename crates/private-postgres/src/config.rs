@@ -1,15 +1,15 @@
-//! The configuration of a cluster.
+//! The configuration of a private PostgreSQL server.
 
 use std::path::PathBuf;
 
-/// The configuration of a cluster.
+/// The configuration of a private PostgreSQL server.
 #[derive(Clone)]
 pub struct ClusterConfig {
     /// The data folder. It is created on first use; see [`usable_data_dir`](crate::usable_data_dir).
     pub data_dir: PathBuf,
     /// The preferred TCP port. If it is `None` or not free, any free port is used.
     pub port: Option<u16>,
-    /// Whether the data survives a crash of the machine. A cluster that is not durable is much faster.
+    /// Whether the data survives a crash of the machine. A server that is not durable is much faster.
     pub durable: bool,
     /// The name of the superuser. It is defined when the data folder is created.
     pub superuser: String,
@@ -20,7 +20,7 @@ pub struct ClusterConfig {
 }
 
 impl ClusterConfig {
-    /// Configures a durable cluster in `data_dir` with the given superuser, on any free port.
+    /// Configures a durable server in `data_dir` with the given superuser, on any free port.
     pub fn new(
         data_dir: impl Into<PathBuf>,
         superuser: impl Into<String>,

@@ -1,10 +1,10 @@
-//! Connects to a private cluster as its superuser.
+//! Connects to a private PostgreSQL server as its superuser.
 
 use anyhow::{Context, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
-/// A database that `initdb` creates in every cluster.
+/// A database that exists on every server, because `initdb` creates it.
 const MAINTENANCE_DATABASE: &str = "postgres";
 
 const INVALID_PASSWORD: &str = "28P01";
@@ -12,7 +12,7 @@ const DUPLICATE_DATABASE: &str = "42P04";
 /// The error code for a duplicate database when two connections create it at the same time.
 const UNIQUE_VIOLATION: &str = "23505";
 
-/// The port and the superuser's credentials for a cluster.
+/// The port and the superuser's credentials for a server.
 #[derive(Clone)]
 pub(crate) struct ConnectionParams {
     pub(crate) port: u16,
@@ -26,7 +26,7 @@ impl ConnectionParams {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Connects once, to verify that the port and the password belong to this cluster.
+    /// Connects once, to verify that the port and the password belong to this server.
     pub(crate) async fn verify(&self) -> Result<()> {
         self.connect().await?.close().await?;
         Ok(())

@@ -14,8 +14,8 @@ use crate::{download, folders};
 ///
 /// # Errors
 ///
-/// `EVENTBOARD_PG_BIN` is set to an unusable folder, or no server was found and the download failed. The message
-/// lists what was tried and suggests a fix.
+/// Returns an error if `EVENTBOARD_PG_BIN` is set to an unusable folder, or if no server was found and the download
+/// failed. The message lists what was tried and suggests a fix.
 pub async fn find_binaries(download_dir: &Path) -> Result<Binaries> {
     let download_dir = download_dir.to_owned();
     let search = move || {

@@ -41,7 +41,7 @@ pub(crate) fn usable_data_dir_with_notice(preferred: &Path) -> PathBuf {
     usable
 }
 
-/// The parent folder for temporary clusters: the system's temporary folder, or another one if the server's account
+/// The parent folder for temporary servers: the system's temporary folder, or another one if the server's account
 /// cannot enter it.
 pub(crate) fn temporary_parent(account: Account) -> PathBuf {
     let default = std::env::temp_dir();

@@ -112,8 +112,8 @@ fn password_file(account: Account, config: &ClusterConfig, data_dir: &Path) -> R
     Ok(file)
 }
 
-/// Removes the files and folders that an interrupted run left behind. No other process uses them, because the caller
-/// holds the folder's lock.
+/// Removes the files and folders that an interrupted run left behind. No other process uses them: the caller holds the
+/// lock of a persistent folder, and a temporary folder is new.
 fn remove_unfinished(data_dir: &Path) -> Result<()> {
     let prefix = unfinished_prefix(data_dir);
     for entry in parent(data_dir)?.read_dir()?.flatten() {

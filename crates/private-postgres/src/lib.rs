@@ -1,8 +1,8 @@
-//! Finds PostgreSQL server binaries and runs a private cluster, for development, tests and small installations.
+//! Finds PostgreSQL server binaries and runs a private server, for development, tests and small installations.
 //!
-//! From a PostgreSQL installation, only the programs `initdb` and `postgres` are used. PostgreSQL clusters already on
-//! the machine are never touched. [`find_binaries`] locates the server, [`Cluster::start`] runs a persistent cluster,
-//! and [`Cluster::temporary`] runs one that is removed when it ends:
+//! From a PostgreSQL installation, only the programs `initdb` and `postgres` are used. Servers and data that are
+//! already on the machine are never touched. [`find_binaries`] locates the binaries, [`Cluster::start`] runs a server
+//! whose data is kept, and [`Cluster::temporary`] runs a server whose data is removed when it ends:
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -15,7 +15,7 @@
 //! # }
 //! ```
 //!
-//! A cluster never outlives the process that started it, however that process ends. A small shell process, the
+//! A server never outlives the process that started it, even if that process is killed. A small shell process, the
 //! `supervisor`, reads from a pipe whose write end only the starting process holds. When that process ends, the pipe
 //! closes, and the supervisor shuts the server down.
 

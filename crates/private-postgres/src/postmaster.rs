@@ -33,8 +33,8 @@ pub(crate) enum State {
     Stopping,
 }
 
-/// Returns the port of the cluster that is running in `data_dir`, no matter which process started it. Returns `None`
-/// if no cluster is running or the cluster accepts no connections. `data_dir` is the folder that was passed to
+/// Returns the port of the server that is running in `data_dir`, no matter which process started it. Returns `None`
+/// if no server is running or the server accepts no connections. `data_dir` is the folder that was passed to
 /// [`Cluster::start`](crate::Cluster::start). Blocks for at most half a second.
 #[must_use]
 pub fn running_port(data_dir: &Path) -> Option<u16> {

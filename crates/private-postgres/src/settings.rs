@@ -13,7 +13,7 @@ const COMMON: [(&str, &str); 5] = [
     ("logging_collector", "off"),
 ];
 
-/// Settings for a cluster whose data may be lost if the machine crashes. They make it fast, and small enough for a
+/// Settings for a server whose data may be lost if the machine crashes. They make it fast, and small enough for a
 /// hundred parallel tests. Commits stay synchronous, which costs little without fsync, so that committed data
 /// survives a crash of the server itself.
 const NON_DURABLE: [(&str, &str); 6] = [

@@ -47,7 +47,7 @@ pub(crate) struct SupervisorConfig {
 }
 
 /// A handle to the supervisor. The handle uses blocking pipes on blocking threads, so that several runtimes can share
-/// a cluster. The tests of one process do that. Dropping the last handle stops the server.
+/// a server. The tests of one process do that. Dropping the last handle stops the server.
 #[derive(Clone)]
 pub(crate) struct Supervisor(Arc<Mutex<Shell>>);
 

@@ -3,8 +3,8 @@
 #   sh -c <this script> supervisor SIGNAL FOLDER LOG postgres ARGUMENT...
 #
 # Standard input is a pipe whose write end only the owner holds. It carries one command per line; each command gets one
-# line as its reply. End of file means that the owner has ended for any reason. Then the server gets SIGNAL, and FOLDER,
-# if it is not empty, is removed after the server has ended.
+# line as its reply. End of file means that the owner has ended for any reason. Then the server gets SIGNAL. After it
+# has ended, the folder FOLDER is removed, unless the argument is empty.
 #
 #   start PORT    starts the server, replies with its process id
 #   signal NAME   sends a signal to the server, replies "sent"
@@ -56,7 +56,8 @@ while is_running; do
     sleep 0.1 2>/dev/null || sleep 1
 done
 
-# A process that still writes to the folder (an interrupted initdb) fails after the first removal; a later one succeeds.
+# A process that still writes to the folder (an interrupted initdb) fails after the first removal. Then a later removal
+# succeeds.
 attempts=20
 while [ -n "$folder" ] && [ -e "$folder" ] && [ "$attempts" -gt 0 ]; do
     rm -rf -- "$folder" 2>/dev/null || sleep 1

@@ -1,4 +1,4 @@
-//! Tests of clusters with a real PostgreSQL: persistence, cleanup and error cases.
+//! Tests with a real PostgreSQL server: persistence, cleanup and error cases.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, Permissions};
@@ -17,7 +17,7 @@ async fn binaries() -> Binaries {
     find_binaries(&std::env::temp_dir().join("eventboard-postgres-bin")).await.unwrap()
 }
 
-/// A temporary folder that the server's account can enter when the tests run as root.
+/// A temporary folder that the server's account can enter even when the tests run as root.
 fn world_readable_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -155,7 +155,7 @@ async fn a_busy_port_is_replaced_by_a_free_one() {
     cluster.stop().await.unwrap();
 }
 
-/// Tests share a cluster although each has its own runtime.
+/// Tests share a server although each test has its own runtime.
 #[test]
 fn a_stopped_server_can_be_started_again_on_its_port_from_any_runtime() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -266,7 +266,7 @@ async fn a_failed_start_is_reported_with_the_server_log() {
     assert!(error.contains("invalid value for parameter \"max_connections\""), "{error}");
 }
 
-/// Simulates a project in root's home, which only its owner can enter.
+/// Simulates a project in root's home folder, which only its owner can enter.
 #[tokio::test]
 async fn a_cluster_in_a_private_folder_starts() {
     let private = tempfile::tempdir().unwrap();
@@ -296,14 +296,14 @@ async fn a_killed_process_leaves_a_cleanly_stopped_persistent_cluster() {
     let folder = world_readable_folder();
     let mut owner = Owner::spawn(Some(folder.path()));
     owner.kill();
-    // Immediately, while the supervisor may still be stopping the server.
+    // The server is started immediately, while the supervisor may still be stopping the server.
     let cluster = start(&config(folder.path())).await;
     let log = fs::read_to_string(cluster.data_dir().join("server.log")).unwrap();
     assert!(!log.contains("was not properly shut down"), "{log}");
     cluster.stop().await.unwrap();
 }
 
-/// Another process that owns a cluster.
+/// Another process that started a server.
 struct Owner {
     process: Child,
     output: BufReader<std::process::ChildStdout>,
@@ -323,8 +323,8 @@ impl Owner {
         Self { process, output, port: port.parse().unwrap(), data_dir: data_dir.into() }
     }
 
-    /// Kills the process without a chance to clean up. Its output must then end even if the server is still running,
-    /// because no remaining process holds it open.
+    /// Kills the process, so that it cannot clean up. Then its output must end even if the server is still running,
+    /// because no remaining process may keep the output open.
     fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

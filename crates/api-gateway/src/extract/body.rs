@@ -77,7 +77,7 @@ impl Input {
     }
 
     /// Reads a string that may be absent, but not null.
-    pub(super) fn read_patched<T>(
+    pub(super) fn read_optional_not_null<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -91,7 +91,7 @@ impl Input {
     }
 
     /// Reads a string that may be absent (`None`) or null, which clears it (`Some(None)`).
-    pub(super) fn read_clearable<T>(
+    pub(super) fn read_optional_nullable<T>(
         &mut self,
         field: &str,
         rule: impl FnOnce(&str) -> Result<T, String>,
@@ -170,7 +170,7 @@ mod tests {
 
     use super::{
         super::{
-            Clearable, Patched, fields,
+            OptionalNotNull, OptionalNullable, fields,
             input::tests::{input, violations},
             macros::request_body,
         },
@@ -195,8 +195,8 @@ mod tests {
         /// A body.
         struct Patch {
             title: Title,
-            description: Patched<Description>,
-            location: Clearable<Location>,
+            description: OptionalNotNull<Description>,
+            location: OptionalNullable<Location>,
         }
         example {}
     }

@@ -74,8 +74,8 @@ impl EntityTag {
     }
 }
 
-/// The entity tag of a version.
-pub(crate) fn from_version(version: i64) -> String {
+/// Formats a version as the value of an `ETag` header.
+pub(crate) fn format_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
@@ -161,7 +161,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_generated_tag_parses_back_to_its_version(version in 0i64..) {
-            let tags = parse(&from_version(version)).expect("well-formed");
+            let tags = parse(&format_version(version)).expect("well-formed");
             prop_assert_eq!(tags.strong_versions(), vec![version]);
             prop_assert!(tags.matches_weakly(version));
         }

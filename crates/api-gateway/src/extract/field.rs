@@ -87,7 +87,7 @@ pub(crate) trait BodyField: Sized {
     /// Whether the field is required.
     const REQUIRED: bool;
 
-    /// Reads the member. Returns `None` after recording a violation, or if the body could not be parsed.
+    /// Reads the field. Returns `None` after recording a violation, or if the body could not be parsed.
     fn read(input: &mut Input, name: &str) -> Option<Self>;
 
     /// The OpenAPI schema.
@@ -122,13 +122,13 @@ impl<T: Field> BodyField for Option<T> {
 
 /// A string that a patch may change but not clear: the field may be absent, but not null.
 #[derive(Debug)]
-pub(crate) struct Patched<T>(pub(crate) Option<T>);
+pub(crate) struct OptionalNotNull<T>(pub(crate) Option<T>);
 
-impl<T: Field> BodyField for Patched<T> {
+impl<T: Field> BodyField for OptionalNotNull<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.read_patched(name, T::parse).map(Self)
+        input.read_optional_not_null(name, T::parse).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -138,13 +138,13 @@ impl<T: Field> BodyField for Patched<T> {
 
 /// A string that a patch may change or clear: absent (`None`), null (`Some(None)`), or a value.
 #[derive(Debug)]
-pub(crate) struct Clearable<T>(pub(crate) Option<Option<T>>);
+pub(crate) struct OptionalNullable<T>(pub(crate) Option<Option<T>>);
 
-impl<T: Field> BodyField for Clearable<T> {
+impl<T: Field> BodyField for OptionalNullable<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.read_clearable(name, T::parse).map(Self)
+        input.read_optional_nullable(name, T::parse).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {

@@ -113,7 +113,8 @@ fn entity_tags() -> ObjectBuilder {
 }
 
 impl Input {
-    /// Reads the entity tags of a header: `Some(None)` without the header, `None` after recording a violation.
+    /// Reads the entity tags of a header. Returns `Some(None)` if the header is absent. If it is invalid, records a
+    /// violation and returns `None`.
     fn read_entity_tags(&mut self, name: &HeaderName, field: &str) -> Option<Option<EntityTags>> {
         let values = self.header(name);
         if values.is_empty() {

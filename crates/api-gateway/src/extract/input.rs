@@ -24,8 +24,8 @@ use crate::{
     state::AppState,
 };
 
-/// Length of a UUID with hyphens, in bytes (RFC 9562, section 4). Other forms that the library parses are rejected, so
-/// that an id has only one form.
+/// Length of a UUID with hyphens, in bytes (RFC 9562, section 4). Other forms that the library parses are rejected,
+/// so that an id has only one form.
 const UUID_LENGTH: usize = 36;
 
 /// The input of a request while its values are read.

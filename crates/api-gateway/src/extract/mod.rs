@@ -2,7 +2,7 @@
 //!
 //! [`Caller`] (or [`AnonymousCaller`]) comes first in every handler, so that a 401 takes precedence over invalid
 //! input. [`Parameters`] or [`WithBody`] then reads the whole [`Input`] (path, query, headers and body), so that all
-//! violations are reported at once. Each input is declared as a type: `macros` generates the reader and the OpenAPI
+//! violations are reported together. Each input is declared as a type: `macros` generates the reader and the OpenAPI
 //! description of a body or a query from one struct, `field` and `shared_fields` contain the single values, and
 //! `headers` contains the request headers.
 
@@ -20,7 +20,7 @@ pub(crate) use self::{
     body::WithBody,
     caller::{AnonymousCaller, Caller},
     entity_tag::EntityTags,
-    field::{BodyField, Clearable, EnumValue, Field, OrDefault, Patched, QueryField, fields},
+    field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},
     headers::{IdempotencyKey, IfMatch, IfNoneMatch},
     input::{EventId, FromInput, Input, Parameters},
     macros::{camel_case, query_parameters, request_body},

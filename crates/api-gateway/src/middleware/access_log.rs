@@ -6,7 +6,7 @@ use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     layer::{Inner, Next},
     metrics::{GaugeGuard, Histograms},
-    outcome::observe_outcome,
+    outcome_guard::observe_outcome,
 };
 use http::Method;
 use metrics::{Counter, Gauge};

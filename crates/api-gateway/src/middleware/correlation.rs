@@ -7,7 +7,7 @@ use axum::{extract::Request, response::Response};
 use eventboard_chassis::{
     correlation::{CorrelationId, HEADER},
     layer::{Inner, Next},
-    outcome::observe_outcome,
+    outcome_guard::observe_outcome,
     traces::{self, Span},
 };
 use http::StatusCode;
@@ -54,8 +54,8 @@ fn trace_span(request: &Request) -> Span {
     span
 }
 
-/// Records the outcome of the request in the span, by OpenTelemetry's semantic conventions for HTTP. `status` is `None`
-/// if the client disconnected.
+/// Records the outcome of the request in the span, by OpenTelemetry's semantic conventions for HTTP. `status` is
+/// `None` if the client disconnected.
 fn record_outcome(span: &Span, method: &str, route: &Route, status: Option<StatusCode>) {
     if let Some(route) = route.template() {
         span.rename(|| format!("{method} {route}"));

@@ -9,12 +9,12 @@ use eventboard_chassis::{
     layer::{Inner, Next},
 };
 
-use crate::{policy::Policy, problem::Problem};
+use crate::{policy::OperationPolicy, problem::Problem};
 
 /// The layer function. The body is read inside this layer, so a client that sends its body too slowly gets a 408 as
 /// well.
 pub(crate) async fn enforce_deadline(
-    policy: Policy,
+    policy: OperationPolicy,
     mut request: Request,
     next: Next<impl Inner>,
 ) -> Response {
@@ -39,7 +39,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_ends_at_its_deadline() {
-        let policy = Policy {
+        let policy = OperationPolicy {
             deadline: Duration::from_secs(5),
             attempts: 1,
             retry_on: RetryOn::Unavailable,

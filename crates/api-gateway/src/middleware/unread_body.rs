@@ -1,7 +1,7 @@
 //! Adds `Connection: close` to a response that is sent before the request body was read to its end.
 //!
-//! HTTP/1.1 cannot reuse a connection with an unread body, so the server closes it. Without the header, the client
-//! might send its next request on that connection (RFC 9112, section 9.6).
+//! HTTP/1.1 cannot reuse a connection with an unread body, so the server closes it. Without `Connection: close`, the
+//! client might send its next request on that connection (RFC 9112, section 9.6).
 
 use std::{
     pin::Pin,
@@ -29,7 +29,7 @@ struct TrackedBody {
 }
 
 /// The layer function: adds `Connection: close` if the body was not fully read.
-pub(crate) async fn close_connection((): (), request: Request, next: Next<impl Inner>) -> Response {
+pub(crate) async fn announce_close((): (), request: Request, next: Next<impl Inner>) -> Response {
     if request.version() > Version::HTTP_11 || request.body().is_end_stream() {
         return next.run(request).await;
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     async fn connection(router: Router, body: &'static str) -> Option<HeaderValue> {
-        let router = router.layer(layer_fn((), close_connection));
+        let router = router.layer(layer_fn((), announce_close));
         let response = crate::testing::send(&router, http::Request::post("/"), body).await;
         response.headers().get(CONNECTION).cloned()
     }

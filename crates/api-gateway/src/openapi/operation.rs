@@ -1,8 +1,8 @@
 //! Completes the OpenAPI description of an operation from its handler's signature and its policy.
 //!
 //! `#[utoipa::path]` on a handler declares the method, path, summary and responses. The types of the handler's
-//! arguments describe the input (body, parameters, headers, caller) and the problems that reading it can cause. So
-//! the document always matches what the handler reads.
+//! arguments describe the input (body, parameters, headers, caller) and the error responses that invalid input
+//! causes. So the document always matches what the handler reads.
 
 use axum::extract::State;
 use utoipa::openapi::{
@@ -20,7 +20,7 @@ use super::{
     problems::{Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable},
     schemas,
 };
-use crate::policy::Policy;
+use crate::policy::OperationPolicy;
 
 /// The extension that says who may call an operation.
 const ACCESS: &str = "x-access";
@@ -41,7 +41,7 @@ impl<S> OperationPart for State<S> {
     fn describe(_: &mut OperationDescription) {}
 }
 
-/// A handler: a function with three arguments: the state, the caller and the input.
+/// A handler, which is a function with three arguments: the state, the caller and the input.
 pub(crate) trait DescribedHandler<Arguments> {
     /// Adds the parts of all arguments to the description.
     fn describe(description: &mut OperationDescription);
@@ -103,7 +103,10 @@ impl OperationDescription {
 
     /// Completes the description of a rate-limited operation that has a policy. Also returns the schemas that the
     /// operation uses.
-    pub(crate) fn with_policy(mut self, policy: Policy) -> (Operation, Vec<(String, RefOr<Schema>)>) {
+    pub(crate) fn with_policy(
+        mut self,
+        policy: OperationPolicy,
+    ) -> (Operation, Vec<(String, RefOr<Schema>)>) {
         self.add_problem::<Timeout>();
         self.describe_access_and_policy(policy);
         let schemas = std::mem::take(&mut self.schemas);
@@ -125,12 +128,12 @@ impl OperationDescription {
         self.operation
     }
 
-    fn describe_access_and_policy(&mut self, policy: Policy) {
+    fn describe_access_and_policy(&mut self, policy: OperationPolicy) {
         let text = self.operation.description.take().map(|text| format!("{}\n\n", text.trim()));
         let extensions = self.operation.extensions.as_ref();
         let access = extensions.and_then(|extensions| extensions.get(ACCESS)?.as_str());
         let access = access.map(|access| format!("Access: {access}.\n\n"));
-        let Policy { deadline, attempts, retry_on: _, env_prefix } = policy;
+        let OperationPolicy { deadline, attempts, retry_on: _, env_prefix } = policy;
         self.operation.description = Some(format!(
             "{}{}Deadline: {} s (`{env_prefix}_DEADLINE`). \
              Maximum attempts: {attempts} (`{env_prefix}_ATTEMPTS`).",

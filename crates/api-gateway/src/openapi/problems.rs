@@ -133,7 +133,7 @@ problems! {
 
 fn wrong_status() -> Refusal {
     let allowed = &[EventStatus::Draft, EventStatus::Rejected];
-    Refusal::WrongStatus { status: EventStatus::Approved, allowed, transition: "submitted" }
+    Refusal::WrongStatus { status: EventStatus::Approved, allowed, participle: "submitted" }
 }
 
 fn violations() -> Violations {

@@ -19,7 +19,7 @@ pub(crate) use self::{
 use crate::{
     middleware::deadline,
     openapi::{DescribedHandler, OperationDescription},
-    policy::{Policies, Policy},
+    policy::{OperationPolicy, Policies},
     state::AppState,
 };
 
@@ -38,7 +38,7 @@ macro_rules! operation {
 use operation;
 
 fn with_policy<Arguments, H: DescribedHandler<Arguments>>(
-    policy: Policy,
+    policy: OperationPolicy,
     (mut schemas, mut paths, methods): UtoipaMethodRouter<AppState>,
     _handler: H,
 ) -> UtoipaMethodRouter<AppState> {
@@ -52,7 +52,7 @@ fn with_policy<Arguments, H: DescribedHandler<Arguments>>(
     (schemas, paths, with_deadline(policy, methods))
 }
 
-fn with_deadline(policy: Policy, methods: MethodRouter<AppState>) -> MethodRouter<AppState> {
+fn with_deadline(policy: OperationPolicy, methods: MethodRouter<AppState>) -> MethodRouter<AppState> {
     methods.route_layer(layer_fn(policy, deadline::enforce_deadline))
 }
 

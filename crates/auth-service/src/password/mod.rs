@@ -21,7 +21,7 @@ pub struct PasswordConfig {
     /// `PASSWORD_HASH_CONCURRENCY` (default: the CPU count, at most 4): how many hashes are computed at the same
     /// time. Each one uses a core and 19 MiB of memory.
     pub concurrency: u32,
-    /// `PASSWORD_HASH_QUEUE` (default 64): how many callers may wait for a hash. Further callers are refused.
+    /// `PASSWORD_HASH_QUEUE` (default 64): how many callers may wait for a hash. Further callers get `Overloaded`.
     pub queue: u32,
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     task,
 };
 
-/// Runs CPU-bound jobs. A job is refused at once when the queue is full.
+/// Runs CPU-bound jobs. When the queue is full, a job fails immediately with `Overloaded`.
 pub(super) struct Queue {
     /// One permit per job that runs or waits.
     slots: Arc<Semaphore>,
@@ -32,7 +32,7 @@ struct QueueMetrics {
 }
 
 impl Queue {
-    /// Creates a queue that runs at most `running` jobs at once and lets at most `waiting` more jobs wait.
+    /// Creates a queue that runs at most `running` jobs at the same time and lets at most `waiting` more jobs wait.
     pub(super) fn new(running: u32, waiting: u32) -> Self {
         Self {
             slots: Arc::new(Semaphore::new((running + waiting) as usize)),

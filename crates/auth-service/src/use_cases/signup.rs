@@ -15,8 +15,8 @@ impl AuthUseCases {
         new_user: NewUser,
         deadline: Deadline,
     ) -> Result<Session, ServiceError> {
-        // A signup that must fail is refused before its password is hashed. Two concurrent signups can both pass this
-        // check, so database constraints decide which one succeeds.
+        // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
+        // this check, so database constraints decide which one succeeds.
         let preconditions = self.store.signup_preconditions(&new_user).await?;
         new_user.membership.check(&preconditions)?;
         let password_hash = self.passwords.hash(&new_user.password).await?;

@@ -13,7 +13,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("eventboard_client_ejections_total", "Ejections of replicas from the rotation."),
     ("eventboard_client_replicas", "Replicas of a service, by state."),
     ("eventboard_client_retries_total", "Retries of failed attempts."),
-    ("eventboard_client_retry_budget_exhausted_total", "Retries refused because the budget was exhausted."),
+    ("eventboard_client_retry_budget_exhausted_total", "Retries not made because the budget was exhausted."),
     ("eventboard_client_retry_budget_left", "Retries that the budget still allows."),
     ("eventboard_dependency_up", "Whether a dependency is up, as in /health."),
     ("eventboard_idempotency_outcomes_total", "Writes with an idempotency key, by outcome."),

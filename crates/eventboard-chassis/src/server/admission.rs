@@ -1,5 +1,5 @@
-//! Admission control: limits the number of concurrent requests. Requests above the limit are rejected at once, not
-//! queued.
+//! Admission control: limits the number of concurrent requests. Requests above the limit are rejected immediately,
+//! not queued.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Admission {
     }
 }
 
-/// Admits a gRPC call, or responds with `RESOURCE_EXHAUSTED`, which the gateway does not retry.
+/// Admits a gRPC call, or responds with `RESOURCE_EXHAUSTED`. The gateway does not retry such a call.
 pub(super) async fn admit_call(admission: Admission, request: Request, next: Next<impl Inner>) -> Response {
     match admission.admit() {
         Ok(_permit) => next.run(request).await,

@@ -14,7 +14,7 @@ use crate::{
     error::ServiceError,
     grpc::grpc_code,
     layer::{Inner, Next},
-    outcome::observe_outcome,
+    outcome_guard::observe_outcome,
     token::{Identity, TokenVerifier, VerifiedToken},
     traces,
 };

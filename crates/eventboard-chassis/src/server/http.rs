@@ -107,7 +107,7 @@ fn serve_connection(
     connections: &GracefulShutdown,
     shutdown: Shutdown,
 ) -> impl Future<Output = ()> + Send + 'static {
-    // Responses are small and written at once, so waiting to fill a packet would only delay them.
+    // Responses are small and each is written in one piece, so waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "Setting TCP_NODELAY failed");
     }

@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// A connection is closed gracefully after about this time, so that clients without service discovery reconnect and
-/// also use new replicas. The time varies by 10 %, so that not all processes close their connections at once.
+/// also use new replicas. The time varies by 10 %, so that not all processes close their connections at the same
+/// time.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
 
 /// The maximum number of concurrent calls on one connection. It is higher than the limit of any service, so that the
@@ -38,12 +39,11 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
 const MAX_CONCURRENT_STREAMS: u32 = 100_000;
 
 /// The maximum number of calls on one connection that were cancelled before the server accepted them. A replica that
-/// was paused for a while receives all of them at once. With the default limit of 20 it would close the connection.
+/// was paused for a while receives all of them together. With the default limit of 20 it would close the connection.
 const MAX_PENDING_RESETS: usize = 2048;
 
 /// The length of the accept queue. The operating system may allow less (`net.core.somaxconn`, 4096). When the queue
-/// is full,
-/// a client retries after a second, which a health check regards as a failure.
+/// is full, a client retries after a second. A health check regards this delay as a failure.
 const BACKLOG: u32 = 4096;
 
 /// The connection of a peer that does not answer a keepalive ping is closed.

@@ -104,7 +104,7 @@ pub struct TelemetryGuard {
 /// When `LOG_DIR` cannot be written to.
 ///
 /// # Panics
-/// Outside of a Tokio runtime.
+/// Panics if it is called outside of a Tokio runtime.
 pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<TelemetryGuard> {
     let (stdout, stdout_guard) = spawn_writer(io::stdout());
     let mut writers = vec![stdout_guard];

@@ -1,9 +1,9 @@
 //! Distributed tracing: records the work of all services on a request as spans, and sends them to a collector (OTLP
 //! over gRPC).
 //!
-//! Traces are on when `OTEL_EXPORTER_OTLP_ENDPOINT` is set. While they are off, a [`Span`] is empty and costs
-//! nothing, and the `traceparent` of a caller is forwarded unchanged. Names and attributes follow OpenTelemetry's
-//! semantic conventions.
+//! Tracing is enabled when `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Otherwise a [`Span`] is empty and costs nothing, and
+//! the `traceparent` of a caller is forwarded unchanged. Names and attributes follow OpenTelemetry's semantic
+//! conventions.
 
 mod config;
 mod exporter;
@@ -39,7 +39,7 @@ const BATCH_DELAY: Duration = Duration::from_secs(1);
 /// The time limit for sending the last spans when the process ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Creates the spans. Unset while traces are off.
+/// Creates the spans. Unset while tracing is disabled.
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
 
 /// Sends the last spans when it is dropped.
@@ -61,7 +61,7 @@ impl Drop for TracesGuard {
 /// When the endpoint is invalid.
 ///
 /// # Panics
-/// Outside of a Tokio runtime.
+/// Panics if it is called outside of a Tokio runtime.
 pub fn init(process: &'static str, config: &TracesConfig) -> anyhow::Result<TracesGuard> {
     let Some(endpoint) = &config.endpoint else { return Ok(TracesGuard(None)) };
     let batches = BatchConfigBuilder::default()
@@ -184,7 +184,7 @@ impl Drop for Span {
     }
 }
 
-/// The trace ID of a request, for the log. It comes from the span, or from the headers while traces are off.
+/// The trace ID of a request, for the log. It comes from the span, or from the headers while tracing is disabled.
 pub fn trace_id(span: &Span, headers: &HeaderMap) -> Option<String> {
     span.trace_id().or_else(|| {
         let traceparent = correlation::traceparent(headers)?;

@@ -8,7 +8,7 @@ use eventboard_testing::TestDatabase;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-/// The statement with which the version before the column `service` claims a key.
+/// The statement with which the version before the column `service` was added claims a key.
 const CLAIM_WITHOUT_SERVICE: &str = r#"
         insert into "IdempotencyKey" ("callerId", operation, key, fingerprint, "requestId", response, "expiresAt")
         values ($1, $2, $3, $4, $5, '', now() + $6 * interval '1 second')
@@ -18,7 +18,7 @@ const CLAIM_WITHOUT_SERVICE: &str = r#"
         where "IdempotencyKey"."expiresAt" <= now()
         "#;
 
-/// A database with an earlier schema version.
+/// A database with the schema of an earlier version.
 struct OldDatabase {
     url: String,
 }
@@ -49,7 +49,7 @@ impl OldDatabase {
     }
 }
 
-/// Claims the key. Returns whether it was free.
+/// Claims the key. Returns whether the key was free.
 async fn claim_key(connection: &mut PgConnection, key: &str) -> bool {
     let claim = sqlx::query(CLAIM_WITHOUT_SERVICE)
         .bind(Uuid::nil())
@@ -88,7 +88,7 @@ async fn the_previous_version_can_write_keys_while_the_service_is_added_to_their
     }
 
     assert_eq!(key_columns(&mut database.connect().await).await, WITH_SERVICE);
-    // A new connection: the other one was interrupted during a statement.
+    // A new connection is needed, because the other one was interrupted during a statement.
     let mut old = database.connect().await;
     assert!(!claim_key(&mut old, "before").await && !claim_key(&mut old, "meanwhile 0").await);
     assert!(claim_key(&mut old, "after").await && !claim_key(&mut old, "after").await);
@@ -99,7 +99,7 @@ async fn a_previously_prepared_statement_uses_the_new_primary_key() {
     let database = OldDatabase::at_version(1).await;
     let mut old = database.connect().await;
     for round in 0..10 {
-        // Often enough for PostgreSQL to switch to a generic plan and cache it.
+        // Repeated often enough that PostgreSQL switches to a generic plan and caches it.
         assert!(claim_key(&mut old, &format!("before {round}")).await);
     }
     database.migrate().await;
@@ -133,7 +133,7 @@ async fn a_migration_that_times_out_on_a_table_lock_is_retried() {
     let service = Database::open(database.config());
     let prepared = tokio::spawn(async move { service.prepare().await });
 
-    // Longer than the `lock_timeout` of the migration.
+    // This is longer than the `lock_timeout` of the migration.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!prepared.is_finished());
     transaction.commit().await.unwrap();

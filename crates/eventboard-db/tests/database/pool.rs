@@ -1,4 +1,4 @@
-//! Tests of the pool, the enums and the first migration.
+//! Tests of the pool, the enums, the configuration, and services that migrate the same database at once.
 
 use std::{str::FromStr, time::Duration};
 
@@ -124,7 +124,8 @@ async fn the_transaction_of_an_abandoned_begin_does_not_reach_the_next_call() {
     while abandoned < 20 {
         let mut lease = database.acquire().await.unwrap();
         {
-            // Sends `begin` and drops the future before the response is read, unless the response was faster.
+            // Sends `begin` and drops the future before the response is read, unless the response arrives before
+            // that.
             let begin = std::pin::pin!(lease.begin(deadline_in_one_minute()));
             abandoned += usize::from(futures::poll!(begin).is_pending());
         }
@@ -161,8 +162,8 @@ async fn the_locks_of_a_frozen_process_are_released() {
     let mut transaction = frozen.begin(deadline_in_one_minute()).await.unwrap();
     sqlx::query(r#"lock table "Event""#).execute(&mut *transaction).await.unwrap();
 
-    // The session above stays idle in its transaction, as if its process were frozen. This session waits for the lock
-    // until PostgreSQL ends the idle session.
+    // The session above stays idle in its transaction, as if the process were frozen. The session below waits for the
+    // lock until PostgreSQL ends the idle session.
     let mut other = test.connect().await;
     sqlx::query(r#"select count(*) from "Event""#).execute(&mut other).await.unwrap();
 
@@ -179,7 +180,7 @@ async fn connections_that_the_network_dropped_silently_are_replaced() {
         lease.release();
     }
     network.drop_connections();
-    // Longer than a connection may be idle without a ping before its next use.
+    // This is longer than a connection may be idle without being pinged before the next use.
     tokio::time::sleep(Duration::from_millis(600)).await;
 
     let lease = tokio::time::timeout(Duration::from_secs(30), database.acquire()).await;
@@ -187,7 +188,8 @@ async fn connections_that_the_network_dropped_silently_are_replaced() {
     assert_eq!(setting(&mut lease, "application_name").await, "tests");
 }
 
-/// A proxy before the server that can drop its connections silently: it discards all data and does not close them.
+/// A proxy between client and server that can drop connections silently: it then discards all data and does not close
+/// the connections.
 struct SilentProxy {
     url: String,
     dropped: watch::Sender<()>,
@@ -289,7 +291,7 @@ async fn the_pool_recovers_after_a_restart_of_the_database() {
     drop(database.acquire().await.unwrap());
 
     cluster.stop_fast().await.unwrap();
-    // A connection that died a moment ago may be leased without a ping. It fails in use.
+    // A connection that died a moment ago may be leased without a ping. It then fails during the statement.
     let refused = match database.acquire().await {
         Ok(mut lease) => db_error(sqlx::query("select 1").execute(&mut *lease).await.unwrap_err()),
         Err(refused) => refused,

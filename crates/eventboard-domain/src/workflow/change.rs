@@ -58,8 +58,8 @@ impl EventChange {
     /// Decides whether the caller may make the change now, and returns its effect.
     ///
     /// # Errors
-    /// The first refusal in the order that the API documents: 404, 403, 412, 409, then 400 when the merged event is
-    /// invalid.
+    /// Returns the first refusal in the order that the API documents: 404, 403, 412, 409, then 400 when the merged
+    /// event is invalid.
     pub fn decide(
         &self,
         caller: &Identity,

@@ -1,4 +1,5 @@
-//! The baseline: a gateway and a service with the same libraries and structure as ours that only read and write events.
+//! The baseline: a gateway and a service with the same libraries and structure as EventBoard. They only read and
+//! write events.
 
 use std::{env, net::SocketAddr};
 
@@ -38,14 +39,14 @@ pub(crate) const INSERT: &str = r#"
         "startDate", "endDate", "createdAt", "updatedAt")
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)"#;
 
-/// Title, description and location of every added event.
+/// The title, the description and the location of every added event.
 pub(crate) const TEXTS: [&str; 3] = [
     "Autumn hackathon",
     "Two days of building things together: bring an idea or join one, there is food and a stage at the end.",
     "Office",
 ];
 
-/// The database of the service. If it is not set, the service returns a constant event.
+/// The variable with the URL of the service's database. If it is not set, the service returns a constant event.
 pub(crate) const DATABASE_URL: &str = "BARE_DATABASE_URL";
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use crate::{
     seed::{COMMON_WORD, Organization, PASSWORD, RARE_WORD},
 };
 
-/// A case: a request or statement that is repeated.
+/// A measured case: a request or statement that is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Case {
     /// Only the SQL statement of `get`.
@@ -62,7 +62,7 @@ pub(crate) const LISTING_CASES: [Case; 7] = [
     Case::SearchNone,
 ];
 
-/// Cases that are compared with their baselines. They are measured alternately.
+/// Cases that are compared with their baselines. These cases and their baselines are measured alternately.
 pub(crate) const COMPARED_CASES: [Case; 11] = [
     Case::PgbenchSelect,
     Case::BareGetConstant,
@@ -77,10 +77,10 @@ pub(crate) const COMPARED_CASES: [Case; 11] = [
     Case::Replay,
 ];
 
-/// Cases of auth-service. Login is last, because the memory that password hashing uses would affect later cases.
+/// Cases that call auth-service. Login is last, because the memory for password hashing would affect later cases.
 pub(crate) const AUTH_CASES: [Case; 2] = [Case::Me, Case::Login];
 
-/// The number of keys of `replay`. The warm-up uses each for the first time.
+/// The number of keys of `replay`. The warm-up uses each key for the first time.
 const REPLAYED_KEYS: usize = 100;
 
 const DEEP_PAGE: u32 = 900;
@@ -109,7 +109,7 @@ impl Case {
         self != Self::ListDeep || organization.size > DEEP_PAGE * 10
     }
 
-    /// The requests of one connection.
+    /// The requests that one connection sends.
     pub(crate) fn requests(self, tenant: &Tenant, connection: usize) -> Requests {
         match self {
             Self::BareGet | Self::BareGetConstant | Self::Get | Self::GetUnmeasured | Self::GetTraced => {
@@ -169,7 +169,7 @@ fn get_random_events(tenant: &Tenant, connection: usize) -> Requests {
     let request = String::from_utf8(get(tenant, "/events/*")).unwrap();
     let (before, after) = request.split_once('*').unwrap();
     let (before, after) = (before.to_owned(), after.to_owned());
-    // Knuth's linear congruential generator; the quality does not matter here.
+    // Knuth's linear congruential generator. The quality of the random numbers does not matter here.
     let mut state = connection as u64;
     Box::new(move |_, out| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -179,7 +179,7 @@ fn get_random_events(tenant: &Tenant, connection: usize) -> Requests {
 }
 
 fn create_events(tenant: &Tenant) -> Requests {
-    /// The next key; keys are unique in the whole run.
+    /// The next key. Keys are unique in the whole run.
     static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
     let request = String::from_utf8(create(tenant, "*")).unwrap();
     let (before, after) = request.split_once('*').unwrap();

@@ -1,5 +1,5 @@
-//! The load generator: connections that each send a request, wait for its response and send the next one. It implements
-//! only the part of HTTP that our responses need, to leave CPU time to the servers.
+//! The load generator: connections that each send a request, wait for the response and send the next request. The
+//! generator implements only the part of HTTP that our responses need, to leave CPU time for the servers.
 
 use std::{
     io,
@@ -37,7 +37,7 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     /// Latencies in microseconds.
     pub(crate) latencies: Histogram<u64>,
-    /// CPU seconds.
+    /// CPU seconds, by process.
     pub(crate) cpu: Figures,
     pub(crate) memory: Figures,
     /// Unexpected responses and errors, one line each.
@@ -78,7 +78,7 @@ pub(crate) async fn drive(
         errors: Vec::new(),
     };
     for stats in workers.join_all().await {
-        sample.completed += stats.completed;
+        sample.completed += stats.completed_in_time;
         sample.latencies.add(&stats.latencies).unwrap();
         sample.errors.extend(stats.errors);
     }
@@ -87,14 +87,14 @@ pub(crate) async fn drive(
 
 /// The measurements of one connection.
 struct WorkerStats {
-    completed: u64,
+    completed_in_time: u64,
     latencies: Histogram<u64>,
     errors: Vec<String>,
 }
 
 impl Default for WorkerStats {
     fn default() -> Self {
-        Self { completed: 0, latencies: histogram(), errors: Vec::new() }
+        Self { completed_in_time: 0, latencies: histogram(), errors: Vec::new() }
     }
 }
 
@@ -136,7 +136,7 @@ impl Worker {
         if completed >= self.begin {
             let latency = completed - sent;
             self.stats.latencies.saturating_record(latency.as_micros().try_into().unwrap());
-            self.stats.completed += u64::from(completed < self.end);
+            self.stats.completed_in_time += u64::from(completed < self.end);
         }
     }
 }
@@ -146,7 +146,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     /// The complete last response.
     response: Vec<u8>,
-    /// The position of its body.
+    /// The position at which the body starts.
     body_start: usize,
 }
 
@@ -157,7 +157,7 @@ impl Connection {
         Ok(Self { stream, response: Vec::with_capacity(64 * 1024), body_start: 0 })
     }
 
-    /// Sends a request, reads its response and returns the status.
+    /// Sends a request, reads the response and returns the status.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
         self.stream.write_all(request).await?;
         self.response.clear();
@@ -188,7 +188,7 @@ impl Connection {
     }
 }
 
-/// The status and the length of the body.
+/// Returns the status and the length of the body.
 fn parse_head(head: &[u8]) -> io::Result<(u16, usize)> {
     let parse = || {
         let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");

@@ -1,4 +1,4 @@
-//! The PostgreSQL server of a run.
+//! The PostgreSQL server for a run.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
@@ -6,7 +6,7 @@ use private_postgres::{Cluster, ClusterConfig, find_binaries};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Typical settings for a server of this size, and no checkpoint during a phase.
+/// Typical settings for a server of this size. They prevent a checkpoint during a phase.
 const SETTINGS: [(&str, &str); 5] = [
     ("max_connections", "120"),
     ("shared_buffers", "256MB"),
@@ -35,7 +35,7 @@ pub(crate) struct Database {
 impl DatabaseServer {
     pub(crate) async fn start() -> Self {
         let binaries = find_binaries(&std::env::temp_dir().join("eventboard-postgres")).await.unwrap();
-        // If this process is root, the server runs as another user, who must be able to enter the folder.
+        // If this process is root, the server runs as another user. That user must be able to enter the folder.
         let accessible = fs::Permissions::from_mode(0o755);
         let folder =
             tempfile::Builder::new().prefix("eventboard-bench-").permissions(accessible).tempdir().unwrap();

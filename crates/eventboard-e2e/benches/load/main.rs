@@ -1,5 +1,5 @@
-//! The load bench: measures the real system, a bare system without its features, and the database alone, alternately on
-//! one machine in one run. README.md describes how to run it.
+//! The load bench: measures the real system, a bare system without its features, and the database alone, alternately
+//! on one machine in one run. README.md describes how to run it.
 #![expect(clippy::unwrap_used, reason = "an unexpected error ends the bench")]
 
 mod bare;
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.role {
         None => {
-            // The client has one thread, to leave the cores to the measured processes.
+            // The client uses only one thread, so that the other cores are available to the measured processes.
             let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(bench(arguments))
         }
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Performs a run. Its processes are stopped and the folder of the database is removed even if the run fails.
+/// Performs a run. Even if the run fails, all processes are stopped and the database folder is removed.
 async fn bench(arguments: Arguments) -> ExitCode {
     let server = DatabaseServer::start().await;
     let database = server.database();

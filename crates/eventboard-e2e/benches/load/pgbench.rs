@@ -26,7 +26,7 @@ pub(crate) fn select(organization: &Organization) -> String {
     )
 }
 
-/// A script that adds an event with an id that increases with time.
+/// A script that adds an event whose id increases with time.
 pub(crate) fn insert(organization: &Organization) -> String {
     let id = "(lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') \
               || right(replace(gen_random_uuid()::text, '-', ''), 20))::uuid";
@@ -44,7 +44,7 @@ fn quoted(id: &uuid::Uuid) -> String {
 /// The statement with its parameters replaced by values.
 fn with_values(statement: &str, values: &[&str]) -> String {
     let statement = statement.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    // The last parameter first, because $1 is a prefix of $10.
+    // Replaces the last parameter first, because $1 is a prefix of $10.
     (1..=values.len()).rev().fold(statement, |text, n| text.replace(&format!("${n}"), values[n - 1]))
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn drive(
     }
 }
 
-/// Reads the latencies from the third column of the logs. There is one log per thread.
+/// Reads the latencies from the third column of the log files. Each thread has its own log file.
 fn latencies(folder: &Path) -> Histogram<u64> {
     let mut latencies = histogram();
     let logs = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

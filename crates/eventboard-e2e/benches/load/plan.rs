@@ -20,7 +20,7 @@ const ROUNDS: usize = 3;
 /// The number of measured starts of each service.
 const STARTS: usize = 5;
 
-/// All systems that are running during a run.
+/// All systems that are running at the same time in a run.
 struct Environment<'a> {
     database: &'a Database,
     system: System,
@@ -137,7 +137,7 @@ impl Environment<'_> {
         client::drive(address, case.expected_status(), requests, self.timing, &monitored).await
     }
 
-    /// The address of the gateway and the processes of the system that a case measures.
+    /// The gateway address and the processes of the system that a case measures.
     fn system_under_test(&self, case: Case) -> (SocketAddr, MonitoredProcesses) {
         let system = match case {
             Case::BareGet | Case::BareCreate => return self.bare.under_test(self.database),

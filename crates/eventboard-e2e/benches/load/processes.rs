@@ -1,4 +1,4 @@
-//! Runs the services and the bare programs as processes.
+//! Runs the services and the programs of the bare system as processes.
 
 use std::{
     fs::File,
@@ -16,10 +16,10 @@ use tokio::{
 
 use crate::{bare, client::Connection, cluster::Database, seed::Organization, usage::MonitoredProcesses};
 
-/// The pause between two checks whether a process has started.
+/// The pause between two checks of whether a process has started.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The condition that a started process fulfills.
+/// The condition that shows that a process has started.
 #[derive(Clone, Copy)]
 enum StartCheck {
     Listens,
@@ -36,7 +36,7 @@ pub(crate) type Variables = [(&'static str, String)];
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// The time from its start until it was ready.
+    /// The time from the start of the process until it was ready.
     pub(crate) took: Duration,
 }
 
@@ -125,7 +125,8 @@ pub(crate) async fn start_events(database: &Database, extra: &Variables) -> Proc
     .await
 }
 
-/// Starts a gateway. It is ready without the services; `until_healthy` waits for them as well.
+/// Starts a gateway. The gateway becomes ready even without the services. `until_healthy` waits for the services as
+/// well.
 pub(crate) async fn start_gateway(
     database: &Database,
     [auth, events]: [SocketAddr; 2],

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{cases::Case, client::Sample, usage::Figures};
 
-/// The duration of each start, by service.
+/// How long each start took, by service.
 pub(crate) type Starts = BTreeMap<&'static str, Vec<Duration>>;
 
 /// The results of one phase, or the medians of several.
@@ -46,7 +46,8 @@ pub(crate) struct Report {
     sizes: [u32; 2],
 }
 
-/// The columns of CPU time. The processes of the bare system use those of their counterparts.
+/// The columns for CPU time. The processes of the bare system use the columns of the services that they correspond
+/// to.
 const PROCESSES: [&str; 5] = ["gateway", "auth", "events", "postgres", "client"];
 const SERVICES: [&str; 3] = ["gateway", "auth", "events"];
 
@@ -207,7 +208,7 @@ impl Report {
                 targets.push(Bound::AtMost(2.0).evaluate(what, large.p99_ms / small.p99_ms));
             }
         }
-        // Rows of the bare system are skipped; they have no auth-service.
+        // Rows of the bare system are skipped, because they have no auth-service.
         let whole = self.phases.iter().filter(|row| row.memory_mib.len() == SERVICES.len());
         let memory = whole.map(|row| row.memory_mib.values().sum()).fold(0.0, f64::max);
         targets.push(

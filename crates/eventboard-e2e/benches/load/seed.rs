@@ -38,14 +38,14 @@ impl Organization {
         Uuid::from_u128((time << 80) | 0x7000_8000_0000_0000_0000 | (u128::from(self.number) << 64))
     }
 
-    /// The id of event `n` in SQL, for an expression `n`.
+    /// A SQL expression for the id of event `n`, where `n` is also a SQL expression.
     pub(crate) fn event_sql(&self, n: &str) -> String {
         let suffix = format!("7{:03x}8000000000000000", self.number);
         format!("(lpad(to_hex(x'018c00000000'::bigint + {n}), 12, '0') || '{suffix}')::uuid")
     }
 }
 
-/// Fills the migrated database. The indexes are created concurrently after the rows, which is much faster.
+/// Fills the migrated database. The indexes are created in parallel after the rows, because that is much faster.
 pub(crate) async fn seed(url: &str, organizations: &[Organization]) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let indexes: Vec<(String, String)> = sqlx::query_as(
@@ -57,7 +57,7 @@ pub(crate) async fn seed(url: &str, organizations: &[Organization]) {
     for (name, _) in &indexes {
         execute(&mut connection, format!("drop index {name}")).await;
     }
-    // Disables the triggers that check foreign keys; the rows satisfy them by construction.
+    // Disables the triggers that check foreign keys, because the generated rows always satisfy them.
     execute(&mut connection, "set session_replication_role = replica".to_owned()).await;
     execute(&mut connection, create_phrases()).await;
     let hash = Argon2id::default().hash(&PASSWORD.into()).unwrap();
@@ -121,7 +121,7 @@ fn insert_organization(organization: &Organization, hash: &str) -> String {
     )
 }
 
-/// The number of different descriptions, apart from the two words above; a power of two.
+/// The number of different descriptions, apart from the two words above. It must be a power of two.
 const PHRASES: u32 = 4096;
 
 /// The words of titles and descriptions.

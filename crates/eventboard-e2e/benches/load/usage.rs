@@ -7,7 +7,7 @@ use eventboard_e2e::process::resident_kib;
 /// One figure per process, by the process name.
 pub(crate) type Figures = BTreeMap<&'static str, f64>;
 
-/// CPU ticks per second in /proc. The value does not depend on the kernel configuration.
+/// CPU ticks per second in /proc. The value is the same for every kernel configuration.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The processes whose resource usage is measured.
@@ -24,7 +24,7 @@ struct Stat {
     parent: u32,
     /// CPU seconds of the process.
     own: f64,
-    /// CPU seconds of its ended children.
+    /// CPU seconds of the child processes that have ended.
     ended_children: f64,
 }
 
@@ -56,7 +56,7 @@ impl MonitoredProcesses {
 impl Stat {
     fn of(pid: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The process name, in parentheses, may contain any character.
+        // The process name is in parentheses and may contain any character.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let seconds = |range: std::ops::Range<usize>| {
             fields[range].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_PER_SECOND

@@ -26,7 +26,7 @@ pub(super) enum Reply {
         has_retry_after: bool,
         text: String,
     },
-    /// The connection broke or the request timed out; contains the reason.
+    /// The connection broke or the request timed out. Contains the reason.
     NoResponse(String),
 }
 

@@ -58,8 +58,8 @@ impl Load {
         Self { workers: workers.collect(), gateways, tally, stop }
     }
 
-    /// Stops the load. Keyed writes with an unknown outcome are repeated until they succeed. These repetitions are
-    /// not counted.
+    /// Stops the load. Writes with an idempotency key and an unknown outcome are repeated until they succeed. These
+    /// repetitions are not counted.
     pub async fn stop(self) -> Outcome {
         let ended = Instant::now();
         self.stop.store(true, Ordering::Relaxed);

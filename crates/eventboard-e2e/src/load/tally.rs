@@ -114,7 +114,7 @@ impl Tally {
         };
         assert!(
             self.failures.iter().all(is_expected),
-            "failures other than {statuses:?} with their headers:\n{}",
+            "failures other than {statuses:?}, or a 503 without Retry-After:\n{}",
             self.excerpt_unless(is_expected)
         );
     }

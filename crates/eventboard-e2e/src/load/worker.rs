@@ -1,4 +1,5 @@
-//! One client of the load. It chooses requests and repeats keyed writes with an unknown outcome.
+//! One client of the load. It chooses requests, and repeats writes with an idempotency key if their outcome is
+//! unknown.
 
 use std::{
     collections::VecDeque,
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(8);
 /// The pause after a failure. It is long enough not to overload the system, and short enough to notice its recovery.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// If a keyed write does not succeed within this time after the load has ended, the test fails.
+/// If a write with an idempotency key does not succeed within this time after the load has ended, the test fails.
 const PENDING_LIMIT: Duration = Duration::from_secs(30);
 
 /// A request and its effect on the ledger.
@@ -49,7 +50,7 @@ pub(super) struct Worker {
     client: LoadClient,
     ledger: Ledger,
     tally: SharedTally,
-    /// Keyed writes with an unknown outcome.
+    /// Writes with an idempotency key and an unknown outcome.
     pending: VecDeque<Task>,
     count: u64,
 }

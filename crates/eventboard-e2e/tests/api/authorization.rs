@@ -1,7 +1,7 @@
-//! The authorization matrix: every operation of the OpenAPI document, requested by every kind of caller.
+//! The authorization matrix: every kind of caller requests every operation in the OpenAPI document.
 //!
-//! `eventboard-domain` defines the rules and tests all their cases. These tests show that every operation obeys the
-//! rules through all three services, and that the matrix covers all operations.
+//! `eventboard-domain` defines the rules and tests all their cases. These tests check that every operation follows
+//! the rules across all three services, and that the matrix covers all operations.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::support::{Actor, Anonymous, Stack, event_body, send};
 /// The expected statuses, in the order of [`Fixture::callers`].
 type Row = [u16; 6];
 
-/// Operations that do not concern a single event.
+/// Operations that do not act on a single event.
 #[rustfmt::skip]
 const GENERAL: &[(&str, Row)] = &[
     //           anonymous owner colleague moderator admin outsider
@@ -30,7 +30,7 @@ const GENERAL: &[(&str, Row)] = &[
     ("listEvents",    [401, 200, 200, 200, 200, 200]),
 ];
 
-/// Operations on one event, by its status.
+/// Operations on one event, by event status.
 #[rustfmt::skip]
 const ON_AN_EVENT: &[(&str, &str, Row)] = &[
     //                        anonymous owner colleague moderator admin outsider
@@ -99,7 +99,7 @@ async fn every_operation_returns_the_status_in_the_matrix_for_every_caller() {
     }
 }
 
-/// An operation of the OpenAPI document.
+/// An operation in the OpenAPI document.
 struct Operation {
     id: String,
     method: Method,
@@ -119,7 +119,7 @@ async fn operations(anonymous: &Anonymous) -> Vec<Operation> {
     operations.collect()
 }
 
-/// All kinds of callers, in relation to events of `owner`.
+/// All kinds of callers, in relation to the events that `owner` created.
 struct Fixture {
     stack: Stack,
     owner: Actor,
@@ -149,7 +149,7 @@ impl Fixture {
         [None, Some(owner), Some(colleague), Some(moderator), Some(admin), Some(outsider)]
     }
 
-    /// Creates an event of the owner in this status and returns its id.
+    /// Creates an event with this status for the owner and returns the event's id.
     async fn create_event(&self, status: &str) -> String {
         match status {
             "DRAFT" => self.owner.create_event("In the matrix").await,
@@ -166,7 +166,7 @@ impl Fixture {
         id
     }
 
-    /// Sends a request of the caller and returns the status.
+    /// Sends a request as this caller and returns the status.
     async fn request(&self, caller: Option<&Actor>, operation: &Operation, event: Option<&str>) -> u16 {
         let path = operation.path.replace("{id}", event.unwrap_or_default());
         let request = match caller {
@@ -181,7 +181,7 @@ impl Fixture {
     }
 }
 
-/// A valid body for an operation, or null if it has none.
+/// A valid body for an operation, or null if the operation has none.
 fn body(operation: &str) -> Value {
     match operation {
         "signup" => json!({

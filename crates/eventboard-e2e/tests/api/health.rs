@@ -85,7 +85,7 @@ async fn reflected_services(channel: &Channel) -> Vec<String> {
 
 #[tokio::test]
 async fn a_draining_service_is_not_ready_but_still_serves() {
-    let mut stack = Stack::start_with(&[("DRAIN_GRACE", "3s")]).await;
+    let mut stack = Stack::start_with(&[("DRAIN_GRACE", "6s")]).await;
     let admin = stack.anonymous().sign_up_admin().await;
     let events = channel(&stack.events).await;
 

@@ -36,7 +36,7 @@ fn in_backticks(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The text without parentheses, which contain the values of labels.
+/// The text without parentheses, which contain the label values.
 fn without_parentheses(text: &str) -> String {
     text.split('(')
         .enumerate()
@@ -44,7 +44,7 @@ fn without_parentheses(text: &str) -> String {
         .collect()
 }
 
-/// Sends requests of all kinds that the metrics record.
+/// Sends every kind of request that the metrics record.
 async fn send_all_kinds_of_requests(admin: &Actor) {
     let post_with_key = || admin.request(Method::POST, "/events").header("idempotency-key", "one-key");
     let created = send(post_with_key().json(&event_body("Counted"))).await.expect(201);

@@ -1,4 +1,4 @@
-//! The start of the services, and the cases in which they refuse to start.
+//! Tests of how the services start, and when they do not start.
 
 use eventboard_testing::{TestDatabase, dedicated_cluster};
 use sqlx::{AssertSqlSafe, Executor};
@@ -10,7 +10,7 @@ use crate::support::{
     wait_until,
 };
 
-/// Asserts that the process failed with one line on stderr that contains all these names.
+/// Asserts that the process failed with one line on stderr that contains all of `names`.
 fn assert_one_line_with(exit: &Exit, names: &[&str]) {
     assert!(exit.code.is_some_and(|code| code != 0), "{exit:?}");
     assert_eq!(exit.stderr.trim_end().lines().count(), 1, "{}", exit.stderr);

@@ -1,4 +1,4 @@
-//! Traces as a collector receives them.
+//! Tests of the traces that a collector receives.
 
 use std::net::SocketAddr;
 
@@ -111,7 +111,7 @@ async fn the_logs_of_all_services_contain_the_trace_id() {
         let line = process.log().wait_for_message("logged-with-its-trace", "finished").await;
         assert_eq!(line["trace_id"], TRACE);
     }
-    // Without a trace of the caller, the gateway starts a new trace.
+    // If the caller sends no trace, the gateway starts a new trace.
     let request = admin.request(Method::GET, "/events").header("x-correlation-id", "without-a-trace");
     send(request).await.expect(200);
     let line = stack.events.log().wait_for_message("without-a-trace", "finished").await;

@@ -1,4 +1,4 @@
-//! Links in the documentation lead to files and headings that exist.
+//! Tests that links in the documentation lead to existing files and headings.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +7,14 @@ use eventboard_e2e::{
     markdown::{links, sections},
 };
 
-/// The form for a new decision; its link is a placeholder.
-const FORM: &str = "docs/adr/template.md";
+/// The template for a new decision. It is skipped, because its link is a placeholder.
+const TEMPLATE: &str = "docs/adr/template.md";
 
-/// The Markdown files at the top of the checkout and below docs/.
+/// The Markdown files in the root folder and below docs/.
 fn documents() -> Vec<PathBuf> {
     let mut documents = files(".", ".md");
     add_documents(Path::new("docs"), &mut documents);
-    documents.retain(|document| document != Path::new(FORM));
+    documents.retain(|document| document != Path::new(TEMPLATE));
     documents
 }
 
@@ -29,7 +29,7 @@ fn add_documents(folder: &Path, documents: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether the target of a link exists; `document` contains the link.
+/// Whether the target of a link in `document` exists.
 fn exists(document: &Path, target: &str) -> bool {
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
     let file = if path.is_empty() { document.to_owned() } else { document.with_file_name(path) };

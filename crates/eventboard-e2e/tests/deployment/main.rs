@@ -1,4 +1,4 @@
-//! The files that deploy the system, compared with the code that they deploy, and the links of the documentation. Only the
+//! Compares the deployment files with the code that they deploy, and checks the links in the documentation. Only
 //! servers that respond to probes are started.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! A load generator for one request. It uses little CPU time, because it shares the machine with the system.
+//! A load generator that repeats one request. It uses little CPU time, because it shares the machine with the system.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +25,7 @@ pub(crate) struct LoadGenerator {
 #[derive(Debug, Clone)]
 pub(crate) struct LoadResult {
     pub(crate) served: usize,
-    /// Responses 503 with `Retry-After`.
+    /// 503 responses with `Retry-After`.
     pub(crate) shed: usize,
     /// All other responses and errors.
     pub(crate) others: Vec<String>,
@@ -66,8 +66,8 @@ impl LoadGenerator {
         Self { gateway: cluster.gateways[0].address(), request: request.into() }
     }
 
-    /// Sends requests over this many connections. Each sends its next request as soon as it has the response to the
-    /// previous one, or, after a 503, when `Retry-After` allows it.
+    /// Sends requests over this many connections. Each connection sends the next request as soon as it has the
+    /// response to the previous one. After a 503, it first waits as long as `Retry-After` says.
     pub(crate) async fn run(&self, connections: usize, duration: Duration) -> LoadResult {
         let empty = LoadResult {
             served: 0,

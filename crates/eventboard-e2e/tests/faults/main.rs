@@ -1,7 +1,7 @@
-//! Injects production faults under load. Measures what clients observe and for how long, and verifies that no
+//! Injects production faults under load. Measures the effect on clients and its duration, and verifies that no
 //! acknowledged write is lost or duplicated. Each scenario produces a row of figures.
 //!
-//! Run with `cargo test --release -p eventboard-e2e --test faults -- --test-threads=1 --nocapture`.
+//! Run this test with `cargo test --release -p eventboard-e2e --test faults -- --test-threads=1 --nocapture`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
 mod harness;

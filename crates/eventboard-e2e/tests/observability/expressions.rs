@@ -9,10 +9,10 @@ use crate::prometheus::{Prometheus, Sample};
 
 pub(crate) const TABLE_HEADER: &str = "| expression | source | series | example |\n|---|---|---|---|\n";
 
-/// The origin of a query of the runbook.
+/// The origin of queries in the runbook.
 const RUNBOOK: &str = "runbook";
 
-/// Rates need two scrapes, recorded rates also two evaluations.
+/// Rates need two scrapes. Recorded rates also need two rule evaluations.
 const WARM_UP: Duration = Duration::from_secs(45);
 
 /// After this time, an expression without values fails the test.
@@ -24,7 +24,7 @@ struct UsedExpression {
     source: String,
 }
 
-/// All expressions of the rules, the dashboards and the runbook.
+/// All expressions in the rules, the dashboards and the runbook.
 fn all_expressions() -> Vec<UsedExpression> {
     let mut all = Vec::new();
     for rule in rules() {
@@ -42,19 +42,21 @@ fn all_expressions() -> Vec<UsedExpression> {
     all
 }
 
-/// Removes the thresholds. An alert that does not fire returns no values, but the expression that it compares must.
+/// Removes the thresholds. An alert that does not fire returns no values, but the expression without the comparison
+/// must return values.
 fn without_thresholds(expr: &str) -> Vec<String> {
     Expression::parse(expr).without_thresholds().into_iter().map(str::to_owned).collect()
 }
 
-/// Replaces the variables of Grafana: all jobs and instances, and the rate interval for this scrape interval.
+/// Replaces Grafana variables: all jobs and instances, and the rate interval for this scrape interval.
 fn replace_variables(expr: &str) -> String {
     let expr = expr.replace("$__rate_interval", "1m").replace("$job", ".*").replace("$instance", ".*");
     assert!(!expr.contains('$'), "{expr}");
     expr
 }
 
-/// Waits until every expression returns at least one value, except those that select failures. Returns the table rows.
+/// Waits until every expression returns at least one value, except those that select failures. Returns the table
+/// rows.
 pub(crate) async fn wait_until_all_return_values(prometheus: &Prometheus) -> String {
     let began = Instant::now();
     sleep(WARM_UP).await;
@@ -76,7 +78,7 @@ pub(crate) async fn wait_until_all_return_values(prometheus: &Prometheus) -> Str
     }
 }
 
-/// Whether a query of the runbook selects failures. A healthy system has none.
+/// Whether a query in the runbook selects failures. A healthy system has none, so the query returns nothing.
 fn selects_failures(used: &UsedExpression) -> bool {
     let failures = [r#"=~"5..""#, r#"!="OK""#, "ALERTS"];
     used.source == RUNBOOK && failures.iter().any(|part| used.expr.contains(part))

@@ -10,7 +10,8 @@ use crate::prometheus::Prometheus;
 
 pub(crate) const TABLE_HEADER: &str = "| alert | cause | fires after s | ends after s |\n|---|---|---|---|\n";
 
-/// Alerts fire after a minute; this also covers a scrape, an evaluation and a slow machine.
+/// The time limit for an alert. Alerts fire after a minute. The rest covers a scrape, a rule evaluation and a slow
+/// machine.
 const TIMEOUT: Duration = Duration::from_secs(110);
 
 /// How long each alert took to fire after the incident began, or to end after the incident was over.
@@ -32,7 +33,7 @@ pub(crate) async fn run(cluster: &mut Cluster, prometheus: &Prometheus, load: Lo
     let over = Instant::now();
     drop(load.stop().await);
 
-    // While these alerts end, the database stops. There is no load any more.
+    // While these alerts end, the database stops. There is no more load.
     cluster.postgres.stop_fast().await.unwrap();
     let database_alerts =
         ["DependencyDown api-gateway", "DependencyDown auth-service", "DependencyDown events-service"];

@@ -1,4 +1,4 @@
-//! Tests the relabelling of the Kubernetes configuration: `promtool` applies it to simulated targets.
+//! Tests the relabeling rules for Kubernetes: `promtool` applies them to simulated targets.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn pod(name: &str, part_of: &str, port: &str, phase: &str) -> Value {
 fn targets(pods: &[Value]) -> Vec<(String, String)> {
     let mut config = document("deploy/prometheus/kubernetes.yml");
     let job = config["scrape_configs"][0].as_object_mut().unwrap();
-    // Debian builds Prometheus without Kubernetes service discovery.
+    // The service discovery is replaced, because Debian builds Prometheus without the one for Kubernetes.
     job.remove("kubernetes_sd_configs").expect("a service discovery");
     job.insert("static_configs".to_owned(), json!(pods));
     config["rule_files"] = json!([]);

@@ -1,8 +1,9 @@
-//! Runs a real Prometheus with the project's configuration on the real system. Checks that every expression of the
-//! rules, the dashboards and the runbook returns values, and that alerts fire and end with their cause.
+//! Runs a real Prometheus with the project's configuration against the real system. Checks that every expression in
+//! the rules, the dashboards and the runbook returns values, that alerts fire when their cause begins, and that they
+//! end when it is over.
 //!
-//! Run with `cargo test --release -p eventboard-e2e --test observability -- --nocapture`. It takes about five minutes
-//! and needs Debian's `prometheus`. The results are appended to `target/observability.md`.
+//! Run this test with `cargo test --release -p eventboard-e2e --test observability -- --nocapture`. It takes about
+//! five minutes and needs Debian's `prometheus`. The results are appended to `target/observability.md`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
 mod expressions;
@@ -20,7 +21,7 @@ use self::prometheus::Prometheus;
 
 const SIZE: Size = Size { gateways: 1, auth: 1, events: 2 };
 
-/// Few connections, so that the load can exhaust them. Rate limits are enabled, but too high to be reached.
+/// There are few connections, so that the load can exhaust them. Rate limits are enabled, but too high to be reached.
 const VARIABLES: [(&str, &str); 4] = [
     ("DATABASE_MAX_CONNECTIONS", "4"),
     ("RATE_LIMIT_ENABLED", "true"),

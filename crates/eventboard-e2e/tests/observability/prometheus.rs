@@ -19,7 +19,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The configured 15 s would make the test twice as long. The evaluation interval of the rules is not changed.
+/// The configured interval, 15 s, would make the test twice as long. The evaluation interval of the rules is not
+/// changed.
 const SCRAPE_INTERVAL: &str = "5s";
 
 /// A running Prometheus. It is killed when dropped.
@@ -107,7 +108,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// The configuration of the compose files with other targets and another scrape interval.
+/// The configuration from the compose files, with other targets and another scrape interval.
 fn configuration(cluster: &Cluster) -> Value {
     let mut config = document("deploy/prometheus/prometheus.yml");
     config["global"]["scrape_interval"] = json!(SCRAPE_INTERVAL);

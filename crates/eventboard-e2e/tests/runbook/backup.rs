@@ -1,4 +1,4 @@
-//! A backup can be restored.
+//! Tests that a backup can be restored.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
     report.row("a copy of the volume, restored into an empty one", volume(installation)).await;
 }
 
-/// The number of rows of each table in a dump, by its COPY sections.
+/// The number of rows of each table in a dump, counted in the COPY sections.
 fn rows_in(dump: &str) -> BTreeMap<&str, i64> {
     let (mut rows, mut table) = (BTreeMap::new(), None);
     for line in dump.lines() {
@@ -51,7 +51,7 @@ async fn dump(installation: &Installation) -> String {
         );
     }
     installation.compose("up -d").await;
-    installation.until_healthy().await;
+    installation.wait_until_healthy().await;
     let found = demo_user("user@acme.com").await.get("/events/00000000-0000-0000-0000-000000000001").await;
     found.expect(200);
     format!("{expected:?}")
@@ -70,7 +70,7 @@ async fn volume(installation: &Installation) -> String {
            tar xzf /backup/postgres-backup.tar.gz -C /")
         .await;
     installation.compose("up -d").await;
-    installation.until_healthy().await;
+    installation.wait_until_healthy().await;
     assert_eq!(before, counts(installation).await);
     demo_user("user@acme.com").await.get("/auth/me").await.expect(200);
     format!("{before:?} rows")

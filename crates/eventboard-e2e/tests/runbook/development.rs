@@ -1,4 +1,4 @@
-//! The development stack starts, and the checks of the runbook succeed on it.
+//! Tests that the development stack starts, and that the checks in the runbook succeed on it.
 
 use std::time::Instant;
 
@@ -79,7 +79,7 @@ async fn contents(installation: &Installation) -> String {
 async fn up(installation: &Installation) -> String {
     let began = Instant::now();
     installation.compose("up -d").await;
-    installation.until_healthy().await;
+    installation.wait_until_healthy().await;
     let seconds = began.elapsed().as_secs_f64();
     let found = demo_user("user@acme.com").await.get("/events").await.expect(200);
     assert!(found.text.contains("Annual Tech Conference 2026"), "{}", found.text);
@@ -234,7 +234,7 @@ async fn indexes(installation: &Installation) -> String {
     let expected =
         "idx_events_created_by_id idx_events_organization_id idx_events_start_date idx_events_status";
     assert_eq!(installation.psql(names).await, expected);
-    // A hundred thousand events of another organization; they are deleted afterwards.
+    // Adds a hundred thousand events to another organization. They are deleted afterwards.
     installation.psql(FILL).await;
     installation.psql(r#"analyze "Event""#).await;
     let organization = installation.psql(r#"select id from "Organization" where slug = 'acme-corp'"#).await;

@@ -1,11 +1,11 @@
-//! The blocks of the runbook that are marked as runnable.
+//! The code blocks in the runbook that are marked as runnable.
 
 use eventboard_e2e::{
     markdown::{Section, sections},
     runbook::Page,
 };
 
-/// The word after `bash run` in the info string of a block.
+/// The word after `bash run` in the info string of a code block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// No word: the development stack is healthy afterwards.
@@ -18,10 +18,10 @@ pub(crate) enum Kind {
     Production,
 }
 
-/// A runnable block.
+/// A runnable code block.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// The path of its page.
+    /// The path of the page that contains the block.
     pub(crate) page: String,
     pub(crate) heading: String,
     pub(crate) kind: Kind,
@@ -29,7 +29,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// The page, the section and the first command, as the name of a row.
+    /// The page, the section and the first command, as the name of a result row.
     pub(crate) fn name(&self) -> String {
         let first = self.lines.lines().find(|line| !line.is_empty()).unwrap();
         let short: String = first.chars().take(90).collect();
@@ -73,6 +73,7 @@ fn blocks_of(page: &Page, section: &Section) -> Vec<Block> {
             }
         }
     }
+    assert!(open.is_none(), "{}, {}: a block has no end", page.path, section.heading);
     blocks
 }
 

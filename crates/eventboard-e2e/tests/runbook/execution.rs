@@ -1,4 +1,4 @@
-//! Running the blocks of the runbook.
+//! Runs the code blocks of the runbook.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) async fn development_rows(report: &mut Report, installation: &Install
     }
 }
 
-/// Runs a block, and waits until the system is healthy, unless the block stops it.
+/// Runs a block. Then waits until the system is healthy, unless the block stops the system.
 pub(crate) async fn run(installation: &Installation, block: &Block) -> String {
     let limit = (block.kind == Kind::Follows).then_some(FOLLOW_DURATION);
     let result = installation.on_terminal(&block.lines, limit).await;
@@ -33,7 +33,7 @@ pub(crate) async fn run(installation: &Installation, block: &Block) -> String {
         result.success();
     }
     if matches!(block.kind, Kind::Plain | Kind::Follows) {
-        installation.until_healthy().await;
+        installation.wait_until_healthy().await;
     }
     String::new()
 }

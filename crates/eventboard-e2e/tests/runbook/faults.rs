@@ -1,4 +1,4 @@
-//! Faults: what the operator sees, and that the system recovers.
+//! Tests of faults: what the operator sees, and that the system recovers.
 
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,7 @@ async fn stopped(installation: &Installation) -> String {
     })
     .await;
     installation.compose("start events-service").await;
-    let recovery = installation.until_healthy().await;
+    let recovery = installation.wait_until_healthy().await;
     member.get("/events").await.expect(200);
     format!("healthy {:.1} s after `start`", recovery.as_secs_f64())
 }
@@ -85,12 +85,12 @@ async fn without_database(installation: &Installation) -> String {
     // A replica that starts without the database waits for it.
     installation.compose("restart auth-service").await;
     installation.compose("start postgres").await;
-    let recovery = installation.until_healthy().await;
+    let recovery = installation.wait_until_healthy().await;
     member.get("/events").await.expect(200);
     format!("healthy {:.1} s after `start`", recovery.as_secs_f64())
 }
 
-/// Runs an action while clients write and read. No request may fail, and no write may be lost or doubled.
+/// Runs an action while clients write and read. No request may fail, and no write may be lost or duplicated.
 async fn under_load(installation: &Installation, action: impl Future<Output = ()>) -> String {
     let load = Load::start(vec![gateway()]).await;
     sleep(Duration::from_secs(2)).await;
@@ -125,7 +125,7 @@ async fn scale(installation: &Installation) -> String {
 
 async fn replicas_lost(installation: &Installation) -> String {
     scale_to(installation, 3).await;
-    installation.until_healthy().await;
+    installation.wait_until_healthy().await;
     // The gateway finds new replicas within three seconds.
     sleep(Duration::from_secs(4)).await;
     let replicas = installation.containers("events-service").await;
@@ -139,7 +139,7 @@ async fn replicas_lost(installation: &Installation) -> String {
         installation.sh(&format!("docker unpause {}", replicas[1])).await;
     })
     .await;
-    // A line is written within 10 ms and then passes through the engine.
+    // A log line is written within 10 ms, and then takes some more time to pass through the Docker engine.
     sleep(Duration::from_secs(1)).await;
     let log = installation.compose("logs --no-color api-gateway").await;
     let retries = log.lines().filter(|line| line.contains("Retry")).count();
@@ -151,16 +151,16 @@ async fn replicas_lost(installation: &Installation) -> String {
 async fn restart(installation: &Installation) -> String {
     let counts = counts(installation).await;
     installation.compose("restart events-service auth-service api-gateway").await;
-    installation.until_healthy().await;
+    installation.wait_until_healthy().await;
     installation.compose("down").await;
     installation.compose("up -d").await;
-    let recovery = installation.until_healthy().await;
+    let recovery = installation.wait_until_healthy().await;
     assert_eq!(counts, self::counts(installation).await);
     demo_user("user@acme.com").await.get("/auth/me").await.expect(200);
     format!("{counts:?} rows; healthy {:.1} s after `up -d`", recovery.as_secs_f64())
 }
 
-/// The number of rows of each table with users' data.
+/// The number of rows in each table that contains user data.
 pub(crate) async fn counts(installation: &Installation) -> Vec<i64> {
     let mut counts = Vec::new();
     for table in [r#""Organization""#, r#""User""#, r#""Event""#, r#""EventHistory""#] {

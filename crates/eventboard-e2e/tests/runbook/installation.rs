@@ -1,4 +1,4 @@
-//! A copy of the project as an operator checks it out, and the stacks that run from it.
+//! A checkout of the project as an operator would have it, and the stacks that run from it.
 
 use std::{
     net::SocketAddr,
@@ -28,8 +28,8 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Copies the project into a new repository in a folder called `eventboard`: docker-compose names containers after
-    /// the folder.
+    /// Copies the project into a new repository in a folder called `eventboard`, because docker-compose uses the
+    /// folder name in container names.
     pub(crate) async fn unpack() -> Self {
         let parent = TempDir::with_prefix("eventboard-runbook-").unwrap();
         let folder = parent.path().join("eventboard");
@@ -60,17 +60,17 @@ impl Installation {
         std::fs::read_to_string(self.folder.join(file)).unwrap()
     }
 
-    /// Runs lines of bash at the top of the checkout and asserts that they succeed.
+    /// Runs lines of bash in the root folder of the checkout and asserts that they succeed.
     pub(crate) async fn sh(&self, lines: &str) -> String {
         self.run(lines).await.success()
     }
 
-    /// Runs lines of bash at the top of the checkout.
+    /// Runs lines of bash in the root folder of the checkout.
     pub(crate) async fn run(&self, lines: &str) -> CommandResult {
         bash(&self.folder, lines, &variables()).await
     }
 
-    /// The same on a terminal.
+    /// Like [`run`](Self::run), but on a terminal.
     pub(crate) async fn on_terminal(&self, lines: &str, limit: Option<Duration>) -> CommandResult {
         bash_on_terminal(&self.folder, lines, &variables(), limit).await
     }
@@ -80,7 +80,7 @@ impl Installation {
         self.sh(&format!("{COMPOSE} {arguments}")).await
     }
 
-    /// Runs one statement with psql; the rows are unaligned and without headers.
+    /// Runs one statement with psql. The rows are unaligned and have no headers.
     pub(crate) async fn psql(&self, statement: &str) -> String {
         let quoted = statement.replace('\'', r"'\''");
         let lines =
@@ -94,7 +94,7 @@ impl Installation {
     }
 
     /// Waits until the gateway reports that the system is healthy, and returns how long that took.
-    pub(crate) async fn until_healthy(&self) -> Duration {
+    pub(crate) async fn wait_until_healthy(&self) -> Duration {
         let began = Instant::now();
         wait_until("the system is healthy", async || {
             self.status("http://localhost:3000/health").await == "200"
@@ -103,7 +103,7 @@ impl Installation {
         began.elapsed()
     }
 
-    /// The status of a GET, 000 if there is no response.
+    /// The status of a GET request, or 000 if there is no response.
     pub(crate) async fn status(&self, url: &str) -> String {
         let lines = format!("curl -s -o /dev/null -w '%{{http_code}}' --max-time 15 {url} || true");
         self.sh(&lines).await
@@ -132,7 +132,8 @@ impl Installation {
         let stub = "POSTGRES_PASSWORD=x JWT_SECRET=x TLS_CERTIFICATE_DIR=./x";
         self.sh(&format!("{stub} docker-compose -f docker-compose.prod.yml down -v --remove-orphans")).await;
         self.compose("down -v --remove-orphans").await;
-        // One version of docker-compose does not remove the networks of the other.
+        // The networks are removed explicitly, because one version of docker-compose does not remove the networks
+        // that the other version created.
         let networks = "eventboard eventboard-production-backend eventboard-production-edge";
         self.sh(&format!("docker network rm {networks} || true")).await;
     }
@@ -145,7 +146,8 @@ fn variables() -> Vec<(&'static str, String)> {
     vec![("POSTGRES_VERSION", version), ("DOCKER_BUILDKIT", "0".to_owned())]
 }
 
-/// Replaces the stages of the Dockerfile that compile by an image with the binaries. All other stages stay as they are.
+/// In the Dockerfile, replaces the build stages by an image that contains the binaries. All other stages are
+/// unchanged.
 fn take_binaries_from(image: &str, dockerfile: &Path) {
     let original = std::fs::read_to_string(dockerfile).unwrap();
     let (before, compile) = original.split_once("\nFROM rust:").expect("no stage compiles");

@@ -1,13 +1,13 @@
-//! Runs the runbook on real containers: every block that is marked `run`, and the commands of the runbook of the former
-//! system. Prints a line for each row.
+//! Runs the runbook on real containers: every code block that is marked `run`, and the commands from the runbook of
+//! the former system. Each of these is a row. Prints one line for each row.
 //!
-//! Blocks run in this order: those of RUNBOOK.md, then those of the pages that its section "Pages" lists, in the order
-//! of the list. Blocks for production run last, in the same order, except that "First start" comes first.
+//! The blocks of RUNBOOK.md run first, followed by the blocks of the pages listed in its section "Pages", in the
+//! order of that list. Blocks for production run last, in the same order, except that "First start" comes first.
 //!
 //! Needs a Docker engine, `docker-compose` (1.29 or v2) and free ports. Uses PostgreSQL 15, the version of Debian 12,
-//! unless `POSTGRES_VERSION` is set. Run it with `cargo test -p eventboard-e2e --test runbook`. With a word after `--`,
-//! it runs only the rows whose names contain the word, on the stack that is running. With `BINARIES_IMAGE`, the name of an
-//! image, the Dockerfile takes the binaries from there and compiles nothing.
+//! unless `POSTGRES_VERSION` is set. Run it with `cargo test -p eventboard-e2e --test runbook`. With a word after
+//! `--`, the test runs only the rows whose names contain the word, on the stack that is running. If `BINARIES_IMAGE`
+//! is set to the name of an image, the Dockerfile copies the binaries from that image and compiles nothing.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a row fails by panicking")]
 
 mod backup;

@@ -1,4 +1,4 @@
-//! The production stack: it works with generated secrets and a certificate, and does not start without them.
+//! Tests that the production stack works with generated secrets and a certificate, and does not start without them.
 
 use eventboard_e2e::wait_until;
 use serde_json::Value;
@@ -114,7 +114,8 @@ async fn tls(installation: &Installation) -> String {
     String::new()
 }
 
-/// Each gateway counts the requests of an address without a token.
+/// Checks that requests without a token count against the real client address and not against the addresses that
+/// the client claims in headers. Each gateway counts separately.
 async fn forwarded(installation: &Installation) -> String {
     let mut least = u32::MAX;
     for number in 1..=6 {
@@ -207,7 +208,7 @@ fn sign_up() -> String {
     )
 }
 
-/// Reads and writes until the file `watch-done` exists, and prints each status.
+/// A script that reads and writes until the file `watch-done` exists, and prints each status.
 const WATCH: &str = r#"
     request() { curl -sS -o /dev/null -w '%{http_code}\n' --cacert tls/fullchain.pem -H "Authorization: Bearer $(cat token)" "$@"; }
     event='{"title":"Watched","description":"A description that is long enough","startDate":"2027-01-01T09:00:00Z","endDate":"2027-01-01T10:00:00Z"}'

@@ -1,4 +1,4 @@
-//! A line for each row.
+//! Prints a line for each row.
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, time::Instant};
 
@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 /// The rows so far.
 pub(crate) struct Report {
-    /// If set, only rows whose names contain it run.
+    /// If set, only rows whose names contain this text run.
     only: Option<String>,
     passed: usize,
     failed: Vec<String>,
@@ -17,12 +17,13 @@ impl Report {
         Self { only, passed: 0, failed: Vec::new() }
     }
 
-    /// Whether all rows run.
+    /// Whether all rows run, because none were selected by name.
     pub(crate) fn is_whole(&self) -> bool {
         self.only.is_none()
     }
 
-    /// Runs a row, if it is selected, and prints its figures. A row fails if it panics; the other rows still run.
+    /// Runs a row, if it is selected, and prints its figures. A row fails if its check panics. The other rows still
+    /// run.
     pub(crate) async fn row(&mut self, name: &str, check: impl Future<Output = String>) {
         if self.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
             return;

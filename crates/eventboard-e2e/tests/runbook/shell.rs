@@ -1,4 +1,4 @@
-//! Commands as an operator types them.
+//! Runs commands as an operator would type them.
 
 use std::{
     io::{Read, Seek},
@@ -9,29 +9,29 @@ use std::{
 
 use tokio::{process::Command, time::timeout};
 
-/// The time limit of a command. Building the images again takes longest.
+/// The time limit for a command. Rebuilding the images takes longest.
 const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// The time limit of the first build of the images, which compiles everything.
+/// The time limit for the first build of the images, which compiles everything.
 const FIRST_BUILD_TIMEOUT: Duration = Duration::from_secs(40 * 60);
 
 /// How a command ended.
 #[derive(Debug)]
 pub(crate) struct CommandResult {
-    /// None if a signal ended it.
+    /// The exit code. `None` if a signal ended the command.
     pub(crate) code: Option<i32>,
-    /// Its standard output and standard error.
+    /// The standard output and the standard error.
     pub(crate) output: String,
 }
 
 impl CommandResult {
-    /// Asserts that it succeeded, and returns its output.
+    /// Asserts that the command succeeded, and returns its output.
     pub(crate) fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.output);
         self.output
     }
 
-    /// Asserts that it failed, and returns its output.
+    /// Asserts that the command failed, and returns its output.
     pub(crate) fn failure(self) -> String {
         assert!(!matches!(self.code, None | Some(0)), "{:?}: {}", self.code, self.output);
         self.output
@@ -45,7 +45,8 @@ pub(crate) async fn bash(folder: &Path, lines: &str, variables: &[(&str, String)
     run_to_end(folder, command, variables, FIRST_BUILD_TIMEOUT).await
 }
 
-/// Runs lines of bash on a terminal, which `docker exec -it` needs. After the limit, if there is one, it is interrupted.
+/// Runs lines of bash on a terminal, which `docker exec -it` needs. After the time limit, if there is one, the script
+/// is interrupted.
 pub(crate) async fn bash_on_terminal(
     folder: &Path,
     lines: &str,
@@ -53,7 +54,7 @@ pub(crate) async fn bash_on_terminal(
     limit: Option<Duration>,
 ) -> CommandResult {
     let lines_file = folder.join(".runbook-lines");
-    // A wide screen, so that no program wraps or cuts its lines.
+    // The screen is wide, so that no program wraps or cuts its lines.
     std::fs::write(&lines_file, format!("stty rows 50 columns 1000\n{lines}")).unwrap();
     let limited =
         limit.map_or_else(String::new, |limit| format!("timeout --signal=INT {} ", limit.as_secs()));

@@ -1,4 +1,4 @@
-//! Tests of the analyzer with small crates, to ensure that it finds violations.
+//! Tests of the analyzer with small crates, to ensure that it finds violations of the architecture rules.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,7 +10,7 @@ fn krate(files: &[(&str, &str)]) -> Crate {
     Crate::read(Path::new("src/lib.rs"), &read)
 }
 
-/// The modules of each cycle.
+/// The modules in each cycle.
 fn find_cycles(files: &[(&str, &str)]) -> Vec<String> {
     let names = cycles(&krate(files)).into_iter().map(|cycle| {
         let modules: Vec<_> = cycle.modules.iter().map(ToString::to_string).collect();
@@ -19,7 +19,7 @@ fn find_cycles(files: &[(&str, &str)]) -> Vec<String> {
     names.collect()
 }
 
-/// The cycles of a crate with the modules `a` and `b`, where `b` uses `a`.
+/// The cycles in a crate with the modules `a` and `b`, where `b` uses `a`.
 fn cycles_with_module_a(a: &str) -> Vec<String> {
     let root = "pub mod a; mod b; #[cfg(test)] mod missing;";
     find_cycles(&[("src/lib.rs", root), ("src/a.rs", a), ("src/b.rs", "use crate::a::A; pub struct B(A);")])

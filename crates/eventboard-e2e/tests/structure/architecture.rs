@@ -46,7 +46,7 @@ fn all_packages_of_the_workspace_are_checked() {
     assert!(modules > 150 && dependencies > 250, "{modules} modules, {dependencies} dependencies");
 }
 
-/// Asserts that in these packages only allowed modules use the library.
+/// Asserts that only allowed modules in these packages use the library.
 fn assert_library_used_only_by(
     is_allowed: impl Fn(&ModulePath) -> bool,
     library: &str,

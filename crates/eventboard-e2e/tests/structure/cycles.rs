@@ -10,8 +10,8 @@ use crate::{
     modules::{Crate, ModulePath},
 };
 
-/// Sibling modules that depend on each other, directly or indirectly. A dependency of a descendant counts for the
-/// sibling.
+/// Sibling modules that depend on each other, directly or indirectly. A dependency of a descendant counts as a
+/// dependency of the sibling that contains it.
 #[derive(Debug)]
 pub(crate) struct Cycle {
     pub(crate) modules: BTreeSet<ModulePath>,
@@ -25,7 +25,7 @@ struct Siblings {
     dependencies: Vec<(ModulePath, ModulePath, Dependency)>,
 }
 
-/// All cycles of a crate.
+/// All cycles in a crate.
 pub(crate) fn cycles(krate: &Crate) -> Vec<Cycle> {
     let mut by_parent: BTreeMap<ModulePath, Siblings> = BTreeMap::new();
     for dependency in krate.dependencies() {

@@ -66,7 +66,7 @@ impl Crate {
         })
     }
 
-    /// Resolves a path that occurs in the module `from`.
+    /// Resolves a path that is used in the module `from`.
     fn resolve(&self, from: &ModulePath, segments: &[String], limit: usize) -> Resolved {
         let Some((first, rest)) = segments.split_first() else { return Resolved::Module(from.clone()) };
         match first.as_str() {
@@ -113,7 +113,7 @@ impl Crate {
         let imported_as = ImportedAs::Name(name.to_owned());
         let import = self.modules[module].imports.iter().find(|import| import.imported_as == imported_as)?;
         let path: Vec<_> = import.reference.segments.iter().chain(rest).cloned().collect();
-        // `use tonic;` would resolve to itself forever.
+        // Otherwise `use tonic;` would resolve to itself forever.
         let is_of_itself = import.reference.segments.first().is_some_and(|first| first == name);
         Some(if is_of_itself { Resolved::External } else { self.resolve(module, &path, limit) })
     }

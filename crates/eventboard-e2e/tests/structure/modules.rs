@@ -45,7 +45,7 @@ impl ModulePath {
         Some(Self(names.to_vec()))
     }
 
-    /// Whether it is the top-level module with this name or one of its descendants.
+    /// Whether this is the top-level module with the given name, or one of its descendants.
     pub(crate) fn is_within(&self, name: &str) -> bool {
         self.0.first().is_some_and(|first| first == name)
     }
@@ -54,8 +54,8 @@ impl ModulePath {
         self.0.is_empty()
     }
 
-    /// The closest common ancestor of both modules, and its children on the path to each of them. `None` if one module
-    /// contains the other.
+    /// The closest common ancestor of both modules, and the child of this ancestor on the path to each module. `None`
+    /// if one module contains the other.
     pub(crate) fn common_ancestor(&self, other: &Self) -> Option<(Self, Self, Self)> {
         let common = self.0.iter().zip(&other.0).take_while(|(one, other)| one == other).count();
         let (one, another) = (self.0.get(common)?, other.0.get(common)?);
@@ -86,7 +86,7 @@ impl Crate {
         self.add(path, file, &parsed.items, folder, read);
     }
 
-    /// Adds a module with these items. The files of its children are in the folder.
+    /// Adds a module with these items. The files of its children are in `folder`.
     fn add(&mut self, path: ModulePath, file: &Path, items: &[Item], folder: &Path, read: Read<'_>) {
         for item in items {
             if let Item::Mod(module) = item

@@ -1,4 +1,4 @@
-//! Collects the references in the items of a module: paths and `use` declarations.
+//! Collects the references in a module's items: paths and `use` declarations.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
@@ -21,7 +21,7 @@ pub(crate) struct Import {
     pub(crate) reference: Reference,
 }
 
-/// The name of an import in its module.
+/// The name under which a module imports an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ImportedAs {
     /// `b` in `use a::b` and `use a::x as b`.
@@ -85,7 +85,8 @@ impl<'ast> Visit<'ast> for Collector {
 }
 
 impl Collector {
-    /// Adds a path. A single identifier is skipped: if it belongs to another module, its import has been collected.
+    /// Adds a path. A single identifier is skipped, because if it belongs to another module, its import has already
+    /// been collected.
     fn add(&mut self, segments: Vec<String>, line: usize) {
         if segments.len() > 1 {
             self.references.push(Reference { segments, line });

@@ -1,4 +1,4 @@
-//! The crates of the workspace, from `cargo metadata`.
+//! The crates in the workspace, from `cargo metadata`.
 
 use std::{path::PathBuf, process::Command};
 
@@ -22,13 +22,14 @@ pub(crate) fn targets() -> Vec<Target> {
         targets.map(target).collect::<Vec<_>>()
     };
     let mut targets: Vec<_> = packages.iter().flat_map(targets_of_package).collect();
-    // The end-to-end tests build the `main` functions of the services again, under other names.
+    // Duplicates are removed, because the end-to-end tests build the `main` functions of the services again under
+    // other names.
     targets.sort_by(|one, other| one.root.cmp(&other.root));
     targets.dedup_by(|one, other| one.root == other.root);
     targets
 }
 
-/// The crates of the workspace on which a package depends, including its tests.
+/// The workspace crates that a package depends on, including those that only its tests use.
 pub(crate) fn dependencies(package: &str) -> Vec<String> {
     let packages = packages();
     let package = packages.iter().find(|known| known["name"] == package).expect("a package of the workspace");

@@ -8,7 +8,7 @@ pub(crate) mod user;
 use anyhow::{bail, ensure};
 use eventboard_chassis::config::{self, AppEnv, Env};
 
-use crate::{database, output, probe, seed};
+use crate::{database, http_get, output, seed};
 
 /// Brings the schema up to date.
 pub(crate) async fn migrate() -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ pub(crate) async fn healthcheck(url: Option<String>) -> anyhow::Result<()> {
         Some(url) => url,
         None => format!("http://127.0.0.1:{}/health/ready", container_port()?),
     };
-    let response = probe::get(&url).await?;
+    let response = http_get::get(&url).await?;
     if response.status != 200 {
         bail!("{url} returned {}: {}", response.status, response.body);
     }

@@ -1,4 +1,4 @@
-//! The home folder of `eventboard`: it contains the private cluster and the downloaded server binaries.
+//! The home folder of `eventboard`: it contains the private PostgreSQL and the downloaded server binaries.
 
 use std::{
     fs::{self, File, Permissions, TryLockError},
@@ -26,8 +26,8 @@ const DEFAULT_PORT: u16 = 5432;
 pub(crate) struct Home(PathBuf);
 
 impl Home {
-    /// `EVENTBOARD_HOME`, otherwise the nearest `.eventboard` in this or a parent folder, otherwise `.eventboard` in
-    /// the current folder.
+    /// `EVENTBOARD_HOME`, otherwise the first folder `.eventboard` in the current folder or above it, otherwise
+    /// `.eventboard` in the current folder.
     pub(crate) fn from_env(env: &Env) -> Self {
         let here = std::env::current_dir().unwrap_or_default();
         let existing =
@@ -36,7 +36,7 @@ impl Home {
         Self(chosen.or_else(existing).unwrap_or_else(|| here.join(FOLDER_NAME)))
     }
 
-    /// The database URL of the private cluster if it is running, no matter which process started it.
+    /// The database URL of the private PostgreSQL if it is running, no matter which process started it.
     pub(crate) fn running_database_url(&self) -> Option<String> {
         running_port(&self.data_dir())
             .map(|port| format!("postgres://{SUPERUSER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"))
@@ -58,7 +58,7 @@ impl Home {
         }
     }
 
-    /// Starts the private cluster and creates its database, on the default port if it is free.
+    /// Starts the private PostgreSQL and creates its database, on the default port if it is free.
     pub(crate) async fn start_cluster(&self) -> anyhow::Result<(Cluster, String)> {
         let binaries = find_binaries(&self.0.join("postgres-bin")).await?;
         progress::report(&format!("Starting PostgreSQL {}", binaries.version));

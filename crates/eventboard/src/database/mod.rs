@@ -66,7 +66,7 @@ fn configured_options(env: Env) -> Result<Option<PgConnectOptions>, config::Conf
     })
 }
 
-/// The error when a binary without a private cluster gets no `DATABASE_URL`.
+/// The error when a binary that has no private PostgreSQL gets no `DATABASE_URL`.
 #[cfg(not(feature = "up"))]
 fn missing_database_url() -> config::ConfigError {
     let mut env = Env::from_iter([]);

@@ -7,8 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::{APPLICATION_NAME, home::Home};
 
-/// Calls `work` with the options for the private cluster. If the cluster is not running, starts it and stops it
-/// afterwards.
+/// Calls `work` with the options for the private PostgreSQL. If it is not running, starts it and stops it afterwards.
 pub(super) async fn with_options<T>(
     work: impl AsyncFnOnce(&PgConnectOptions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {

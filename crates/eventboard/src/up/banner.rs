@@ -13,7 +13,8 @@ pub(super) struct Banner {
     pub addresses: Addresses,
     /// `None` if metrics are not served.
     pub metrics: Option<SocketAddr>,
-    /// The URL of the private cluster. The URL of another database is not shown, because it may contain a password.
+    /// The URL of the private PostgreSQL. The URL of another database is not shown, because it may contain a
+    /// password.
     pub private_url: Option<String>,
     pub has_demo_data: bool,
 }
@@ -49,7 +50,7 @@ fn write_health_hint(f: &mut fmt::Formatter<'_>, api: &str) -> fmt::Result {
     writeln!(f, "Try\n\n  curl -s {api}/health\n")
 }
 
-/// Displays a loopback address as `localhost:PORT`.
+/// Displays an IPv4 loopback address as `localhost:PORT`.
 struct HostPort(SocketAddr);
 
 impl fmt::Display for HostPort {

@@ -68,7 +68,7 @@ async fn serve(settings: Settings, running: &mut Running) -> anyhow::Result<Infa
     if settings.uses_private_cluster {
         running.lock = Some(settings.home.lock()?);
     }
-    // The ports are bound before PostgreSQL starts, which takes seconds, so that a port in use is reported
+    // PostgreSQL takes seconds to start. The ports are bound before that, so that a port in use is reported
     // immediately.
     let ports = Ports::bind(&settings.services).await?;
     let metrics = serve_metrics(settings.metrics, &running.stack).await?;

@@ -24,13 +24,13 @@ const DEFAULTS: [(&str, &str); 6] = [
 /// PostgreSQL's notices about a schema that already exists.
 const LOG_FILTER: &str = "info,reqwest_retry=off,sqlx::postgres::notice=warn";
 
-/// The database URL until the private cluster has a port, so that all other settings can be validated first.
+/// The database URL until the private PostgreSQL has a port, so that all other settings can be validated first.
 const PLACEHOLDER_URL: &str = "postgres://eventboard@127.0.0.1/eventboard_db";
 
-/// If one of these is set, `up` does not start a private cluster.
+/// If one of these is set, `up` does not start a private PostgreSQL.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 
-/// Connection settings that apply to an external database and are ignored for the private cluster.
+/// Connection settings that apply to an external database and are ignored for the private PostgreSQL.
 const EXTERNAL_DATABASE_VARIABLES: [&str; 4] =
     ["DATABASE_URL_FILE", "MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL_FILE", "DATABASE_PGBOUNCER"];
 
@@ -79,7 +79,7 @@ impl Settings {
 }
 
 impl Services {
-    /// Reads the settings again, now with the actual addresses of the private cluster (if any) and the services.
+    /// Reads the settings again, now with the actual addresses of the private PostgreSQL (if any) and the services.
     pub(super) fn with_addresses(
         private_url: Option<&str>,
         addresses: Addresses,

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Receives SIGINT (Ctrl-C) and SIGTERM, which no longer end the process by themselves after this.
+/// Receives SIGINT (Ctrl-C) and SIGTERM. From then on, these signals no longer end the process by themselves.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,

@@ -10,7 +10,7 @@ use super::{
     ports::Ports,
     settings::{Addresses, Services},
 };
-use crate::probe;
+use crate::http_get;
 
 /// The pause between two readiness checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -84,7 +84,7 @@ impl Stack {
     async fn wait_for_success(&mut self, address: SocketAddr, path: &str) -> anyhow::Result<()> {
         let url = format!("http://{address}{path}");
         let ready = async {
-            while !probe::get(&url).await.is_ok_and(|response| response.status == 200) {
+            while !http_get::get(&url).await.is_ok_and(|response| response.status == 200) {
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         };

@@ -20,7 +20,7 @@ fn documented_variables() -> BTreeSet<String> {
     text.lines().filter_map(name).collect()
 }
 
-/// The sources of all crates, without their unit tests.
+/// The source files of all crates, without unit tests.
 fn sources() -> Vec<String> {
     let mut files = Vec::new();
     for folder in fs::read_dir(root().join("crates")).unwrap().flatten() {
@@ -60,7 +60,7 @@ fn interpolated_variables(compose_file: &str) -> BTreeSet<String> {
     compose_file.split("${").skip(1).filter_map(name).collect()
 }
 
-/// The variables that a compose file or a manifest sets for our containers: `NAME: value`, or `- name: NAME`.
+/// The variables that a compose file or a manifest sets for our containers, as `NAME: value` or `- name: NAME`.
 fn container_variables(deployment: &str) -> BTreeSet<String> {
     let name = |line: &str| {
         let line = line.trim();
@@ -86,7 +86,7 @@ fn is_variable(word: &str) -> bool {
         && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// The variables that a source file reads: the string literals directly after `env.method(` or `(env, `.
+/// The variables that a source file reads, which are the string literals directly after `env.method(` or `(env, `.
 fn variables_read_by(source: &str) -> Vec<String> {
     let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs the binary as an operator does, isolated from the environment of the test run.
+//! Runs the binary as an operator would, isolated from the environment of the test run.
 
 use std::{
     fs::{self, Permissions},
@@ -11,7 +11,7 @@ use eventboard_testing::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The variables that the binary inherits: those that locate programs, libraries and PostgreSQL.
+/// The variables that the binary inherits, because they locate programs, libraries and PostgreSQL.
 const INHERITED: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "EVENTBOARD_PG_BIN", "TMPDIR"];
 
 /// The exit code and the output of a command.
@@ -22,14 +22,14 @@ pub(crate) struct Output {
     pub stderr: String,
 }
 
-/// A temporary folder that PostgreSQL's account can enter when the tests run as root.
+/// A temporary folder that PostgreSQL's account can enter even when the tests run as root.
 pub(crate) fn world_readable_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     folder
 }
 
-/// The binary with its own project folder.
+/// The binary, run in its own project folder.
 pub(crate) fn eventboard(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eventboard"));
     command.args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null()).env_clear();

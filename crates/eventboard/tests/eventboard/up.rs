@@ -41,7 +41,7 @@ impl Up {
         Self::start(command, "  curl -s http")
     }
 
-    /// The value of a heading in the banner.
+    /// The value after a heading in the banner.
     fn banner_value(&self, heading: &str) -> &str {
         let line = self.banner.lines().find_map(|line| line.trim().strip_prefix(heading));
         line.unwrap_or_else(|| panic!("no {heading} in {}", self.banner)).trim()
@@ -81,7 +81,7 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        // The process has already ended, unless a test failed.
+        // This has no effect if the process has already ended, which is the case unless a test failed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -101,7 +101,7 @@ fn the_system_starts_serves_stops_and_keeps_its_data() {
     assert!(up.banner.contains("Demo data added: 2 organizations, 4 users, 3 events."), "{}", up.banner);
     assert!(up.banner.contains("admin@acme.com") && up.banner.contains("Password123!"), "{}", up.banner);
     assert!(up.banner_value("Database").starts_with("psql postgres://eventboard:"), "{}", up.banner);
-    // The command finds the running cluster by itself.
+    // The command finds the running PostgreSQL by itself.
     run(&mut eventboard(folder, "user role user@acme.com MODERATOR")).success();
     let output = up.interrupt();
     assert!(output.contains("SIGINT: stopping") && output.contains("Stopping PostgreSQL"), "{output}");
@@ -112,7 +112,7 @@ fn the_system_starts_serves_stops_and_keeps_its_data() {
     assert!(up.get("/health").starts_with("HTTP/1.1 200 "));
     up.interrupt();
 
-    // The system is stopped, so the command starts the cluster itself.
+    // The system is stopped, so the command itself starts PostgreSQL.
     let users = run(&mut eventboard(folder, "user list --json")).json();
     assert_eq!((&users[2]["email"], &users[2]["role"]), (&"user@acme.com".into(), &"MODERATOR".into()));
     assert!(!server_is_running(folder));

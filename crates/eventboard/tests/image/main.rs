@@ -1,4 +1,4 @@
-//! Tests of the binary as container images include it: without `eventboard up`.
+//! Tests of the binary as it is built for container images, without `eventboard up`.
 #![cfg(not(feature = "up"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -16,7 +16,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    listing::{Filter, ListQuery, PageSelector},
+    listing::{ListCriteria, ListQuery, PageSelector},
     use_cases::{ChangeCommand, CreateCommand},
 };
 
@@ -155,7 +155,7 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
     let start_date_from = violations.check("startDateFrom", instant(start_date_from)).flatten();
     let start_date_to = violations.check("startDateTo", instant(start_date_to)).flatten();
     let (Some(sort_by), true) = (sort_by, violations.is_empty()) else { return Err(violations) };
-    let filter = Filter {
+    let criteria = ListCriteria {
         organization_id: caller.organization_id,
         visibility: Visibility::of(caller),
         sort_by,
@@ -165,7 +165,7 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
         start_date_from,
         start_date_to,
     };
-    Ok(ListQuery { filter, page, limit })
+    Ok(ListQuery { criteria, page, limit })
 }
 
 fn check_page(violations: &mut Violations, page: u64, limit: u32) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use eventboard_domain::SortBy;
 use moka::sync::Cache;
 
-use crate::listing::{Filter, MAX_EXACT_TOTAL};
+use crate::listing::{ListCriteria, MAX_EXACT_TOTAL};
 
 /// The number of rows at which counting stops. A list that reaches this number is cached, because it is unlikely to
 /// lose 1000 rows within a minute.
@@ -22,25 +22,24 @@ const CAPACITY: u64 = 10_000;
 
 /// The lists whose count reached [`COUNT_LIMIT`] in the last minute.
 #[derive(Clone)]
-pub(super) struct CappedTotals(Cache<Filter, ()>);
+pub(super) struct CappedTotals(Cache<ListCriteria, ()>);
 
 impl CappedTotals {
     pub(super) fn new() -> Self {
         Self(Cache::builder().max_capacity(CAPACITY).time_to_live(TTL).build())
     }
 
-    pub(super) fn insert(&self, filter: &Filter) {
-        self.0.insert(without_sort_order(filter), ());
+    pub(super) fn insert(&self, criteria: &ListCriteria) {
+        self.0.insert(without_sort_order(criteria), ());
     }
 
-    pub(super) fn contains(&self, filter: &Filter) -> bool {
-        self.0.contains_key(&without_sort_order(filter))
+    pub(super) fn contains(&self, criteria: &ListCriteria) -> bool {
+        self.0.contains_key(&without_sort_order(criteria))
     }
 }
 
 /// Normalizes the sort order, which does not affect the number of rows. The visibility stays in the cache key,
 /// because callers may see different events.
-/// callers may see different events.
-fn without_sort_order(filter: &Filter) -> Filter {
-    Filter { sort_by: SortBy::StartDate, descending: false, ..filter.clone() }
+fn without_sort_order(criteria: &ListCriteria) -> ListCriteria {
+    ListCriteria { sort_by: SortBy::StartDate, descending: false, ..criteria.clone() }
 }

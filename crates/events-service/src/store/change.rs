@@ -1,7 +1,7 @@
 //! Changes an event. One transaction contains the key, the effect and the history.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_db::{AsText, Instrumented, Lease, db_error};
+use eventboard_db::{AsText, InstrumentStatement, Lease, db_error};
 use eventboard_domain::{Effect, Event, EventStatus, HistoryAction, Identity};
 use eventboard_idempotency::{ScopedKey, StoredResponse, claim_key, store_response};
 use sqlx::{PgConnection, Postgres, Transaction};

@@ -1,7 +1,7 @@
 //! Creates an event. One statement writes the key, the event, the history and the response.
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_db::{Instrumented, Lease, db_error};
+use eventboard_db::{InstrumentStatement, Lease, db_error};
 use eventboard_domain::Event;
 use eventboard_idempotency::{ResponseSource, ScopedKey, StoredResponse, load_response};
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_db::{AsText, Instrumented, OnConstraint, db_error};
+use eventboard_db::{AsText, InstrumentStatement, OnConstraint, db_error};
 use eventboard_domain::{Event, EventStatus, HistoryAction};
 use eventboard_idempotency::{ScopedKey, with_claim_statement};
 use sqlx::PgConnection;

@@ -1,7 +1,7 @@
 //! Finds one event, with or without a row lock.
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{AsText, Instrumented, db_error};
+use eventboard_db::{AsText, InstrumentStatement, db_error};
 use eventboard_domain::{Event, EventStatus, Identity, Visibility};
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{AsText, Instrumented, db_error};
+use eventboard_db::{AsText, InstrumentStatement, db_error};
 use eventboard_domain::{Event, SortBy, Visibility};
 use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
@@ -16,7 +16,7 @@ use super::{
     capped_totals::COUNT_LIMIT,
     event::{EventRow, with_event_columns},
 };
-use crate::listing::{Filter, MAX_EXACT_TOTAL, Page, PageStart, RowPosition};
+use crate::listing::{ListCriteria, MAX_EXACT_TOTAL, Page, PageStart, RowPosition};
 
 macro_rules! literal {
     ($columns:literal) => {
@@ -59,13 +59,13 @@ impl Store {
     /// Returns one page of the list and the total.
     pub(crate) async fn list(
         &self,
-        filter: &Filter,
+        criteria: &ListCriteria,
         start: &PageStart,
         limit: u32,
     ) -> Result<Page<RowPosition>, ServiceError> {
         let mut lease = self.database.acquire().await?;
-        let is_capped = self.capped_totals.contains(filter);
-        let mut statement = page_statement(filter, start, limit, is_capped);
+        let is_capped = self.capped_totals.contains(criteria);
+        let mut statement = page_statement(criteria, start, limit, is_capped);
         // Not persistent, so that PostgreSQL plans the statement each time. A pooler supports only named statements,
         // and those are persistent.
         let is_persistent = self.database.is_behind_pooler();
@@ -85,14 +85,14 @@ impl Store {
             (None, PageStart::Offset(0)) => 0,
             // The total is a column of the rows, so an empty page needs a separate count.
             (None, _) => {
-                let mut statement = count_statement(filter);
+                let mut statement = count_statement(criteria);
                 let count = statement.build_query_scalar().persistent(is_persistent);
                 count.fetch_one(&mut *lease).instrumented("COUNT Event").await.map_err(db_error)?
             }
         };
         lease.release();
         if counted >= i64::from(COUNT_LIMIT) && !is_capped {
-            self.capped_totals.insert(filter);
+            self.capped_totals.insert(criteria);
         }
         Ok(page(rows, limit, counted))
     }
@@ -113,18 +113,24 @@ fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Page<RowPosition>
     }
 }
 
-fn page_statement(filter: &Filter, start: &PageStart, limit: u32, is_capped: bool) -> QueryBuilder<Postgres> {
-    let (key, direction) = (sort_expression(filter.sort_by), if filter.descending { "desc" } else { "asc" });
+fn page_statement(
+    criteria: &ListCriteria,
+    start: &PageStart,
+    limit: u32,
+    is_capped: bool,
+) -> QueryBuilder<Postgres> {
+    let key = sort_expression(criteria.sort_by);
+    let direction = if criteria.descending { "desc" } else { "asc" };
     let mut sql = QueryBuilder::new(format!("select {COLUMNS}, {key}::text as sort_key, ("));
     if is_capped {
         sql.push("null::bigint");
     } else {
-        push_count(&mut sql, filter);
+        push_count(&mut sql, criteria);
     }
     sql.push(r#") as total from "Event""#);
-    push_filter(&mut sql, filter);
+    push_filter(&mut sql, criteria);
     if let PageStart::After(position) = start {
-        push_after(&mut sql, filter, position);
+        push_after(&mut sql, criteria, position);
     }
     sql.push(format!(" order by {key} {direction}, id {direction} limit ")).push_bind(i64::from(limit) + 1);
     if let PageStart::Offset(offset) = start {
@@ -133,23 +139,23 @@ fn page_statement(filter: &Filter, start: &PageStart, limit: u32, is_capped: boo
     sql
 }
 
-fn count_statement(filter: &Filter) -> QueryBuilder<Postgres> {
+fn count_statement(criteria: &ListCriteria) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("");
-    push_count(&mut sql, filter);
+    push_count(&mut sql, criteria);
     sql
 }
 
 /// Counts at most [`COUNT_LIMIT`] rows.
-fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
+fn push_count(sql: &mut QueryBuilder<Postgres>, criteria: &ListCriteria) {
     sql.push(r#"select count(*) from (select 1 from "Event""#);
-    push_filter(sql, filter);
+    push_filter(sql, criteria);
     sql.push(" limit ").push_bind(i64::from(COUNT_LIMIT)).push(") counted");
 }
 
 /// Adds the filters. The condition on visibility repeats the rule of the domain type `Visibility`, so keep both in
 /// sync.
-fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
-    let Filter {
+fn push_filter(sql: &mut QueryBuilder<Postgres>, criteria: &ListCriteria) {
+    let ListCriteria {
         organization_id,
         visibility,
         status,
@@ -159,7 +165,7 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
         // The sort order is not a filter.
         sort_by: _,
         descending: _,
-    } = filter;
+    } = criteria;
     sql.push(r#" where "organizationId" = "#).push_bind(*organization_id);
     match visibility {
         Visibility::Everything => {}
@@ -185,9 +191,9 @@ fn push_instant(sql: &mut QueryBuilder<Postgres>, condition: &str, instant: Opti
     }
 }
 
-fn push_after(sql: &mut QueryBuilder<Postgres>, filter: &Filter, position: &RowPosition) {
-    let (key, sort_type) = (sort_expression(filter.sort_by), sort_type(filter.sort_by));
-    let comparison = if filter.descending { "<" } else { ">" };
+fn push_after(sql: &mut QueryBuilder<Postgres>, criteria: &ListCriteria, position: &RowPosition) {
+    let (key, sort_type) = (sort_expression(criteria.sort_by), sort_type(criteria.sort_by));
+    let comparison = if criteria.descending { "<" } else { ">" };
     sql.push(format!(" and ({key}, id) {comparison} (")).push_bind(position.sort_key.clone());
     sql.push(format!("::{sort_type}, ")).push_bind(position.id).push(")");
 }

@@ -46,11 +46,11 @@ impl EventUseCases {
             .await
     }
 
-    /// Writes the key, the effect and the history in one transaction. A refusal rolls back the whole transaction, so
-    /// the key stays free.
+    /// Writes the key, the effect and the history in one transaction. If the domain rejects the change, the whole
+    /// transaction is rolled back, so the key stays free.
     ///
     /// The key is claimed before the event is loaded. Otherwise the second of two identical submits would find that
-    /// the event is already submitted, and would be refused.
+    /// the event is already submitted, and would get 409 instead of the stored response.
     async fn change_in_transaction(
         &self,
         caller: &Identity,

@@ -4,23 +4,28 @@ use eventboard_chassis::error::ServiceError;
 use eventboard_domain::Violations;
 
 use super::EventUseCases;
-use crate::listing::{Filter, ListQuery, Page, PageSelector, PageStart};
+use crate::listing::{ListCriteria, ListQuery, Page, PageSelector, PageStart};
 
 impl EventUseCases {
     /// Returns one page and the cursor of the next page.
     pub(crate) async fn list(&self, query: &ListQuery) -> Result<Page<String>, ServiceError> {
-        let ListQuery { filter, page, limit } = query;
-        let start = self.page_start(filter, page, *limit)?;
-        let Page { events, next, total, total_is_exact } = self.store.list(filter, &start, *limit).await?;
-        let next = next.map(|position| self.cursors.sign(&position, filter));
+        let ListQuery { criteria, page, limit } = query;
+        let start = self.page_start(criteria, page, *limit)?;
+        let Page { events, next, total, total_is_exact } = self.store.list(criteria, &start, *limit).await?;
+        let next = next.map(|position| self.cursors.sign(&position, criteria));
         Ok(Page { events, next, total, total_is_exact })
     }
 
-    fn page_start(&self, filter: &Filter, page: &PageSelector, limit: u32) -> Result<PageStart, Violations> {
+    fn page_start(
+        &self,
+        criteria: &ListCriteria,
+        page: &PageSelector,
+        limit: u32,
+    ) -> Result<PageStart, Violations> {
         match page {
             PageSelector::Number(number) => Ok(PageStart::Offset((number - 1) * u64::from(limit))),
             PageSelector::Cursor(cursor) => {
-                let position = self.cursors.verify(cursor, filter);
+                let position = self.cursors.verify(cursor, criteria);
                 let position =
                     position.ok_or_else(|| Violations::one("cursor", "is not a cursor of this list"))?;
                 Ok(PageStart::After(position))

@@ -1,5 +1,5 @@
-//! Owns a cluster until it is killed: a persistent one in the folder given as argument, else a temporary one. Tests
-//! kill this process to check what a killed process leaves behind.
+//! Starts a PostgreSQL server and waits until this process is killed. The server keeps its data if a folder is given
+//! as argument; otherwise it is temporary. Tests kill this process to check what remains after that.
 
 use std::{future::pending, path::PathBuf};
 

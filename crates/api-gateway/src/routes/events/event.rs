@@ -140,7 +140,7 @@ pub(super) fn found_response(
 ) -> Result<Response, Problem> {
     let is_unchanged = if_none_match.is_some_and(|tags| tags.matches_weakly(event.version));
     let mut response = if is_unchanged {
-        let tag = header_value(&entity_tag::from_version(event.version))?;
+        let tag = header_value(&entity_tag::format_version(event.version))?;
         (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
     } else {
         event_response(event)?
@@ -150,7 +150,7 @@ pub(super) fn found_response(
 }
 
 fn event_response(event: proto::Event) -> Result<Response, Problem> {
-    let tag = header_value(&entity_tag::from_version(event.version))?;
+    let tag = header_value(&entity_tag::format_version(event.version))?;
     Ok(([(header::ETAG, tag)], Json(Event::try_from(event)?)).into_response())
 }
 

@@ -18,8 +18,8 @@ use super::operation;
 use crate::{
     clients::Backend,
     extract::{
-        Caller, Clearable, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, Parameters, Patched,
-        WithBody, fields, request_body, shared_fields::Instant,
+        Caller, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, OptionalNotNull, OptionalNullable,
+        Parameters, WithBody, fields, request_body, shared_fields::Instant,
     },
     openapi::{
         problems::{Forbidden, NotFound},
@@ -119,13 +119,13 @@ async fn find(
 request_body! {
     /// Changes to an event. Omitted fields keep their values.
     struct EventPatch {
-        title: Patched<Title>,
-        description: Patched<Description>,
+        title: OptionalNotNull<Title>,
+        description: OptionalNotNull<Description>,
         /// Null removes the location.
-        location: Clearable<Location>,
-        start_date: Patched<Instant>,
+        location: OptionalNullable<Location>,
+        start_date: OptionalNotNull<Instant>,
         /// Must be later than `startDate`.
-        end_date: Patched<Instant>,
+        end_date: OptionalNotNull<Instant>,
     }
     check check_patch_dates(start_date, end_date);
     example { "title": "Annual Tech Conference 2026, extended", "location": null }
@@ -213,8 +213,12 @@ fn check_new_event_dates(input: &mut Input, start: Option<&Instant>, end: Option
 
 /// Checks the dates only if the patch contains both. If it contains one, the service checks it against the stored
 /// event.
-fn check_patch_dates(input: &mut Input, start: Option<&Patched<Instant>>, end: Option<&Patched<Instant>>) {
-    let instant = |patched: Option<&Patched<Instant>>| patched?.0.as_ref().map(|instant| instant.0);
+fn check_patch_dates(
+    input: &mut Input,
+    start: Option<&OptionalNotNull<Instant>>,
+    end: Option<&OptionalNotNull<Instant>>,
+) {
+    let instant = |date: Option<&OptionalNotNull<Instant>>| date?.0.as_ref().map(|instant| instant.0);
     check_dates(input, instant(start), instant(end));
 }
 

@@ -61,7 +61,7 @@ async fn login_validates_only_presence_and_length() {
     login(json!({ "email": "no address", "password": "no kinds of characters" })).await.expect_problem(401);
 }
 
-/// The body without the correlation ID.
+/// The problem details without the correlation ID.
 fn problem_body(response: &Response) -> Value {
     let mut body = response.expect_problem(401).clone();
     body.as_object_mut().unwrap().remove("correlationId");

@@ -128,7 +128,7 @@ async fn only_the_content_type_json_is_accepted_with_or_without_parameters() {
     }
 }
 
-/// A valid body, overridden by these fields.
+/// A valid body. These fields override the defaults.
 fn event_body_with(fields: &Value) -> Value {
     let mut body = event_body("Some title");
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

@@ -1,4 +1,4 @@
-//! Clients that disconnect.
+//! Tests of clients that disconnect.
 
 use serde_json::Value;
 use tokio::task::JoinHandle;

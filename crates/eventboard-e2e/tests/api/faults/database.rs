@@ -1,4 +1,4 @@
-//! PostgreSQL is unavailable, recovers, or is slow.
+//! Tests in which PostgreSQL is unavailable, recovers, or is slow.
 
 use eventboard_testing::dedicated_cluster;
 use futures::future::join;
@@ -11,14 +11,14 @@ use crate::support::{
     event_body, wait_until,
 };
 
-/// Asserts that every request that needs the database returns 503, and that health reports the database.
+/// Asserts that every request that needs the database returns 503, and that the health response reports the database.
 async fn assert_database_unavailable(stack: &Stack, admin: &Actor, id: &str) {
     admin.get("/events").await.expect_problem(503);
     admin.get(&format!("/events/{id}")).await.expect_problem(503);
     admin.get("/auth/me").await.expect_problem(503);
     stack.anonymous().login(&admin.user["email"], "Password123!").await.expect_problem(503);
     admin.post_with_key("/events", "k", &event_body("Before and after")).await.expect_problem(503);
-    // Each service notices the outage independently, and the gateway after the services.
+    // Each service notices the outage independently. The gateway notices it after the services.
     for process in [&stack.auth, &stack.events] {
         let service = Anonymous::new(process);
         wait_until("the service reports the outage", async || {

@@ -1,4 +1,4 @@
-//! Fault injection: the system stays consistent and recovers.
+//! Fault injection: tests that the system stays consistent and recovers.
 
 mod client;
 mod database;

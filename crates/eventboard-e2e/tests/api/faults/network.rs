@@ -1,4 +1,4 @@
-//! Lost responses between the services and the gateway.
+//! Tests of responses that are lost between the services and the gateway.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Actor, Proxy, Response, Stack, database::count_rows, event_body, wait_until};
 
-/// Starts a create with a key, and waits until it is committed. Its response is lost.
+/// Starts a create request with a key, and waits until it is committed. The response is lost.
 async fn start_create_with_lost_response(
     stack: &Stack,
     proxy: &Proxy,

@@ -1,4 +1,4 @@
-//! A service is killed and restarted, or freezes.
+//! Tests in which a service is killed and restarted, or freezes.
 
 use futures::future::join;
 use reqwest::Method;
@@ -64,7 +64,8 @@ async fn without_auth_service_only_users_with_a_cached_validation_are_served() {
 
 #[tokio::test]
 async fn a_request_succeeds_if_the_service_recovers_before_the_last_attempt() {
-    // Long pauses between attempts within the maximum deadline, so that the service recovers in time.
+    // The pauses between the attempts are long, but within the maximum deadline, so that the service recovers in
+    // time.
     let slow_retries =
         [("RETRY_BASE", "1s"), ("RETRY_CAP", "1s"), ("WRITE_ATTEMPTS", "10"), ("WRITE_DEADLINE", "10s")];
     let mut stack = Stack::start_with(&slow_retries).await;
@@ -91,7 +92,7 @@ async fn the_incomplete_write_of_a_frozen_service_is_rolled_back_and_its_locks_a
     let freeze = async {
         wait_until_blocked(&stack.database, 1).await;
         stack.events.signal("STOP");
-        // From here on the frozen service holds the row lock in a transaction that does not continue.
+        // From here on, the frozen service holds the row lock in a transaction that does not continue.
         lock.release().await;
         execute(&stack.database, r#"select from "Event" where id = $1 for update"#, id.parse().unwrap())
             .await;

@@ -1,4 +1,4 @@
-//! SIGTERM while requests are in flight.
+//! Tests of SIGTERM while requests are in flight.
 
 use futures::future::join_all;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Forged tokens and tokens with outdated claims.
+//! Tests of forged tokens and of tokens with outdated claims.
 
 use jsonwebtoken::Algorithm;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The metrics of a process.
+//! Reads the metrics of a process.
 
 use std::collections::{BTreeMap, BTreeSet};
 

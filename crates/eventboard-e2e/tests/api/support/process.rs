@@ -1,4 +1,4 @@
-//! The paths of the services' binaries, which cargo provides only to test targets.
+//! The paths of the service binaries, which cargo provides only to test targets.
 
 pub(crate) use eventboard_e2e::process::{Exit, Process, Variables, run_to_exit};
 

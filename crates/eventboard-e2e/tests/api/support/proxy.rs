@@ -24,8 +24,8 @@ pub(crate) struct Proxy {
     resets: watch::Sender<u32>,
 }
 
-/// The switch that makes new connections drop responses. Each connection keeps the switch with which it was opened, so
-/// that a late response is still dropped after a reset.
+/// The switch that makes new connections drop responses. After a reset, a connection still uses the switch with which
+/// it was opened, so that a late response is dropped as well.
 type DropSwitch = Arc<Mutex<Arc<AtomicBool>>>;
 
 impl Proxy {
@@ -41,7 +41,7 @@ impl Proxy {
         proxy
     }
 
-    /// From now on, forwards requests but drops responses.
+    /// Forwards requests but drops responses from now on.
     pub(crate) fn drop_responses(&self) {
         self.drop_switch.lock().unwrap().store(true, Ordering::SeqCst);
     }

@@ -14,10 +14,10 @@ pub(crate) async fn open_and_send(address: SocketAddr, bytes: &[u8]) -> TcpStrea
     stream
 }
 
-/// Sends these bytes and reads everything until the connection is closed. The bytes must cause that.
+/// Sends these bytes and reads until the connection is closed. The bytes must make the server close the connection.
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut response = Vec::new();
-    // Ignores a connection reset: the bytes received before it are returned.
+    // A connection reset is ignored, because the bytes received before it are still returned.
     let _ = open_and_send(address, bytes).await.read_to_end(&mut response).await;
     String::from_utf8(response).unwrap()
 }

@@ -24,10 +24,10 @@ pub(crate) struct Stack {
     _permit: SemaphorePermit<'static>,
 }
 
-/// The maximum number of concurrent stacks, because all of them use connections of one PostgreSQL.
+/// The maximum number of concurrent stacks. It is limited, because all stacks use connections to the same PostgreSQL.
 static PERMITS: Semaphore = Semaphore::const_new(8);
 
-/// No rate limits, and only as many connections as the tests need at the same time.
+/// The stacks have no rate limits, and only as many connections as the tests need at the same time.
 const DEFAULTS: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("DATABASE_MAX_CONNECTIONS", "6")];
 
 impl Stack {
@@ -134,7 +134,7 @@ async fn start_gateway(auth: SocketAddr, events: SocketAddr, extra: &Variables) 
     Process::start(GATEWAY, &variables).await
 }
 
-/// A placeholder that is replaced by a free port for each process.
+/// A placeholder that is replaced with a different free port for each process.
 const FREE_PORT: &str = "free";
 
 fn replace_free_port((name, value): &(&'static str, String)) -> (&'static str, String) {

@@ -8,10 +8,10 @@ use super::Actor;
 /// The default secret, which is used if none is configured.
 pub(crate) const DEVELOPMENT_SECRET: &str = "eventboard-development-secret-change-me";
 
-/// `{"alg":"none","typ":"JWT"}`
+/// The encoded header `{"alg":"none","typ":"JWT"}`.
 const NO_ALGORITHM: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-/// The claims of this actor's token, overridden by other claims.
+/// The claims in this actor's token. Claims in `other` override them.
 pub(crate) fn claims(actor: &Actor, other: &Value) -> Value {
     let now = get_current_timestamp();
     let mut claims = json!({
@@ -33,12 +33,12 @@ pub(crate) fn signed(claims: &Value, algorithm: Algorithm, secret: &str) -> Stri
     encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
 
-/// The same claims with algorithm `none` and without a signature.
+/// A token with the same claims, the algorithm `none` and no signature.
 pub(crate) fn unsigned(token: &str) -> String {
     format!("{NO_ALGORITHM}.{}.", token.split('.').nth(1).unwrap())
 }
 
-/// Invalid tokens for this actor, each with its defect.
+/// Invalid tokens for this actor, each with the reason why it is invalid.
 pub(crate) fn invalid_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
     let hs256 = |other: Value| signed(&claims(actor, &other), Algorithm::HS256, DEVELOPMENT_SECRET);
     let (payload_end, signature) = actor.token.rsplit_once('.').unwrap();

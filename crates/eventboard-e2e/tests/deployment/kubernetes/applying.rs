@@ -11,7 +11,7 @@ fn the_manifests_are_numbered_files_without_subfolders() {
         let name = entry.file_name().into_string().unwrap();
         let (number, rest) = name.split_once('-').unwrap();
         let is_numbered = number.len() == 2 && number.chars().all(|c| c.is_ascii_digit());
-        // kubectl would try to apply a kustomization as an object and fail.
+        // A kustomization file is not allowed, because kubectl would try to apply it as an object and fail.
         assert!(entry.path().is_file() && is_numbered && rest.ends_with(".yaml"), "{name}");
     }
 }
@@ -58,8 +58,8 @@ fn position(manifests: &Manifests, target: &Object) -> usize {
     manifests.all().iter().position(|object| std::ptr::eq(object, target)).unwrap()
 }
 
-/// kubectl compares the manifest with the object on the server. With a real server, each of these cases was reported as
-/// `configured` every time.
+/// kubectl compares the manifest with the object on the server. On a real server, kubectl reported each of the cases
+/// below as `configured` every time.
 #[test]
 fn applying_again_reports_unchanged() {
     let manifests = Manifests::read();

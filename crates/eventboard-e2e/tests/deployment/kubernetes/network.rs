@@ -1,4 +1,4 @@
-//! The network policies: which connections are allowed.
+//! Tests of the network policies, which define the allowed connections.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ const DNS_PORT: u64 = 53;
 /// The gRPC port of trace collectors.
 const OTLP_PORT: u64 = 4317;
 
-/// Source, destination and port.
+/// The source, the destination and the port.
 type Connection = (String, String, u64);
 
 struct AllowedConnections {
-    /// Between our own pods, according to the egress rules.
+    /// The connections between our own pods that the egress rules allow.
     egress: BTreeSet<Connection>,
-    /// Between our own pods, according to the ingress rules.
+    /// The connections between our own pods that the ingress rules allow.
     ingress: BTreeSet<Connection>,
     from_other_namespaces: BTreeSet<Connection>,
     to_other_namespaces: BTreeSet<Connection>,
@@ -51,7 +51,7 @@ fn allowed_connections(manifests: &Manifests) -> AllowedConnections {
     AllowedConnections { egress, ingress, from_other_namespaces, to_other_namespaces }
 }
 
-/// The names of a peer, each with whether it is one of our workloads.
+/// The names that a peer matches, each with a flag that says whether it is one of our workloads.
 fn peer_names(manifests: &Manifests, peer: &Value) -> Vec<(String, bool)> {
     let (pods, namespace) = (&peer["podSelector"], &peer["namespaceSelector"]);
     assert!(peer["ipBlock"].is_null(), "{peer}");

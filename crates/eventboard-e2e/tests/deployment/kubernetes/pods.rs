@@ -1,4 +1,4 @@
-//! The pods: images, users, ports, permissions and resources.
+//! Tests of the pods: images, users, ports, permissions and resources.
 
 use eventboard_chassis::{config::Env, metrics_endpoint::MetricsConfig};
 use serde_json::{Value, json};
@@ -219,7 +219,7 @@ fn the_database_stores_its_data_on_a_persistent_volume() {
     let persistent = volumes.iter().find(|volume| volume["persistentVolumeClaim"].is_object()).unwrap();
     let mounts = list(&postgres.container()["volumeMounts"]);
     let mount = mounts.iter().find(|mount| mount["name"] == persistent["name"]).unwrap();
-    // A subfolder, because a new volume may contain a lost+found folder.
+    // It must be a subfolder, because a new volume may contain a lost+found folder.
     assert!(folder.strip_prefix(mount["mountPath"].as_str().unwrap()).unwrap().starts_with('/'), "{folder}");
     assert_eq!(postgres["spec"]["replicas"], 1, "two servers must not share a folder");
 }

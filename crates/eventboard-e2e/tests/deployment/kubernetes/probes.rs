@@ -1,4 +1,4 @@
-//! The probes, executed against the real health endpoints.
+//! Executes the probes against the real health endpoints.
 
 use std::{future::IntoFuture, net::Ipv4Addr, time::Duration};
 
@@ -108,7 +108,7 @@ fn the_database_is_probed_over_tcp_with_long_timeouts() {
         let expected = ["pg_isready", "-h", "127.0.0.1", "-U", user, "-d", database];
         assert_eq!(command, expected, "{name}");
     }
-    // A start after a crash may replay much of the write-ahead log.
+    // The start may take long, because after a crash PostgreSQL may have to replay much of the write-ahead log.
     assert!(time_to_failure(&postgres.container()["startupProbe"]) >= Duration::from_secs(600));
     assert!(time_to_failure(&postgres.container()["livenessProbe"]) >= Duration::from_secs(60));
 }
@@ -125,7 +125,7 @@ fn a_terminating_pod_has_enough_time_to_drain() {
         let granted =
             Duration::from_secs(deployment.pod()["terminationGracePeriodSeconds"].as_u64().unwrap());
         assert!(granted > required, "{}: {granted:?} for {required:?}", service.name);
-        // gRPC health reports NOT_SERVING during a drain.
+        // The liveness probe must not fail during a drain, in which gRPC health reports NOT_SERVING.
         assert!(time_to_failure(&deployment.container()["livenessProbe"]) > required, "{}", service.name);
         assert!(
             time_to_failure(&deployment.container()["readinessProbe"]) <= listen.drain_grace,

@@ -1,4 +1,4 @@
-//! The number of pods: always enough, and never too many for the database.
+//! Tests of the number of pods, which must always be enough and never too many for the database.
 
 use std::collections::BTreeSet;
 
@@ -78,11 +78,12 @@ fn draining_a_node_keeps_a_replica_of_each_service_and_is_never_blocked() {
         assert!((1..minimum).contains(&number(&budget["maxUnavailable"])), "{}", service.name);
         assert_eq!(budget["unhealthyPodEvictionPolicy"], "AlwaysAllow", "{}", service.name);
     }
-    // With only one replica, a budget would block every eviction.
+    // With only one replica, a disruption budget would block every eviction.
     assert!(manifests.find("PodDisruptionBudget", "postgres").is_none());
 }
 
-/// The worst case is an update in which all old and all new pods exist. Each has its pool and a monitoring connection.
+/// The worst case is an update in which all old and all new pods exist. Each pod has a connection pool and one more
+/// connection for its health check.
 #[test]
 fn the_database_has_enough_connections_for_the_maximum_number_of_pods() {
     let manifests = Manifests::read();
@@ -98,7 +99,7 @@ fn the_database_has_enough_connections_for_the_maximum_number_of_pods() {
         .sum();
     let postgres = manifests.get("StatefulSet", "postgres");
     let available = max_connections(postgres);
-    // Ten more for an operator's psql and pg_dump.
+    // Ten more connections are for an operator's psql and pg_dump.
     assert!(required > 0 && required + RESERVED_CONNECTIONS + 10 <= available, "{required} of {available}");
 }
 

@@ -1,4 +1,4 @@
-//! The environment of each pod, parsed by the service's own configuration code.
+//! Parses the environment of each pod with the service's own configuration code.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::files;
 
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// The effective variables of a workload's container. Later sources override earlier ones, and variables of the
-/// container override all sources. `operator_secrets` are Secrets that an operator created.
+/// The effective variables of a workload's container. Later sources override earlier ones, and the container's own
+/// variables override all sources. `operator_secrets` are the Secrets that an operator created.
 pub(crate) fn environment(
     manifests: &Manifests,
     workload: &Object,
@@ -71,10 +71,10 @@ fn read(service: &str, variables: &Variables) -> Result<TokenConfig, ConfigError
     })
 }
 
-/// A secret in the format of `openssl rand -base64 48`.
+/// A secret in the format that `openssl rand -base64 48` prints.
 const OPERATOR_SECRET: &str = "c2l4dGVlbiB0aW1lcyB0aHJlZSBpcyBmb3J0eSBlaWdodCwgaXMgaXQgbm90PyE=";
 
-/// The Secret that the runbook creates from the file NAME.env: its name and the lines of the file.
+/// The Secret that the runbook creates from the file NAME.env: the Secret's name and the lines of the file.
 fn operator_secret(name: &'static str) -> (&'static str, Variables) {
     let page = files::text("docs/runbook/kubernetes-install.md");
     let (_, rest) = page.split_once(&format!("cat > {name}.env <<END\n")).unwrap();
@@ -136,8 +136,8 @@ fn a_lost_operator_secret_does_not_reactivate_the_demo_secret() {
     let manifests = Manifests::read();
     for service in services().iter().filter(|service| service.grpc.is_some()) {
         let deployment = manifests.get("Deployment", service.name);
-        // The service is still in production mode and does not start. If the other Secret is lost, the database rejects
-        // the password.
+        // The service is still in production mode and does not start. If the other Secret is lost, the database
+        // rejects the password.
         let variables = environment(&manifests, deployment, &[operator_secret("eventboard-database")]);
         assert!(read(service.name, &variables).is_err(), "{} starts", service.name);
     }

@@ -1,4 +1,4 @@
-//! Every alert says what it means, links to a section of the runbook, and is tested.
+//! Tests that every alert is explained, links to a section of the runbook, and is tested.
 
 use std::collections::BTreeSet;
 

@@ -62,7 +62,7 @@ impl KnownSeries {
             .collect()
     }
 
-    /// The labels of the result of the expression.
+    /// The labels of the expression's result.
     fn output_labels(&self, expression: &Expression) -> Labels {
         expression.output_labels().map_or_else(
             || self.input_labels(expression),
@@ -121,7 +121,7 @@ fn alternatives(value: &str) -> impl Iterator<Item = &str> {
     value.split('|').filter(move |value| !value.is_empty() && is_plain(value))
 }
 
-/// All texts between these two delimiters.
+/// All texts between the delimiters `begin` and `end`.
 fn between<'a>(text: &'a str, begin: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(begin).skip(1).filter_map(move |rest| rest.split(end).next()).map(str::trim)
 }
@@ -202,7 +202,7 @@ fn the_runbook_mentions_only_known_metrics() {
         let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         is_name && prefixes.iter().any(|prefix| word.starts_with(prefix))
     };
-    // The database and its password, and volumes.
+    // These are names in the database, the database password, and volumes.
     let others = [
         "eventboard_db",
         "eventboard_dev_password",

@@ -1,4 +1,4 @@
-//! The connections between Prometheus, Grafana, the services and their files.
+//! Tests of the connections between Prometheus, Grafana, the services and their files.
 
 use std::collections::BTreeSet;
 
@@ -184,5 +184,5 @@ fn image_versions_are_pinned_and_consistent() {
         }
     }
     let version = base_images.lines().find_map(|line| line.strip_prefix("prometheus=")).unwrap();
-    assert!(example.contains(&format!("; {version} where it is made from Debian")), "{version}");
+    assert!(example.contains(&format!("Set {version} if deploy/base-images built the image")), "{version}");
 }

@@ -1,4 +1,4 @@
-//! Shared code of the scenarios: the binaries, the table of results, and socket inspection.
+//! Shared code for the scenarios: the service binaries, the result table, and socket inspection.
 
 mod report;
 mod socket;

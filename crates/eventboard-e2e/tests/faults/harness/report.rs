@@ -1,4 +1,4 @@
-//! The table of results.
+//! The result table.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,7 +8,7 @@ use eventboard_e2e::{load::Tally, report::publish};
 const TABLE_HEADER: &str = "| scenario | requests | failed | of which | longest gap ms | retries | ejections | notes |\n\
      |---|---|---|---|---|---|---|---|\n";
 
-/// The results of a scenario: one row of the table.
+/// The results of a scenario: one row of the result table.
 pub(crate) struct Row {
     scenario: &'static str,
     figures: String,

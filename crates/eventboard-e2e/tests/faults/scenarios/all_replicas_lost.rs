@@ -1,4 +1,4 @@
-//! All replicas of events-service are killed at once.
+//! All replicas of events-service are killed at the same time.
 
 use std::time::{Duration, Instant};
 

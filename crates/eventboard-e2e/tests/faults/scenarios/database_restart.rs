@@ -29,7 +29,7 @@ async fn stop_database(cluster: &mut Cluster, mode: StopMode) {
     stopped.unwrap();
 }
 
-/// Waits until PostgreSQL accepts a connection. Returns that time.
+/// Waits until PostgreSQL accepts a connection. Returns the time at which it does.
 async fn wait_until_accepting(url: &str) -> Instant {
     while PgConnection::connect(url).await.is_err() {
         sleep(Duration::from_millis(5)).await;
@@ -45,7 +45,7 @@ async fn start_database(cluster: &mut Cluster) -> Instant {
     accepting
 }
 
-/// Publishes the results and asserts what must hold after every outage of the database.
+/// Publishes the results and asserts what must be true after every database outage.
 async fn assert_recovered(scenario: &'static str, cluster: &Cluster, outcome: &Outcome, accepting: Instant) {
     let events = outcome.tally.time_to_recover(accepting, Kind::is_served_by_events_service);
     let writes = outcome.tally.time_to_recover(accepting, Kind::is_write);

@@ -14,10 +14,11 @@ use crate::harness::{BINARIES, Cluster, Replica, Row, Size, backend_variables, f
 
 const HOST_NAME: &str = "events-service.internal";
 
-/// The gateway resolves the name every two seconds. One more second is for the connection and the load.
+/// The gateway resolves the host name every two seconds. One more second is allowed for connecting on a loaded
+/// machine.
 const DISCOVERY_LIMIT: Duration = Duration::from_secs(3);
 
-/// The tolerance of the measurement: a log is read every 20 ms on a busy machine.
+/// The tolerance of the measurement, because the log is only read every 20 ms and the machine is busy.
 const TOLERANCE: Duration = Duration::from_millis(500);
 
 /// A replacement for /etc/hosts that the test edits.
@@ -30,7 +31,8 @@ impl HostsFile {
         hosts
     }
 
-    /// Sets the addresses of the name to 127.0.0.x for each x. The file is not replaced, because it is mounted.
+    /// Sets the addresses of the host name to 127.0.0.x for each x. The file is changed in place, because it is
+    /// mounted.
     fn set(&self, last_bytes: &[u8]) {
         let lines: String = last_bytes.iter().map(|byte| format!("127.0.0.{byte} {HOST_NAME}\n")).collect();
         fs::write(self.0.path(), format!("127.0.0.1 localhost\n{lines}")).unwrap();

@@ -25,7 +25,7 @@ fn spawn_post_with_key(actor: &Actor, path: &str, body: &Value) -> JoinHandle<Re
 /// lock and holds it in a transaction that does not continue. Also returns the time of the freeze.
 async fn freeze_blocked_replica(cluster: &Cluster, mut lock: Lock) -> (&Replica, Instant) {
     let port = lock.blocked_client_port().await;
-    // Polled, because the list of connections may be incomplete if it changes while it is read.
+    // The lookup is repeated, because the list of connections may be incomplete if it changes while it is read.
     let frozen = wait_for_some("the blocked replica is found", async || {
         cluster.events.iter().find(|replica| has_local_port(replica.pid(), port))
     })

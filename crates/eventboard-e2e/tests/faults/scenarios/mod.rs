@@ -1,4 +1,4 @@
-//! The fault scenarios, one file per kind of fault.
+//! The fault scenarios, one file for each kind of fault.
 
 mod all_replicas_lost;
 mod database_restart;

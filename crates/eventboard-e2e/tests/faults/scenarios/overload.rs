@@ -13,8 +13,8 @@ const SUSTAINABLE_CONNECTIONS: usize = 32;
 const OVERLOAD_CONNECTIONS: usize = 1500;
 const MEASURED_TIME: Duration = Duration::from_secs(10);
 
-/// The memory that the HTTP library needs per connection: a buffer of 8 kB in each direction and its state. An idle
-/// connection was measured with 26 kB.
+/// The memory that the HTTP library needs per connection: a buffer of 8 kB in each direction and its state. In a
+/// measurement, an idle connection took 26 kB.
 const CONNECTION_KB: u64 = 28;
 
 /// A slower health response counts as a failure.
@@ -28,7 +28,7 @@ fn memory(cluster: &Cluster) -> Vec<u64> {
 /// The memory and the health of all replicas during a measurement.
 #[derive(Default)]
 struct Observation {
-    /// The maximum of each process.
+    /// The maximum memory of each process, in KiB.
     memory: Vec<u64>,
     slowest_health: Duration,
     unhealthy: Vec<String>,

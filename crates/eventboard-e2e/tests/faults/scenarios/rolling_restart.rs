@@ -1,4 +1,4 @@
-//! A rolling restart of all services, as for a new version.
+//! A rolling restart of all services, as when a new version is deployed.
 
 use std::time::Duration;
 

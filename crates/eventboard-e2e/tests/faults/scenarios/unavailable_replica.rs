@@ -1,4 +1,4 @@
-//! A replica that reports to be healthy but fails every call with `UNAVAILABLE`.
+//! A replica that reports that it is healthy but fails every call with `UNAVAILABLE`.
 
 use std::{net::SocketAddr, time::Duration};
 

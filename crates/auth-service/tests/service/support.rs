@@ -1,4 +1,4 @@
-//! A running service with its own database, and the calls that tests make.
+//! A running service with its own database, and helpers for calls to it.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,7 +24,7 @@ pub(crate) const PASSWORD: &str = "Password123!";
 
 pub(crate) type CallResult<T> = Result<T, ServiceError>;
 
-/// The service as `main` runs it, on port 0.
+/// The service, started in the same way as in `main`, on any free port.
 pub(crate) struct TestService {
     pub(crate) database: TestDatabase,
     pub(crate) address: SocketAddr,
@@ -83,12 +83,12 @@ impl TestService {
         Ok(())
     }
 
-    /// Issues a genuine token for the identity.
+    /// Issues a valid token for the identity.
     pub(crate) fn token_for(&self, identity: &Identity) -> String {
         issue(&self.token, identity)
     }
 
-    /// Returns the identity of a token.
+    /// Returns the identity in a token.
     pub(crate) fn identity(&self, token: &str) -> Identity {
         let request = with_token((), Some(token));
         let headers = request.metadata().clone().into_headers();
@@ -125,12 +125,12 @@ pub(crate) fn unknown_identity() -> Identity {
     Identity { user_id: Uuid::now_v7(), organization_id: Uuid::now_v7(), role: eventboard_domain::Role::User }
 }
 
-/// Returns a valid signup that creates an organization.
+/// Returns a valid request for a signup that creates an organization.
 pub(crate) fn create_organization(email: &str, name: &str) -> SignupRequest {
     signup_request(email, Organization::OrganizationName(name.into()))
 }
 
-/// Returns a valid signup that joins an organization.
+/// Returns a valid request for a signup that joins an organization.
 pub(crate) fn join_organization(email: &str, id: &str) -> SignupRequest {
     signup_request(email, Organization::OrganizationId(id.into()))
 }
@@ -153,7 +153,7 @@ pub(crate) fn with_token<T>(message: T, token: Option<&str>) -> Request<T> {
     request
 }
 
-/// Returns the code of a refusal.
+/// Returns the error code of a failed call.
 ///
 /// # Panics
 /// When the call succeeded.
@@ -161,7 +161,7 @@ pub(crate) fn code<T>(result: CallResult<T>) -> ErrorCode {
     result.err().expect("a refusal").code()
 }
 
-/// Counts the successful calls and those refused with the code. Every call must be one of the two.
+/// Counts the successful calls and the calls that failed with this code. Every call must be one of the two.
 pub(crate) fn count_outcomes<T>(results: Vec<CallResult<T>>, refusal: ErrorCode) -> (usize, usize) {
     let all = results.len();
     let succeeded = results.iter().filter(|result| result.is_ok()).count();

@@ -136,7 +136,7 @@ async fn an_expired_key_can_be_used_for_a_new_request() {
         .await
         .unwrap();
 
-    // Another replica, whose cache is empty.
+    // This is another replica, whose cache is empty.
     let replica = Replica::start(&database).await;
     assert!(!replica.actor(&organization, Role::User).create(with_key()).await.unwrap().replayed);
     assert_eq!(count(&database, EVENTS).await, 2);

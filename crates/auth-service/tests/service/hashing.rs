@@ -1,4 +1,4 @@
-//! Password hashing under load, and the upgrade of weak hashes.
+//! Tests of password hashing under load, and of the upgrade of weak hashes.
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use eventboard_chassis::error::ErrorCode;
@@ -10,7 +10,7 @@ use crate::support::{CallResult, PASSWORD, TestService, count_outcomes, create_o
 const EMAIL: &str = "ada@example.org";
 const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// One hash at once and no queue: some of 32 concurrent logins are refused.
+/// Allows one hash at a time and no queue, so that some of 32 concurrent logins fail with `Overloaded`.
 const ONE_HASH_AT_ONCE: &[(&str, &str)] = &[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "0")];
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Token validation. `GetMe` and `ValidateUser` must give the same results.
+//! Tests of token validation. `GetMe` and `ValidateUser` must give the same results.
 
 use eventboard_chassis::{error::ErrorCode, token::TokenConfig};
 use eventboard_domain::Role;

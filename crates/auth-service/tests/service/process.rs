@@ -1,4 +1,4 @@
-//! The service as a process: start, health checks, shutdown.
+//! Tests of the service as a process: start, health checks, shutdown.
 
 use std::{process::Command, time::Duration};
 
@@ -52,7 +52,7 @@ async fn a_service_that_waits_for_its_database_stops_on_shutdown() {
 #[tokio::test]
 async fn an_unusable_database_stops_the_service() {
     let service = TestService::start().await;
-    // As if another version of the service had applied the migrations.
+    // Simulates that another version of the service applied the migrations.
     service.execute("update _sqlx_migrations set checksum = 'other'").await;
     let config = read_config(service.database.url(), &[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

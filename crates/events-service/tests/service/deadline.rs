@@ -31,7 +31,7 @@ async fn a_write_that_waits_for_a_lock_ends_at_its_deadline_and_can_be_retried_w
     let refused = replica.client().submit(request).await.unwrap_err();
     assert!(matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled), "{refused:?}");
 
-    // The statement has the same deadline, so it must not keep waiting for the lock.
+    // The statement has the same deadline, so it must stop waiting for the lock.
     let waiting = r#"select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"#;
     while count(&database, waiting).await > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

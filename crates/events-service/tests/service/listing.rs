@@ -1,4 +1,4 @@
-//! Tests of lists against an in-memory model.
+//! Tests that compare lists with an in-memory model.
 
 use std::cmp::Ordering;
 
@@ -184,7 +184,7 @@ async fn totals_are_exact_up_to_10_000_and_page_numbers_reach_row_100_000() {
     let reply = owner.find_all(all()).await.unwrap();
     assert_eq!((reply.total, reply.total_is_exact, reply.has_next), (10_000, false, true));
 
-    // From here on the total is cached as capped. This changes only the time of the query.
+    // From here on, the total is cached as capped. This only makes the query faster.
     insert(1_000).execute(&mut connection).await.unwrap();
     let counted = owner.find_all(all()).await.unwrap();
     assert_eq!((counted.total, counted.total_is_exact, counted.has_next), (10_000, false, true));

@@ -1,4 +1,4 @@
-//! Signups that create or join an organization, alone and concurrently.
+//! Tests of signups that create or join an organization, alone and concurrently.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ async fn a_signup_is_refused_when_the_organization_closes_meanwhile() {
     let organization = create_acme(&service).await;
     service.execute(r#"update "Organization" set "openSignup" = true"#).await;
     let mut operator = service.connect().await;
-    // The signup reads an open organization, then blocks before its insert.
+    // The signup reads an open organization, and is then blocked before the insert.
     sqlx::raw_sql(
         r#"begin; lock table "User" in exclusive mode; update "Organization" set "openSignup" = false"#,
     )
@@ -162,7 +162,7 @@ async fn the_password_is_stored_as_a_hash_with_the_recommended_parameters() {
     assert!(!hash.contains(PASSWORD));
 }
 
-/// Ada signs up and creates Acme Corporation. Returns the organization's id.
+/// Signs up Ada, who creates Acme Corporation. Returns the organization's id.
 async fn create_acme(service: &TestService) -> String {
     let session = service.signup(create_organization("ada@example.org", "Acme Corporation")).await.unwrap();
     session.user.unwrap().organization_id

@@ -1,4 +1,4 @@
-//! Successful and refused logins.
+//! Tests of successful and failed logins.
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 
@@ -60,7 +60,7 @@ async fn missing_fields_are_reported_together_and_no_other_rule_is_checked() {
     let refusal = service.login(" ", "").await.unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::InvalidInput);
     assert_eq!(refusal.violations().to_string(), "email is required; password is required");
-    // Signup would accept neither this address nor this password, but the refusal does not say so.
+    // Signup would accept neither this address nor this password, but the response must not say so.
     let refusal = service.login("ada", "password").await.unwrap_err();
     assert_eq!(code_and_message(&refusal), (ErrorCode::Unauthenticated, REFUSAL));
 }

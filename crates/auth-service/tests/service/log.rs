@@ -1,4 +1,4 @@
-//! Checks that the log names users by id and contains no secrets.
+//! Checks that the log identifies users by id and contains no secrets.
 
 use std::{
     io,
@@ -41,8 +41,9 @@ impl MakeWriter<'_> for LogBuffer {
 #[tokio::test]
 async fn the_log_names_users_by_id_and_contains_no_secret_even_at_level_trace() {
     let log = LogBuffer::default();
-    // With a single subscriber, tracing caches the interest of a callsite for the whole process. A thread without the
-    // subscriber (another test) that reaches a callsite first would disable it. A second subscriber prevents this.
+    // With a single subscriber, tracing caches for the whole process whether a callsite is enabled. If a thread
+    // without the subscriber (another test) reached a callsite first, the callsite would be disabled. A second
+    // subscriber prevents this.
     let _second = tracing::Dispatch::new(NoSubscriber::new());
     let subscriber =
         tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone()).finish();

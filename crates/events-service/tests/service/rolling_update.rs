@@ -1,4 +1,4 @@
-//! Tests of a rolling update: replicas of the previous version, which has no column `service`, run beside replicas of
+//! Tests of a rolling update. Replicas of the previous version, which has no column `service`, run beside replicas of
 //! this version. A retry that reaches the other version must not perform the write again.
 
 use eventboard_domain::Role;
@@ -52,7 +52,7 @@ mod previous_version {
         "#;
 }
 
-/// Executes the statements of a replica of the previous version.
+/// Executes the same statements as a replica of the previous version.
 struct OldReplica {
     connection: PgConnection,
     caller: Uuid,
@@ -102,7 +102,7 @@ impl OldReplica {
         assert_eq!(update.execute(&mut self.connection).await.unwrap().rows_affected(), 1);
     }
 
-    /// Returns the fingerprint and the response of a key.
+    /// Returns the fingerprint and the response that are stored with a key.
     async fn load_response(&mut self, operation: &str, key: &str) -> (Vec<u8>, Event) {
         let select = sqlx::query(previous_version::LOAD_RESPONSE).bind(self.caller).bind(operation).bind(key);
         let row = select.fetch_one(&mut self.connection).await.unwrap();

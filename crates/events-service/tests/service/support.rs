@@ -83,7 +83,7 @@ fn token(identity: &Identity) -> String {
     TokenIssuer::new(&config, Duration::from_secs(3600)).issue(identity, "someone@example.org").unwrap()
 }
 
-/// An organization with one user per role and a second USER.
+/// An organization with one user for each role and a second USER.
 pub struct Organization {
     pub id: Uuid,
     users: Vec<(Role, Uuid)>,
@@ -130,7 +130,7 @@ impl Organization {
     }
 }
 
-/// A caller with a token who calls one replica.
+/// A user with a token who calls one replica.
 #[derive(Clone)]
 pub struct Actor {
     client: EventsServiceClient<Channel>,
@@ -153,7 +153,7 @@ pub fn draft(title: &str) -> CreateRequest {
     }
 }
 
-/// Returns a client key with a new request id.
+/// Returns the key of a client with a new request id.
 pub fn key(key: &str) -> Option<Idempotency> {
     Some(Idempotency { key: key.into(), request_id: Uuid::now_v7().to_string(), generated: false })
 }
@@ -200,7 +200,7 @@ impl Actor {
     }
 }
 
-/// Returns the history of an event: action, from, to, reason.
+/// Returns the history of an event, as action, from, to, reason.
 pub async fn history(
     database: &TestDatabase,
     id: &str,

@@ -1,5 +1,5 @@
-//! The response cache of a replica. It answers repeated requests without a database query. Of several identical
-//! concurrent calls, only one performs the write.
+//! Performs each write with an idempotency key once. The response cache of a replica answers repeated requests
+//! without a database query. Of several identical concurrent calls, only one performs the write.
 
 use std::{
     future::Future,
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     key::{Operation, RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse},
-    outcome::Outcome,
+    outcome::KeyOutcome,
 };
 
 /// The maximum time that a response stays in the cache. A key that was deleted from the database may still apply for
@@ -33,7 +33,7 @@ const GENERATED_KEY_TTL: Duration = Duration::from_secs(5 * 60);
 /// Caller, operation and key.
 type Scope = (Uuid, Operation, String);
 
-/// Performs each keyed write of one service once.
+/// Performs each write with an idempotency key of one service once.
 #[derive(Clone)]
 pub struct Idempotency {
     service: &'static str,
@@ -51,7 +51,7 @@ impl Idempotency {
             .max_capacity(CACHE_BYTES)
             .expire_after(ExpireWithKey)
             .build();
-        Outcome::register();
+        KeyOutcome::register();
         Self { service, cache, lifetime }
     }
 
@@ -69,11 +69,12 @@ impl Idempotency {
         ScopedKey { caller_id, operation, key, fingerprint, request_id, generated, lifetime }
     }
 
-    /// Performs the write, or returns the response of the call that performed it earlier. `perform` commits the key
-    /// together with the effect of the write, or loads the response when the key is already committed.
+    /// Performs the write, or returns the response of the call that performed it earlier. `perform` must commit the
+    /// key in the same transaction as the effect of the write. If the key is already committed, `perform` must load
+    /// the stored response instead.
     ///
     /// # Errors
-    /// When the key was used for another request, or when `perform` fails.
+    /// Returns an error if the key was used for another request, or if `perform` fails.
     pub async fn perform_once<F>(
         &self,
         key: &ScopedKey,
