@@ -55,6 +55,8 @@ pub struct ScopedKey {
     pub generated: bool,
     /// How long the key is stored.
     pub lifetime: Duration,
+    /// When the call was received, by the clock of this process. This is before the transaction of the write starts.
+    pub received_at: Instant,
 }
 
 /// The response that is stored with a key after the write was committed.
@@ -66,7 +68,8 @@ pub struct StoredResponse {
     pub request_id: Uuid,
     /// The response, encoded by the service.
     pub response: Arc<[u8]>,
-    /// The expiry of the key, by the clock of this process, so that it does not depend on the database clock.
+    /// When the key expires, by the clock of this process, so that it does not depend on the database clock. Never
+    /// later than in the database: the remaining time is counted from when the call was received.
     pub expires_at: Instant,
 }
 
@@ -97,7 +100,7 @@ impl ScopedKey {
             fingerprint: self.fingerprint.to_vec(),
             request_id: self.request_id,
             response: response.into(),
-            expires_at: Instant::now() + self.lifetime,
+            expires_at: self.received_at + self.lifetime,
         }
     }
 

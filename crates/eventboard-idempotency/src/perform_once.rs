@@ -66,7 +66,8 @@ impl Idempotency {
         let RequestKey { key, request_id, generated } = request_key;
         let operation = Operation { service: self.service, method };
         let lifetime = if generated { GENERATED_KEY_TTL } else { self.lifetime };
-        ScopedKey { caller_id, operation, key, fingerprint, request_id, generated, lifetime }
+        let received_at = Instant::now();
+        ScopedKey { caller_id, operation, key, fingerprint, request_id, generated, lifetime, received_at }
     }
 
     /// Performs the write, or returns the response of the call that performed it earlier. `perform` must commit the

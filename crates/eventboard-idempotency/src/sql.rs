@@ -1,7 +1,7 @@
 //! The SQL statements for idempotency keys. The store of a service calls these functions in the transaction of the
 //! write.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eventboard_chassis::error::ServiceError;
 use eventboard_db::{InstrumentStatement, db_error};
@@ -102,7 +102,8 @@ pub async fn load_response(
         fingerprint: row.fingerprint,
         request_id: row.request_id,
         response: row.response.into(),
-        expires_at: Instant::now() + left,
+        // `now()` in the statement is the start of the transaction.
+        expires_at: key.received_at + left,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
@@ -112,6 +112,14 @@ async fn a_key_that_was_used_for_another_request_is_refused() {
     idempotency.perform_once(&one, || write.perform(&one)).await.unwrap();
     let refused = idempotency.perform_once(&other, || write.perform(&other)).await.unwrap_err();
     assert_eq!((refused.code(), write.count()), (ErrorCode::KeyReused, 1));
+}
+
+#[tokio::test]
+async fn a_cached_response_expires_no_later_than_its_key_in_the_database() {
+    let key = key(&Idempotency::new("tests", DAY), false, "a text");
+    let received_at = Instant::now();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(key.to_stored(*b"after a slow write").expires_at <= received_at + DAY);
 }
 
 #[tokio::test]

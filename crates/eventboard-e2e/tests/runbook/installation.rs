@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -40,8 +40,8 @@ impl Installation {
             folder.display()
         );
         bash(&project, &copy, &[]).await.success();
-        if let Ok(image) = std::env::var("BINARIES_IMAGE") {
-            take_binaries_from(&image, &folder.join("Dockerfile"));
+        if let Ok(dockerfile) = std::env::var("DOCKERFILE") {
+            std::fs::copy(dockerfile, folder.join("Dockerfile")).unwrap();
         }
         let commit = "git init --quiet && git add --all &&
             git -c user.name=operator -c user.email=operator@localhost commit --quiet --message=Installed";
@@ -144,15 +144,6 @@ fn variables() -> Vec<(&'static str, String)> {
     let version = std::env::var("POSTGRES_VERSION").unwrap_or_else(|_| "15".to_owned());
     // Both versions of docker-compose can use this builder, so they share its cache.
     vec![("POSTGRES_VERSION", version), ("DOCKER_BUILDKIT", "0".to_owned())]
-}
-
-/// In the Dockerfile, replaces the build stages by an image that contains the binaries. All other stages are
-/// unchanged.
-fn take_binaries_from(image: &str, dockerfile: &Path) {
-    let original = std::fs::read_to_string(dockerfile).unwrap();
-    let (before, compile) = original.split_once("\nFROM rust:").expect("no stage compiles");
-    let (_, after) = compile.split_once("\nFROM debian:").expect("no stage follows those that compile");
-    std::fs::write(dockerfile, format!("{before}\nFROM {image} AS build\n\nFROM debian:{after}")).unwrap();
 }
 
 /// The address of the development stack's gateway.

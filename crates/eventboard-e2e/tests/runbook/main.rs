@@ -5,10 +5,11 @@
 //! order of that list. Blocks for production run last, in the same order, except that "First start" comes first.
 //!
 //! Needs a Docker engine, `docker-compose` (1.29 or v2) and free ports. Uses PostgreSQL 15, the version of Debian 12,
-//! unless `POSTGRES_VERSION` is set. Run it with `cargo test -p eventboard-e2e --test runbook`. With a word after
-//! `--`, the test runs only the rows whose names contain the word, on the stack that is running. If `BINARIES_IMAGE`
-//! is set to the name of an image, the Dockerfile copies the binaries from that image and compiles nothing.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a row fails by panicking")]
+//! unless `POSTGRES_VERSION` is set. `.ci/run runbook` provides all this. To run the test on your own Docker engine,
+//! use `cargo test -p eventboard-e2e --test runbook`; this deletes all containers and volumes of EventBoard there. With
+//! a word after `--`, the test runs only the rows whose names contain the word, on the stack that is running. If
+//! `DOCKERFILE` is set to a path, that file replaces the project's Dockerfile.
+#![expect(clippy::unwrap_used, reason = "a row fails by panicking")]
 
 mod backup;
 mod development;

@@ -10,7 +10,8 @@ use crate::harness::{BINARIES, Cluster, Row, Size};
 use crate::load_generator::{LoadGenerator, LoadResult};
 
 const SUSTAINABLE_CONNECTIONS: usize = 32;
-const OVERLOAD_CONNECTIONS: usize = 1500;
+/// More than the system can serve. An unoptimized build serves a third of what an optimized one serves.
+const OVERLOAD_CONNECTIONS: usize = if cfg!(debug_assertions) { 500 } else { 1500 };
 const MEASURED_TIME: Duration = Duration::from_secs(10);
 
 /// The memory that the HTTP library needs per connection: a buffer of 8 kB in each direction and its state. In a
@@ -103,9 +104,10 @@ fn publish(
         shed + others,
         overloaded.longest_gap.as_millis()
     );
-    Row::with_figures("overload, 1500 connections", figures)
+    Row::with_figures("overload", figures)
+        .note("connections", OVERLOAD_CONNECTIONS)
         .note("goodput per s with 32 connections", sustained.goodput().round())
-        .note("with 1500", overloaded.goodput().round())
+        .note("overloaded", overloaded.goodput().round())
         .note("ratio", format!("{:.2}", overloaded.goodput() / sustained.goodput()))
         .note("503s from events-service", shed_by_events)
         .note("slowest health", format!("{} ms", stressed.slowest_health.as_millis()))
