@@ -39,6 +39,10 @@ faults:
 observability:
     cargo test --release -p eventboard-e2e --test observability -- --nocapture
 
+# Attack the configuration of nginx on a real nginx
+proxy:
+    cargo test -p eventboard-e2e --test proxy
+
 # Run the commands of the runbook on containers
 runbook:
     .ci/run runbook

@@ -31,14 +31,15 @@ pub struct Config {
     pub policies: Policies,
     /// The `JWT_*` variables.
     pub token: TokenConfig,
-    /// `MAX_CONCURRENT_REQUESTS`.
+    /// `MAX_CONCURRENT_REQUESTS`, `MAX_CONNECTIONS_PER_ADDRESS`.
     pub load: LoadConfig,
     /// The `RATE_LIMIT_*` variables.
     pub rate_limit: RateLimitConfig,
     /// `CORS_ALLOWED_ORIGINS`: the origins from which scripts may use the API (default in development:
     /// `http://localhost:*`).
     pub allowed_origins: Vec<AllowedOrigin>,
-    /// `TRUSTED_PROXIES`: the networks of proxies whose `X-Forwarded-For` is trusted (default: none).
+    /// `TRUSTED_PROXIES`: the networks of proxies whose `X-Forwarded-For` is trusted, and which may have any number of
+    /// connections (default: none).
     pub trusted_proxies: Vec<TrustedProxy>,
 }
 
@@ -75,10 +76,10 @@ pub struct RateLimitConfig {
     /// `RATE_LIMIT_ENABLED` (default true).
     pub enabled: bool,
     /// `RATE_LIMIT_IP_MAX` (100) per `RATE_LIMIT_IP_WINDOW` (15m): requests that one client address may send without
-    /// a verified token.
+    /// a verified token, or to operations that ignore the token.
     pub per_ip: RateLimit,
     /// `RATE_LIMIT_USER_MAX` (1000) per `RATE_LIMIT_USER_WINDOW` (1m): requests that one user may send with a
-    /// verified token.
+    /// verified token to other operations.
     pub per_user: RateLimit,
 }
 
@@ -121,7 +122,9 @@ impl AllowedOrigin {
     /// Whether the value of an `Origin` header matches this origin.
     pub fn allows(&self, origin: &str) -> bool {
         let Some(rest) = origin.strip_prefix(&self.origin) else { return false };
-        let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        // The origin is repeated in the response, so its length is limited.
+        let is_port =
+            |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         rest.is_empty() || (self.allows_any_port && rest.strip_prefix(':').is_some_and(is_port))
     }
 }
@@ -203,6 +206,7 @@ mod tests {
         assert!(!allows("http://localhost:*", "http://localhost.evil.example"));
         assert!(!allows("http://localhost:*", "http://localhost:80.evil.example"));
         assert!(!allows("http://localhost:*", "http://localhost:"));
+        assert!(!allows("http://localhost:*", "http://localhost:000000"));
         assert!(allows("https://app.example.org", "https://app.example.org"));
         assert!(!allows("https://app.example.org", "https://app.example.org:8443"));
         assert!(allows("https://app.example.org:8443", "https://app.example.org:8443"));

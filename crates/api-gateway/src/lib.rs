@@ -17,7 +17,11 @@ mod state;
 mod testing;
 mod user_validator;
 
-use eventboard_chassis::{health::Health, server, shutdown::Shutdown};
+use eventboard_chassis::{
+    health::Health,
+    server::{self, AddressLimit},
+    shutdown::Shutdown,
+};
 use tokio::net::TcpListener;
 
 use self::clients::Clients;
@@ -32,16 +36,23 @@ pub const NAME: &str = "api-gateway";
 /// Serves the API until the shutdown has drained it, as [`server::serve_http`] describes.
 ///
 /// # Errors
-/// None. The signature is that of all services.
+/// Only because of a defect in the routes.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> anyhow::Result<()> {
     if config.token.is_publicly_known() {
         tracing::warn!("JWT_SECRET is a secret from the documentation; use it for development only");
     }
     let clients = Clients::new(&config);
     let health = Health::of_gateway(NAME, shutdown.clone(), clients.checks());
-    let router = app::router(&config, clients, &health);
-    server::serve_http(listener, router, shutdown).await;
+    let router = app::router(&config, clients, &health)?;
+    server::serve_http(listener, router, address_limit(&config), shutdown).await;
     Ok(())
+}
+
+/// The limit for the connections of one address. Trusted proxies connect for many clients, and limit these themselves.
+fn address_limit(config: &Config) -> AddressLimit {
+    let proxies = config.trusted_proxies.clone();
+    AddressLimit::new(config.load.max_connections_per_address)
+        .except(move |address| proxies.iter().any(|proxy| proxy.contains(address)))
 }
 
 #[cfg(test)]

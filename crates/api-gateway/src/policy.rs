@@ -43,7 +43,7 @@ impl Policies {
         // Signup is not idempotent, so it is retried only if it was never sent. The others are safe to repeat: writes to
         // events have an idempotency key, and a second login has no second effect.
         Self {
-            signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotConnected),
+            signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotPerformed),
             login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::Unavailable),
             read: OperationPolicy::from_env(env, "READ", 5, 3, RetryOn::Unavailable),
             list: OperationPolicy::from_env(env, "LIST", 10, 3, RetryOn::Unavailable),
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(
             policies,
             Policies {
-                signup: row("SIGNUP", 5, 2, RetryOn::NotConnected),
+                signup: row("SIGNUP", 5, 2, RetryOn::NotPerformed),
                 login: row("LOGIN", 5, 2, RetryOn::Unavailable),
                 read: row("READ", 5, 3, RetryOn::Unavailable),
                 list: row("LIST", 10, 3, RetryOn::Unavailable),

@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::{Refusal, Violations};
+use eventboard_domain::{Refusal, Violation, Violations};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,24 +56,28 @@ pub(crate) struct ProblemDocument {
     /// What went wrong in this request.
     #[schema(example = "The request is not valid.")]
     detail: String,
-    /// The path of the request.
-    #[schema(format = "uri-reference", example = "/events")]
+    /// The path of the request. A path of more than 100 characters is cut and ends with `…`.
+    #[schema(max_length = 100, example = "/events")]
     instance: String,
     /// The correlation ID of the request. Quote it when you report the error.
     #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
     correlation_id: String,
-    /// All invalid fields. Only in a 400 response for invalid input.
+    /// The first 50 invalid fields. Only in a 400 response for invalid input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, max_items = 50)]
     errors: Vec<ViolationDocument>,
+    /// How many invalid fields `errors` does not list. Only if there are more than 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, example = 3)]
+    errors_omitted: Option<usize>,
 }
 
 /// One rule that a field of the input violates.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Violation)]
 pub(crate) struct ViolationDocument {
-    /// The name of the field, parameter or header.
-    #[schema(example = "title")]
+    /// The name of the field, parameter or header. A name of more than 100 characters is cut and ends with `…`.
+    #[schema(max_length = 100, example = "title")]
     field: String,
     /// What is wrong. It reads as a sentence after the name of the field.
     #[schema(example = "must be 3 to 200 characters long")]
@@ -108,7 +112,7 @@ impl Problem {
         }
     }
 
-    /// The body for a request with this path and correlation ID.
+    /// The body for a request with this path (or its beginning) and correlation ID.
     pub(crate) fn document(&self, instance: &str, correlation_id: &str) -> ProblemDocument {
         let (name, title, detail) = match self {
             Self::Service(error) => {
@@ -123,19 +127,16 @@ impl Problem {
             detail,
             instance: instance.to_owned(),
             correlation_id: correlation_id.to_owned(),
-            errors: self.violations(),
+            errors: self.violations().into_iter().flat_map(Violations::iter).map(Into::into).collect(),
+            errors_omitted: self.violations().map(Violations::omitted).filter(|omitted| *omitted > 0),
         }
     }
 
-    fn violations(&self) -> Vec<ViolationDocument> {
-        let Self::Service(error) = self else { return Vec::new() };
-        let violations = error.violations().iter();
-        violations
-            .map(|violation| ViolationDocument {
-                field: violation.field.clone(),
-                message: violation.message.clone(),
-            })
-            .collect()
+    fn violations(&self) -> Option<&Violations> {
+        match self {
+            Self::Service(error) => Some(error.violations()),
+            Self::Http(_) => None,
+        }
     }
 
     fn retry_after(&self) -> Option<u64> {
@@ -143,6 +144,13 @@ impl Problem {
             Self::Http(HttpError::RateLimited { retry_after }) => Some(*retry_after),
             _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_UNAVAILABLE),
         }
+    }
+}
+
+impl From<&Violation> for ViolationDocument {
+    fn from(violation: &Violation) -> Self {
+        let Violation { field, message } = violation.clone();
+        Self { field, message }
     }
 }
 
@@ -201,8 +209,10 @@ const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::DeadlineExceeded => "Request timeout",
         ErrorCode::AlreadyExists => "Already exists",
         ErrorCode::WrongStatus => "Wrong status",
+        ErrorCode::QuotaExceeded => "Quota exceeded",
         ErrorCode::StaleVersion => "Precondition failed",
         ErrorCode::KeyReused => "Idempotency key reused",
+        ErrorCode::HeadersTooLarge => "Header fields too large",
         ErrorCode::Overloaded => "Overloaded",
         ErrorCode::Unavailable => "Service unavailable",
         ErrorCode::Internal => "Internal error",
@@ -220,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_lists_all_violations() {
+    fn a_problem_lists_the_violations() {
         let mut violations = Violations::one("title", "is required");
         violations.add("endDate", "must be after startDate");
         assert_eq!(
@@ -238,6 +248,17 @@ mod tests {
                 ],
             })
         );
+    }
+
+    #[test]
+    fn a_problem_lists_fifty_violations_and_counts_the_others() {
+        let mut violations = Violations::default();
+        for _ in 0..53 {
+            violations.add("x", "is not a known field");
+        }
+        let document = rendered(&violations.into());
+        assert_eq!(document["errors"].as_array().map(Vec::len), Some(50));
+        assert_eq!(document["errorsOmitted"], 3);
     }
 
     #[test]

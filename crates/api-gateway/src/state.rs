@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use eventboard_chassis::{client_address::AddressSigner, server::BodyReceiver};
+
 use crate::{clients::Clients, config::Config, user_validator::UserValidator};
 
 /// The state of all routes. It is cloned for every request.
@@ -11,13 +13,17 @@ pub(crate) struct AppState(Arc<AppStateParts>);
 struct AppStateParts {
     clients: Clients,
     user_validator: UserValidator,
+    body_receiver: BodyReceiver,
+    address_signer: AddressSigner,
 }
 
 impl AppState {
     /// Creates the state. Handlers call the services through `clients`.
     pub(crate) fn new(config: &Config, clients: Clients) -> Self {
         let user_validator = UserValidator::new(clients.clone(), config.policies.login);
-        Self(Arc::new(AppStateParts { clients, user_validator }))
+        let body_receiver = BodyReceiver::default();
+        let address_signer = AddressSigner::new(&config.token.secret);
+        Self(Arc::new(AppStateParts { clients, user_validator, body_receiver, address_signer }))
     }
 
     /// The gRPC clients of the services.
@@ -28,5 +34,15 @@ impl AppState {
     /// The validator for the users of tokens, with its cache.
     pub(crate) fn user_validator(&self) -> &UserValidator {
         &self.0.user_validator
+    }
+
+    /// Signs the address of a client for the services.
+    pub(crate) fn address_signer(&self) -> &AddressSigner {
+        &self.0.address_signer
+    }
+
+    /// The receiver of all bodies.
+    pub(crate) fn body_receiver(&self) -> &BodyReceiver {
+        &self.0.body_receiver
     }
 }

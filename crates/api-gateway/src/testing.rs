@@ -14,7 +14,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{app, clients::Clients, config::Config};
+use crate::{app, clients::Clients, config::Config, openapi::PublicOperations};
 
 /// An environment with only these variables.
 pub(crate) fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
@@ -30,7 +30,14 @@ pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
     let config = Config::from_env(&mut env);
     env.finish().expect("good variables");
     let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
-    app::router(&config, Clients::new(&config), &health)
+    app::router(&config, Clients::new(&config), &health).expect("consistent paths")
+}
+
+/// The operations that ignore the token.
+pub(crate) fn public_operations() -> PublicOperations {
+    let config = Config::from_env(&mut env([]));
+    let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
+    app::public_operations_of(&config, &health).expect("consistent paths")
 }
 
 /// The value of an `Authorization` header that [`gateway`] accepts.

@@ -14,11 +14,13 @@ use std::{future, time::Duration};
 use eventboard_chassis::{
     config::{Env, ListenConfig},
     health::Health,
-    server::{Admission, GrpcServer, LoadConfig},
+    quotas::quotas_from_env,
+    server::{AddressLimit, Admission, GrpcServer, LoadConfig},
     shutdown::Shutdown,
     token::{TokenConfig, TokenIssuer, TokenVerifier},
 };
 use eventboard_db::{Database, DatabaseConfig};
+use eventboard_domain::Quotas;
 use eventboard_proto::auth::auth_service_server::AuthServiceServer;
 use tokio::net::TcpListener;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub password: PasswordConfig,
     /// The database connection.
     pub database: DatabaseConfig,
+    /// The limits of every organization.
+    pub quotas: Quotas,
 }
 
 impl Config {
@@ -62,6 +66,7 @@ impl Config {
             jwt_expiry: jwt_expiry(env),
             password: PasswordConfig::from_env(env),
             database: DatabaseConfig::from_env(env, NAME),
+            quotas: quotas_from_env(env),
         }
     }
 }
@@ -87,11 +92,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         store: Store::new(database.clone()),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
+        quotas: config.quotas,
     };
     let server = GrpcServer {
         service: NAME,
         verifier: TokenVerifier::new(&config.token),
         admission: Admission::new(config.load.max_concurrent_requests),
+        addresses: AddressLimit::new(config.load.max_connections_per_address),
         health: Health::of_backend(NAME, shutdown.clone(), vec![database.health_check()]),
         descriptors: eventboard_proto::FILE_DESCRIPTOR_SET,
     };

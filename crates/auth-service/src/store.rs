@@ -1,6 +1,6 @@
 //! All SQL of the service.
 
-use eventboard_chassis::{error::ServiceError, server::Deadline};
+use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
 use eventboard_db::{AsText, Database, InstrumentStatement, OnConstraint, db_error};
 use eventboard_domain::{AccountState, Identity, Membership, Refusal, Role, SignupPreconditions};
 use sqlx::PgConnection;
@@ -25,27 +25,36 @@ impl Store {
         Self { database }
     }
 
-    /// Reads the facts that decide whether a signup is allowed.
+    /// Reads the facts that decide whether a signup is allowed. Members are counted only if they decide: the
+    /// organization is open and the address is free. The count stops at `max_members`, so that its cost is bounded.
     pub(crate) async fn signup_preconditions(
         &self,
         new_user: &NewUser,
+        max_members: i64,
+        client: Client,
     ) -> Result<SignupPreconditions, ServiceError> {
         let (organization_id, slug) = match &new_user.membership {
             Membership::NewOrganization { slug, .. } => (None, Some(slug)),
             Membership::ExistingOrganization(id) => (Some(id), None),
         };
-        let mut lease = self.database.acquire().await?;
+        let mut lease = self.database.acquire(client).await?;
         let preconditions = sqlx::query_as!(
             SignupPreconditions,
             r#"
-            select
-                (select "openSignup" from "Organization" where id = $1) as open_signup,
-                exists (select from "Organization" where slug = $2) as "slug_taken!",
-                exists (select from "User" where lower(email) = lower($3)) as "email_taken!"
+            select open_signup, slug_taken as "slug_taken!", email_taken as "email_taken!",
+                case when open_signup and not email_taken then (
+                    select count(*) from (select from "User" where "organizationId" = $1 limit $4) counted
+                ) else 0 end as "members!"
+            from (
+                select (select "openSignup" from "Organization" where id = $1) as open_signup,
+                    exists (select from "Organization" where slug = $2) as slug_taken,
+                    exists (select from "User" where lower(email) = lower($3)) as email_taken
+            ) found
             "#,
             organization_id as Option<&Uuid>,
             slug as Option<&String>,
-            new_user.email
+            new_user.email,
+            max_members
         )
         .fetch_one(&mut *lease)
         .instrumented("SELECT obstacles")
@@ -63,9 +72,10 @@ impl Store {
         &self,
         new_user: NewUser,
         password_hash: &str,
+        client: Client,
         deadline: Deadline,
     ) -> Result<User, ServiceError> {
-        let mut lease = self.database.acquire().await?;
+        let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
         let organization_id = match &new_user.membership {
             Membership::NewOrganization { name, slug } => {
@@ -80,12 +90,16 @@ impl Store {
     }
 
     /// Finds the account with the e-mail address, ignoring case.
-    pub(crate) async fn find_account(&self, email: &str) -> Result<Option<Account>, ServiceError> {
-        let mut lease = self.database.acquire().await?;
+    pub(crate) async fn find_account(
+        &self,
+        email: &str,
+        client: Client,
+    ) -> Result<Option<Account>, ServiceError> {
+        let mut lease = self.database.acquire(client).await?;
         let row = sqlx::query!(
             r#"
-            select id, email, "firstName", "lastName", role::text as "role!: AsText<Role>", "organizationId", "createdAt",
-                "passwordHash", disabled
+            select id, email, "firstName", "lastName", role::text as "role!: AsText<Role>", "organizationId",
+                "createdAt", "passwordHash", disabled
             from "User"
             where lower(email) = lower($1)
             "#,
@@ -116,8 +130,9 @@ impl Store {
         user_id: Uuid,
         old_hash: &str,
         new_hash: &str,
+        client: Client,
     ) -> Result<(), ServiceError> {
-        let mut lease = self.database.acquire().await?;
+        let mut lease = self.database.acquire(client).await?;
         sqlx::query!(
             r#"update "User" set "passwordHash" = $3 where id = $1 and "passwordHash" = $2"#,
             user_id,
@@ -138,13 +153,13 @@ impl Store {
         &self,
         identity: &Identity,
     ) -> Result<Option<(User, Organization)>, ServiceError> {
-        let mut lease = self.database.acquire().await?;
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
         let row = sqlx::query!(
             r#"
-            select u.email, u."firstName", u."lastName", u."createdAt", o.name, o.slug
-            from "User" u
-            join "Organization" o on o.id = u."organizationId"
-            where u.id = $1 and u."organizationId" = $2 and u.role = $3::text::"Role" and not u.disabled
+            select caller.email as "email!", caller."firstName" as "first_name!", caller."lastName" as "last_name!",
+                caller."createdAt" as "created_at!", organization.name, organization.slug
+            from current_caller($1, $2, $3::text::"Role") caller
+            join "Organization" organization on organization.id = caller."organizationId"
             "#,
             identity.user_id,
             identity.organization_id,
@@ -159,11 +174,11 @@ impl Store {
             let user = User {
                 id: identity.user_id,
                 email: row.email,
-                first_name: row.firstName,
-                last_name: row.lastName,
+                first_name: row.first_name,
+                last_name: row.last_name,
                 role: identity.role,
                 organization_id: identity.organization_id,
-                created_at: row.createdAt,
+                created_at: row.created_at,
             };
             (user, Organization { id: identity.organization_id, name: row.name, slug: row.slug })
         }))
@@ -228,4 +243,53 @@ async fn insert_user(
         organization_id,
         created_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use eventboard_chassis::config;
+    use eventboard_db::DatabaseConfig;
+    use eventboard_testing::TestDatabase;
+
+    use super::*;
+
+    /// An organization that allows open signup, with three members.
+    const CREATE_ORGANIZATION: &str = r#"
+        insert into "Organization" (id, name, slug, "openSignup")
+        values ('00000000-0000-0000-0000-000000000000', 'Acme', 'acme', true);
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+        select gen_random_uuid(), id, 'user' || number || '@example.org', 'F', 'L', 'USER', '$argon2id$'
+        from "Organization", generate_series(1, 3) number
+    "#;
+
+    #[tokio::test]
+    async fn members_are_counted_up_to_the_limit_and_only_if_they_decide() {
+        let test_database = TestDatabase::create().await;
+        let env = [("DATABASE_URL".to_owned(), test_database.url().to_owned())].into_iter().collect();
+        let database = Database::open(
+            config::read(env, |env| DatabaseConfig::from_env(env, "tests")).expect("a configuration"),
+        );
+        database.prepare().await.expect("a migrated database");
+        let mut connection = test_database.connect().await;
+        sqlx::raw_sql(CREATE_ORGANIZATION).execute(&mut connection).await.expect("an organization");
+        let store = Store::new(database);
+        let members = async |email: &str, max_members| {
+            let new_user = NewUser {
+                email: email.to_owned(),
+                password: "Password123!".into(),
+                first_name: "Ada".to_owned(),
+                last_name: "Lovelace".to_owned(),
+                membership: Membership::ExistingOrganization(Uuid::nil()),
+            };
+            let preconditions = store.signup_preconditions(&new_user, max_members, Client::Service);
+            preconditions.await.expect("the preconditions").members
+        };
+
+        assert_eq!(members("ada@example.org", 2).await, 2);
+        assert_eq!(members("ada@example.org", 10).await, 3);
+        assert_eq!(members("User1@example.org", 10).await, 0, "the address is taken");
+        let close = r#"update "Organization" set "openSignup" = false"#;
+        sqlx::raw_sql(close).execute(&mut connection).await.expect("a closed organization");
+        assert_eq!(members("ada@example.org", 10).await, 0, "closed");
+    }
 }

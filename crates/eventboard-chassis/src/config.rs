@@ -4,7 +4,10 @@
 //! All invalid variables are collected, so that one start reports all of them. Durations have a unit: `250ms`,
 //! `10s`, `15m`, `24h`.
 
-use std::{collections::HashMap, env, fs, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    collections::HashMap, env, fmt::Display, fs, net::IpAddr, ops::RangeInclusive, str::FromStr,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 use thiserror::Error;
@@ -67,7 +70,10 @@ impl Env {
     }
 
     /// Reads an integer within a range.
-    pub fn number(&mut self, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
+    pub fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + Display,
+    {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let value = self.parse(name, default, &expected);
         if !range.contains(&value) {

@@ -4,7 +4,7 @@
 //! which is only logged. Over gRPC the caller's part is sent as the standard error details `ErrorInfo` and
 //! `BadRequest` (AIP-193), so that the gateway can rebuild the same error.
 
-use std::{any::Any, borrow::Cow, error::Error as StdError, fmt};
+use std::{any::Any, borrow::Cow, collections::HashMap, error::Error as StdError, fmt};
 
 use eventboard_domain::{Refusal, Violation, Violations};
 use http::StatusCode;
@@ -13,6 +13,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 /// The value of `domain` in `ErrorInfo`.
 const ERROR_INFO_DOMAIN: &str = "eventboard";
+
+/// The member of `metadata` in `ErrorInfo` with the number of violations that `BadRequest` does not list.
+const VIOLATIONS_OMITTED: &str = "violationsOmitted";
 
 macro_rules! error_codes {
     ($($(#[$meta:meta])* $code:ident = $name:literal, $grpc:ident, $http:ident;)+) => {
@@ -59,10 +62,14 @@ error_codes! {
     AlreadyExists = "ALREADY_EXISTS", AlreadyExists, CONFLICT;
     /// The event's status does not allow the transition.
     WrongStatus = "WRONG_STATUS", FailedPrecondition, CONFLICT;
+    /// The organization would exceed one of its quotas.
+    QuotaExceeded = "QUOTA_EXCEEDED", FailedPrecondition, CONFLICT;
     /// `If-Match` does not match the current version.
     StaleVersion = "STALE_VERSION", Aborted, PRECONDITION_FAILED;
     /// The idempotency key was used for a different request.
     KeyReused = "KEY_REUSED", InvalidArgument, UNPROCESSABLE_ENTITY;
+    /// The header fields of the request exceed a limit.
+    HeadersTooLarge = "HEADERS_TOO_LARGE", InvalidArgument, REQUEST_HEADER_FIELDS_TOO_LARGE;
     /// The service is overloaded. The gateway does not retry this.
     Overloaded = "OVERLOADED", ResourceExhausted, SERVICE_UNAVAILABLE;
     /// A dependency is unavailable. The gateway retries this.
@@ -125,6 +132,11 @@ impl ServiceError {
     /// The deadline of the request has passed.
     pub fn deadline_exceeded() -> Self {
         Self::new(ErrorCode::DeadlineExceeded, default_message(ErrorCode::DeadlineExceeded))
+    }
+
+    /// The header fields of the request are too large.
+    pub fn headers_too_large() -> Self {
+        Self::new(ErrorCode::HeadersTooLarge, default_message(ErrorCode::HeadersTooLarge))
     }
 
     /// A defect. The cause is only logged.
@@ -205,6 +217,7 @@ impl From<&Refusal> for ErrorCode {
             Refusal::StaleVersion => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,
             Refusal::KeyReused => Self::KeyReused,
+            Refusal::QuotaExceeded { quota: _, limit: _ } => Self::QuotaExceeded,
             Refusal::EmailTaken | Refusal::OrganizationNameTaken { name: _ } => Self::AlreadyExists,
             Refusal::WrongCredentials | Refusal::TokenOutdated => Self::Unauthenticated,
         }
@@ -224,7 +237,10 @@ impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
         error.log();
         let mut details = ErrorDetails::new();
-        details.set_error_info(error.code.as_str(), ERROR_INFO_DOMAIN, [] as [(String, String); 0]);
+        let omitted = Some(error.violations.omitted()).filter(|omitted| *omitted > 0);
+        let metadata: HashMap<_, _> =
+            omitted.map(|omitted| (VIOLATIONS_OMITTED.to_owned(), omitted.to_string())).into_iter().collect();
+        details.set_error_info(error.code.as_str(), ERROR_INFO_DOMAIN, metadata);
         for violation in error.violations.iter() {
             details.add_bad_request_violation(&violation.field, &violation.message);
         }
@@ -245,18 +261,25 @@ impl From<Status> for ServiceError {
             let code = ErrorCode::from_grpc(status.code());
             return Self::new(code, default_message(code)).caused_by(status);
         };
-        let violations = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
-        let violations = violations.map(|violation| Violation {
-            field: violation.field.clone(),
-            message: violation.description.clone(),
-        });
         Self {
             code,
             message: status.message().to_owned().into(),
-            violations: violations.collect(),
+            violations: violations_in(&details),
             cause: None,
         }
     }
+}
+
+fn violations_in(details: &ErrorDetails) -> Violations {
+    let listed = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
+    let listed = listed.map(|violation| Violation {
+        field: violation.field.clone(),
+        message: violation.description.clone(),
+    });
+    let mut violations: Violations = listed.collect();
+    let omitted = details.error_info().and_then(|info| info.metadata.get(VIOLATIONS_OMITTED));
+    violations.add_omitted(omitted.and_then(|omitted| omitted.parse().ok()).unwrap_or_default());
+    violations
 }
 
 fn default_message(code: ErrorCode) -> &'static str {
@@ -267,6 +290,7 @@ fn default_message(code: ErrorCode) -> &'static str {
         ErrorCode::Unavailable => "The service cannot be reached right now. Try again shortly.",
         ErrorCode::Overloaded => "The service is overloaded. Try again shortly.",
         ErrorCode::Unauthenticated => "A valid bearer token is required.",
+        ErrorCode::HeadersTooLarge => "The header fields of the request are too large.",
         ErrorCode::Internal => "Something went wrong on our side.",
         _ => "The request was rejected.",
     }
@@ -293,6 +317,16 @@ mod tests {
         violations.add("endDate", "must be after startDate");
         let back = ServiceError::from(Status::from(ServiceError::invalid(violations.clone())));
         assert_eq!(back.violations(), &violations);
+    }
+
+    #[test]
+    fn the_number_of_omitted_violations_survives_a_grpc_round_trip() {
+        let mut violations = Violations::default();
+        for _ in 0..70 {
+            violations.add("title", "is required");
+        }
+        let back = ServiceError::from(Status::from(ServiceError::invalid(violations.clone())));
+        assert_eq!((back.violations(), back.violations().omitted()), (&violations, 20));
     }
 
     #[test]

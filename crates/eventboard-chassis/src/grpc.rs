@@ -5,6 +5,11 @@ use http::HeaderMap;
 use metrics::Label;
 use tonic::Code;
 
+/// The services accept a header list that is smaller than this, in bytes. Each field counts as its name, its value and
+/// 32 bytes (RFC 9113, section 6.5.2). This is the default of hyper's server. The server responds to a larger list with
+/// 431. If a list is more than four times as large, the server closes the connection, and all calls on it fail.
+pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+
 /// The full name of a method, from the request path.
 pub fn method_name(path: &str) -> &str {
     path.trim_start_matches('/')

@@ -1,8 +1,10 @@
 //! The foundation that all services share, one module per concern (the "microservice chassis" pattern).
 
+pub mod client_address;
 pub mod config;
 pub mod correlation;
 pub mod error;
+pub mod fairness;
 pub mod grpc;
 pub mod health;
 pub mod layer;
@@ -10,6 +12,7 @@ pub mod metrics;
 pub mod metrics_endpoint;
 pub mod outcome_guard;
 pub mod process;
+pub mod quotas;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;

@@ -1,17 +1,20 @@
 //! Access tokens: HS256 JWTs that every service verifies itself.
 
-use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
 pub use eventboard_domain::Identity;
 use eventboard_domain::Role;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use moka::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::config::{AppEnv, Env};
+use crate::{
+    client_address::AddressVerifier,
+    config::{AppEnv, Env},
+};
 
 /// The default secret, which is rejected in production.
 const DEVELOPMENT_SECRET: &str = "eventboard-development-secret-change-me";
@@ -78,8 +81,12 @@ fn is_known(secret: &str) -> bool {
 /// much as everything else that a service does for a read. The expiry is still checked on every request.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// The maximum number of cached tokens. Each takes some 700 bytes.
+/// The maximum number of cached tokens. Each takes some 1.2 kB.
 const CACHE_CAPACITY: u64 = 2_000;
+
+/// Longer tokens are not verified, in bytes. Issued tokens have some 400 bytes, and less than 1 KiB even with the longest
+/// e-mail address. The gateway sends the token to the services, which accept 16 KiB for all headers together.
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
 /// The claims that are read from a verified token.
 #[derive(Deserialize)]
@@ -110,8 +117,9 @@ struct IssuedClaims {
 pub struct VerifiedToken {
     /// The user in the token.
     pub identity: Identity,
-    /// The `Authorization` header, to be forwarded.
-    pub authorization: http::HeaderValue,
+    /// The `Authorization` header for calls to other services. It consists of `Bearer` and the verified token, and
+    /// contains nothing else that the client sent.
+    pub authorization: HeaderValue,
 }
 
 /// Verifies the signature, expiry, issuer and audience of tokens.
@@ -120,6 +128,7 @@ pub struct TokenVerifier(Arc<VerifierParts>);
 
 struct VerifierParts {
     keys: Vec<DecodingKey>,
+    addresses: AddressVerifier,
     validation: Validation,
     /// Recently verified tokens. The key is the whole token, so a modified token is not found in the cache.
     cache: Cache<Box<str>, CachedToken>,
@@ -127,7 +136,7 @@ struct VerifierParts {
 
 #[derive(Clone)]
 struct CachedToken {
-    identity: Identity,
+    token: VerifiedToken,
     /// Seconds since 1970.
     expires_at: u64,
 }
@@ -146,39 +155,45 @@ impl TokenVerifier {
             .into_iter()
             .flatten()
             .map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes()));
+        let keys: Vec<_> = keys.collect();
+        let addresses = AddressVerifier::new(keys.clone());
         let cache = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
-        Self(Arc::new(VerifierParts { keys: keys.collect(), validation, cache }))
+        Self(Arc::new(VerifierParts { keys, addresses, validation, cache }))
     }
 
     /// Verifies the bearer token of the `Authorization` header. `None` when it is missing or invalid.
     pub fn verify(&self, headers: &HeaderMap) -> Option<VerifiedToken> {
-        let authorization = headers.get(header::AUTHORIZATION)?;
-        let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
-        let identity = self.identity(token.trim())?;
-        Some(VerifiedToken { identity, authorization: authorization.clone() })
-    }
-
-    fn identity(&self, token: &str) -> Option<Identity> {
+        let token = bearer_token(headers)?;
         let has_not_expired =
             |cached: &CachedToken| cached.expires_at > jsonwebtoken::get_current_timestamp();
         if let Some(cached) = self.0.cache.get(token).filter(has_not_expired) {
-            return Some(cached.identity);
+            return Some(cached.token);
         }
         let verified = self.decode(token)?;
         self.0.cache.insert(token.into(), verified.clone());
-        Some(verified.identity)
+        Some(verified.token)
+    }
+
+    /// The address block of the client, if a gateway has signed it with the same secret.
+    pub(crate) fn verify_client_address(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        self.0.addresses.verify(headers)
     }
 
     fn decode(&self, token: &str) -> Option<CachedToken> {
-        let VerifierParts { keys, validation, .. } = &*self.0;
+        let VerifierParts { keys, validation, addresses: _, cache: _ } = &*self.0;
         let claims = keys.iter().find_map(|key| decode::<CallerClaims>(token, key, validation).ok())?.claims;
         let role = Role::from_str(&claims.role).ok()?;
         let identity = Identity { user_id: claims.sub, organization_id: claims.organization_id, role };
-        Some(CachedToken { identity, expires_at: claims.exp })
+        let authorization = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+        Some(CachedToken { token: VerifiedToken { identity, authorization }, expires_at: claims.exp })
     }
+}
+
+/// The token in the `Authorization` header, without the blanks around it. `None` when it is too long to be one of ours.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN_BYTES).then_some(token)
 }
 
 /// Issues signed tokens.
@@ -224,8 +239,6 @@ impl TokenIssuer {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn config(secret: &str, previous: Option<&str>) -> TokenConfig {
@@ -255,6 +268,37 @@ mod tests {
         let (config, identity) = (config("one secret", None), identity());
         let verified = TokenVerifier::new(&config).verify(&bearer(&issue(&config, &identity)));
         assert_eq!(verified.expect("a good token").identity, identity);
+    }
+
+    #[test]
+    fn blanks_around_a_token_are_not_forwarded() {
+        let (config, identity) = (config("one secret", None), identity());
+        let (verifier, token) = (TokenVerifier::new(&config), issue(&config, &identity));
+        let blanks = [" ", "\t", " \t "].map(|blank| blank.repeat(30_000));
+        for padded in
+            blanks.into_iter().flat_map(|blanks| [format!("{blanks}{token}"), format!("{token}{blanks}")])
+        {
+            let verified = verifier.verify(&bearer(&padded)).expect("a good token");
+            assert_eq!(verified.authorization, format!("Bearer {token}"));
+        }
+        let mut lower_case = HeaderMap::new();
+        lower_case.insert(header::AUTHORIZATION, format!("bearer {token}").parse().expect("a header value"));
+        let verified = verifier.verify(&lower_case).expect("a good token");
+        assert_eq!(verified.authorization, format!("Bearer {token}"));
+    }
+
+    #[test]
+    fn a_token_beyond_the_length_limit_is_rejected_even_if_it_is_signed() {
+        let config = config("one secret", None);
+        let token = |email_bytes| {
+            let issuer = TokenIssuer::new(&config, Duration::from_secs(60));
+            issuer.issue(&identity(), &"x".repeat(email_bytes)).expect("a token")
+        };
+        let verifier = TokenVerifier::new(&config);
+        // The longest e-mail address has 254 characters of up to 4 bytes.
+        assert!(token(4 * 254).len() < MAX_TOKEN_BYTES / 2);
+        assert!(verifier.verify(&bearer(&token(4 * 254))).is_some());
+        assert!(verifier.verify(&bearer(&token(MAX_TOKEN_BYTES))).is_none());
     }
 
     #[test]

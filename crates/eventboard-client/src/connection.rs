@@ -16,8 +16,8 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use eventboard_chassis::grpc::grpc_code;
-use h2::{RecvStream, client::SendRequest};
+use eventboard_chassis::grpc::{MAX_HEADER_LIST_BYTES, grpc_code};
+use h2::{Reason, RecvStream, client::SendRequest};
 use http::{
     HeaderMap, Request, Response, StatusCode, Uri, response,
     uri::{Authority, Scheme},
@@ -29,9 +29,10 @@ use tonic::{Code, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
-use tower::BoxError;
 
-use crate::{buffer::buffer_request, error::CallError};
+use crate::{
+    buffer::buffer_request, error::CallError, header_list::header_list_bytes, http_error::http_error_response,
+};
 
 /// The time limit for opening a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -207,7 +208,10 @@ impl Connection {
         request: Request<Bytes>,
     ) -> Result<Response<Body>, CallError> {
         let (head, body) = self.with_authority(request)?.into_parts();
-        let lost = |cause: BoxError| CallError::ConnectionLost { replica: self.address, cause };
+        let bytes = header_list_bytes(&head);
+        if bytes >= MAX_HEADER_LIST_BYTES as usize {
+            return Err(CallError::HeadersTooLarge { bytes });
+        }
         // If this fails, the request was not sent.
         let (response, mut stream) = sender
             .send_request(Request::from_parts(head, ()), body.is_empty())
@@ -216,13 +220,41 @@ impl Connection {
             // If this fails, `response` yields the response or the error.
             stream.send_data(body, true).ok();
         }
-        let (head, mut body) = response.await.map_err(|error| lost(error.into()))?.into_parts();
+        let (head, mut body) =
+            response.await.map_err(|error| self.failure_before_response(error))?.into_parts();
         if head.status != StatusCode::OK && grpc_code(&head.headers).is_none() {
-            return Err(lost(format!("HTTP status {} without a gRPC status", head.status).into()));
+            return Ok(http_error_response(head.status));
         }
-        let message = read_message(&mut body).await.map_err(|error| lost(error.into()))?;
-        let trailers = body.trailers().await.map_err(|error| lost(error.into()))?;
+        let message = read_message(&mut body).await.map_err(|error| self.connection_lost(error))?;
+        let trailers = body.trailers().await.map_err(|error| self.connection_lost(error))?;
         Ok(build_response(head, message?, trailers))
+    }
+
+    /// The failure of a call whose stream ended before a response.
+    ///
+    /// The replica certainly did not perform the call if it reset the stream with `REFUSED_STREAM`, or if the stream is
+    /// beyond the last one that its GOAWAY announces, whatever the error code (RFC 9113, sections 6.8 and 8.7). h2
+    /// reports a received GOAWAY only to these streams. The other streams go on.
+    ///
+    /// In all other cases it cannot be known. When the connection ends, h2 reports the same I/O error to every open
+    /// stream: to one that the replica performed, to one that it never read, and to one that was never written. This
+    /// includes the streams up to the last one of a GOAWAY after which the replica closes the connection at once.
+    fn failure_before_response(&self, error: h2::Error) -> CallError {
+        let is_beyond_go_away = error.is_go_away() && error.is_remote();
+        if is_beyond_go_away {
+            // Nothing more can be sent. The connection itself ends only after the calls in flight.
+            self.closed.cancel();
+        }
+        let is_refused_stream =
+            error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
+        if is_beyond_go_away || is_refused_stream {
+            return CallError::Refused { replica: self.address, cause: error.into() };
+        }
+        self.connection_lost(error)
+    }
+
+    fn connection_lost(&self, error: h2::Error) -> CallError {
+        CallError::ConnectionLost { replica: self.address, cause: error.into() }
     }
 
     fn with_authority(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, CallError> {

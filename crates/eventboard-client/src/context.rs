@@ -1,6 +1,12 @@
 //! The metadata of a client request, which is sent with all calls that the gateway makes for it.
+//!
+//! The gateway builds the metadata. It never copies a header of the client that it has not validated, because calls for
+//! many clients share one connection, and a replica may close the connection when it rejects the metadata of one.
 
-use eventboard_chassis::correlation::{self, CorrelationId};
+use eventboard_chassis::{
+    client_address::{CLIENT_ADDRESS, SignedAddress},
+    correlation::{self, CorrelationId},
+};
 use http::{HeaderMap, HeaderValue, header};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
@@ -12,10 +18,12 @@ use crate::policy::CallPolicy;
 pub struct CallContext {
     /// Identifies the request in all logs.
     pub correlation: CorrelationId,
-    /// The W3C trace context, forwarded unchanged.
+    /// The W3C trace context. Only a valid one is forwarded, which always has 55 characters.
     pub traceparent: Option<HeaderValue>,
-    /// The caller's `Authorization` header. The service verifies it again.
+    /// `Bearer` and the caller's verified token. The service verifies it again.
     pub authorization: Option<HeaderValue>,
+    /// The client's address block, for calls without a token.
+    pub client_address: Option<SignedAddress>,
     /// Unique to this request and the same for all its attempts.
     pub request_id: Uuid,
 }
@@ -30,6 +38,9 @@ impl CallContext {
         }
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        if let Some(client_address) = &self.client_address {
+            headers.insert(CLIENT_ADDRESS, client_address.to_header());
         }
         let mut request = tonic::Request::new(message);
         *request.metadata_mut() = MetadataMap::from_headers(headers);

@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, fmt, net::SocketAddr};
 
+use eventboard_chassis::error::{ErrorCode, ServiceError};
 use tonic::{Code, Status};
 use tower::BoxError;
 
@@ -10,8 +11,12 @@ use tower::BoxError;
 pub(crate) enum CallError {
     /// There was no connection to send the call over. No replica received it.
     NotConnected(&'static str),
+    /// The replica did not accept the call and certainly did not perform it.
+    Refused { replica: SocketAddr, cause: BoxError },
     /// The connection was lost. The replica may have performed the call.
     ConnectionLost { replica: SocketAddr, cause: BoxError },
+    /// The replicas do not accept a header list of this size, so the call was not sent.
+    HeadersTooLarge { bytes: usize },
     /// The deadline passed.
     DeadlineExceeded,
     /// The request could not be built, or the response is invalid.
@@ -23,7 +28,8 @@ impl CallError {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::DeadlineExceeded => Code::DeadlineExceeded,
-            Self::NotConnected(_) | Self::ConnectionLost { .. } => Code::Unavailable,
+            Self::NotConnected(_) | Self::Refused { .. } | Self::ConnectionLost { .. } => Code::Unavailable,
+            Self::HeadersTooLarge { .. } => ErrorCode::HeadersTooLarge.grpc(),
             Self::Malformed(_) => Code::Internal,
         }
     }
@@ -33,9 +39,13 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotConnected(reason) => write!(f, "no replica available: {reason}"),
+            Self::Refused { replica, cause } => {
+                write!(f, "call refused by {replica}: {}", chain_text(&**cause))
+            }
             Self::ConnectionLost { replica, cause } => {
                 write!(f, "connection to {replica} lost: {}", chain_text(&**cause))
             }
+            Self::HeadersTooLarge { bytes } => write!(f, "the header list has {bytes} bytes"),
             Self::DeadlineExceeded => write!(f, "the deadline of the call passed"),
             Self::Malformed(cause) => write!(f, "invalid gRPC message: {}", chain_text(&**cause)),
         }
@@ -46,7 +56,12 @@ impl StdError for CallError {}
 
 impl From<CallError> for Status {
     fn from(error: CallError) -> Self {
-        Self::new(error.code(), error.to_string())
+        match error {
+            CallError::HeadersTooLarge { .. } => {
+                ServiceError::headers_too_large().caused_by(error.to_string()).into()
+            }
+            _ => Self::new(error.code(), error.to_string()),
+        }
     }
 }
 

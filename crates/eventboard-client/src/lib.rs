@@ -14,6 +14,8 @@ mod context;
 mod deadline;
 mod discovery;
 mod error;
+mod header_list;
+mod http_error;
 mod policy;
 mod replica_monitor;
 mod replicas;

@@ -16,8 +16,8 @@ pub struct CallPolicy {
 /// Which failures of an attempt may be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryOn {
-    /// Only a call that was never sent. For calls that must not be performed twice.
-    NotConnected,
+    /// Only a call that certainly no replica performed. For calls that must not be performed twice.
+    NotPerformed,
     /// Also `UNAVAILABLE` and a lost connection. For reads, and for writes with an idempotency key.
     Unavailable,
 }

@@ -139,8 +139,8 @@ impl Policy<Request<Bytes>, Response<Body>, CallError> for RetryPolicy {
 /// The kinds of failure that the policy distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
-    /// The call was never sent.
-    NotConnected,
+    /// The call was never sent, or the replica refused it. No replica performed it.
+    NotPerformed,
     /// The connection was lost, or the service responded `UNAVAILABLE`. The service may have performed the call.
     Unavailable,
     /// Any other failure. A retry would not help.
@@ -155,17 +155,19 @@ impl Failure {
                 Some(Code::Unavailable) => Some(Self::Unavailable),
                 Some(_) => Some(Self::Final),
             },
-            Err(CallError::NotConnected(_)) => Some(Self::NotConnected),
+            Err(CallError::NotConnected(_) | CallError::Refused { .. }) => Some(Self::NotPerformed),
             Err(CallError::ConnectionLost { .. }) => Some(Self::Unavailable),
-            Err(CallError::DeadlineExceeded | CallError::Malformed(_)) => Some(Self::Final),
+            Err(
+                CallError::DeadlineExceeded | CallError::HeadersTooLarge { .. } | CallError::Malformed(_),
+            ) => Some(Self::Final),
         }
     }
 
     fn is_retryable(self, retry_on: RetryOn) -> bool {
         match (self, retry_on) {
-            (Self::NotConnected, RetryOn::NotConnected | RetryOn::Unavailable) => true,
+            (Self::NotPerformed, RetryOn::NotPerformed | RetryOn::Unavailable) => true,
             (Self::Unavailable, RetryOn::Unavailable) => true,
-            (Self::Unavailable, RetryOn::NotConnected) | (Self::Final, _) => false,
+            (Self::Unavailable, RetryOn::NotPerformed) | (Self::Final, _) => false,
         }
     }
 }
@@ -188,8 +190,13 @@ fn failure_cause(result: &Result<Response<Body>, CallError>) -> String {
 fn failed_replica(result: &Result<Response<Body>, CallError>) -> Option<SocketAddr> {
     match result {
         Ok(response) => response.extensions().get().map(|RespondingReplica(replica)| *replica),
-        Err(CallError::ConnectionLost { replica, .. }) => Some(*replica),
-        Err(_) => None,
+        Err(CallError::Refused { replica, .. } | CallError::ConnectionLost { replica, .. }) => Some(*replica),
+        Err(
+            CallError::NotConnected(_)
+            | CallError::HeadersTooLarge { .. }
+            | CallError::DeadlineExceeded
+            | CallError::Malformed(_),
+        ) => None,
     }
 }
 
@@ -215,6 +222,14 @@ mod tests {
 
     fn not_connected() -> Result<Response<Body>, CallError> {
         Err(CallError::NotConnected("refused"))
+    }
+
+    fn refused() -> Result<Response<Body>, CallError> {
+        Err(CallError::Refused { replica: REPLICA, cause: "refused stream".into() })
+    }
+
+    fn headers_too_large() -> Result<Response<Body>, CallError> {
+        Err(CallError::HeadersTooLarge { bytes: 20_000 })
     }
 
     fn connection_lost() -> Result<Response<Body>, CallError> {
@@ -245,21 +260,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_failed_connections_and_unavailable_are_retried() {
+    async fn only_unperformed_calls_lost_connections_and_unavailable_are_retried() {
         let keyed = policy(3, RetryOn::Unavailable);
         assert_eq!(count_attempts(keyed, not_connected).await, 3);
+        assert_eq!(count_attempts(keyed, refused).await, 3);
         assert_eq!(count_attempts(keyed, connection_lost).await, 3);
         assert_eq!(count_attempts(keyed, || status(Code::Unavailable)).await, 3);
         assert_eq!(count_attempts(keyed, || status(Code::Ok)).await, 1);
+        assert_eq!(count_attempts(keyed, headers_too_large).await, 1);
         assert_eq!(count_attempts(keyed, || status(Code::ResourceExhausted)).await, 1);
         assert_eq!(count_attempts(keyed, || status(Code::DeadlineExceeded)).await, 1);
         assert_eq!(count_attempts(keyed, || status(Code::Internal)).await, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_without_a_key_is_retried_only_when_it_was_never_sent() {
-        let signup = policy(2, RetryOn::NotConnected);
+    async fn a_call_without_a_key_is_retried_only_when_no_replica_performed_it() {
+        let signup = policy(2, RetryOn::NotPerformed);
         assert_eq!(count_attempts(signup, not_connected).await, 2);
+        assert_eq!(count_attempts(signup, refused).await, 2);
         assert_eq!(count_attempts(signup, connection_lost).await, 1);
         assert_eq!(count_attempts(signup, || status(Code::Unavailable)).await, 1);
     }

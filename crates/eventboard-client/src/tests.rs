@@ -1,5 +1,8 @@
 //! Tests of the whole stack. The replicas are real servers in this process.
 
+mod raw_replica;
+mod refusals;
+
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -328,7 +331,7 @@ async fn without_any_replica_a_call_fails_at_once_as_not_connected() {
     wait_until("the address was tried", || replicas.rotation.check().is_err()).await;
     let mut request = Request::post(METHOD).body(Body::empty()).unwrap();
     let deadline = Instant::now() + TIMEOUT;
-    request.extensions_mut().insert(CallPolicy { deadline, attempts: 1, retry_on: RetryOn::NotConnected });
+    request.extensions_mut().insert(CallPolicy { deadline, attempts: 1, retry_on: RetryOn::NotPerformed });
     let channel = ServiceChannel::new(&replicas, &retry_config());
     let status = channel.oneshot(request).await.expect_err("no replica is running");
     let expected = (Code::Unavailable, "no replica available: connection failed");

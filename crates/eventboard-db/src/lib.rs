@@ -6,6 +6,7 @@ mod error;
 mod migrations;
 mod pool;
 mod statement;
+mod usage;
 
 pub use self::{
     as_text::AsText,
@@ -14,4 +15,5 @@ pub use self::{
     migrations::migrate,
     pool::{Database, Lease},
     statement::InstrumentStatement,
+    usage::count_usage,
 };

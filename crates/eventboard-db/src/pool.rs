@@ -1,4 +1,5 @@
-//! The connection pool: a bounded number of connections and a bounded queue of waiting calls.
+//! The connection pool: a bounded number of connections and a bounded queue of waiting calls, which the clients share
+//! fairly.
 //!
 //! The sqlx pool is not used, for two reasons. It pings every connection that is returned to it, which costs one more
 //! round trip per read. When an `acquire` is cancelled, the sqlx pool drops the new connection, so that overload
@@ -17,13 +18,14 @@ use std::{
 
 use eventboard_chassis::{
     error::{ErrorCode, ServiceError},
+    fairness::{Client, FairLimits, FairPermit, FairSemaphore, Refused},
     health::Check,
     metrics::at_each_scrape,
     server::{Deadline, shed_requests},
 };
 use metrics::{Counter, Histogram};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::{
     config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, STATEMENT_TIMEOUT},
@@ -63,10 +65,8 @@ struct DatabaseInner {
     /// A stack: the most recently used connection is last.
     idle: std::sync::Mutex<Vec<PooledConnection>>,
     config: DatabaseConfig,
-    /// One permit per connection.
-    permits: Arc<Semaphore>,
-    /// One permit per call that may wait for a connection.
-    queue_slots: Semaphore,
+    /// One permit per connection, and the queue of the calls that wait for one.
+    permits: FairSemaphore,
     /// Whether the schema is up to date.
     is_migrated: watch::Sender<bool>,
     /// Whether the last health check reached the database.
@@ -79,6 +79,7 @@ struct PoolMetrics {
     wait_time: Histogram,
     timeouts: Counter,
     shed_queue_full: Counter,
+    shed_share_taken: Counter,
     shed_wait_timeout: Counter,
 }
 
@@ -118,6 +119,7 @@ impl PoolMetrics {
             wait_time: metrics::histogram!("db_client_connection_wait_time_seconds", POOL => pool.to_owned()),
             timeouts: metrics::counter!("db_client_connection_timeouts_total", POOL => pool.to_owned()),
             shed_queue_full: shed_requests("database_queue"),
+            shed_share_taken: shed_requests("database_share"),
             shed_wait_timeout: shed_requests("database_wait"),
         }
     }
@@ -130,8 +132,7 @@ impl Database {
         let metrics = PoolMetrics::new(&config.application);
         let inner = Arc::new(DatabaseInner {
             idle: std::sync::Mutex::default(),
-            permits: Arc::new(Semaphore::new(config.max_connections as usize)),
-            queue_slots: Semaphore::new(config.max_waiting as usize),
+            permits: FairSemaphore::new(fair_limits(&config)),
             config,
             is_migrated: watch::Sender::new(false),
             is_reachable: AtomicBool::new(true),
@@ -152,17 +153,17 @@ impl Database {
         Ok(())
     }
 
-    /// Leases a connection. The wait is short and bounded.
+    /// Leases a connection for the work of a client. The wait is short and bounded.
     ///
     /// # Errors
-    /// `Overloaded` when too many calls wait or no connection becomes free in time, `Unavailable` when the database
-    /// cannot be reached or its schema is not up to date yet.
-    pub async fn acquire(&self) -> Result<Lease, ServiceError> {
+    /// `Overloaded` when too many calls wait (of all clients, or of this one) or no connection becomes free in time,
+    /// `Unavailable` when the database cannot be reached or its schema is not up to date yet.
+    pub async fn acquire(&self, client: Client) -> Result<Lease, ServiceError> {
         let _timer = WaitTimer { wait_time: &self.0.metrics.wait_time, started: Instant::now() };
-        self.lease_connection().await
+        self.lease_connection(client).await
     }
 
-    async fn lease_connection(&self) -> Result<Lease, ServiceError> {
+    async fn lease_connection(&self, client: Client) -> Result<Lease, ServiceError> {
         let inner = &*self.0;
         if !*inner.is_migrated.borrow() {
             return Err(ServiceError::new(
@@ -175,10 +176,7 @@ impl Database {
             let cause = "the health check does not reach the database";
             return Err(db_error(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, cause))));
         }
-        let permit = match Arc::clone(&inner.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => inner.wait_for_permit().await?,
-        };
+        let permit = inner.wait_for_permit(client).await?;
         while let Some(mut pooled) = inner.pop_idle() {
             if pooled.idle_since.elapsed() < PING_AFTER_IDLE || pooled.is_alive().await {
                 return Ok(self.lease(pooled, permit));
@@ -190,7 +188,7 @@ impl Database {
     }
 
     /// Opens a connection. If the caller disconnects meanwhile, the new connection goes to the pool.
-    async fn connect(&self, permit: OwnedSemaphorePermit) -> Result<Lease, ServiceError> {
+    async fn connect(&self, permit: FairPermit) -> Result<Lease, ServiceError> {
         let database = self.clone();
         let connecting = tokio::spawn(async move {
             let connection = PgConnection::connect_with(&database.0.config.options);
@@ -205,7 +203,7 @@ impl Database {
         connecting.await.map_err(|_| sqlx::Error::WorkerCrashed).and_then(|leased| leased).map_err(db_error)
     }
 
-    fn lease(&self, pooled: PooledConnection, permit: OwnedSemaphorePermit) -> Lease {
+    fn lease(&self, pooled: PooledConnection, permit: FairPermit) -> Lease {
         Lease { pooled: Some(pooled), permit: Some(permit), begin_pending: false, database: self.clone() }
     }
 
@@ -255,17 +253,27 @@ impl DatabaseInner {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn wait_for_permit(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
+    async fn wait_for_permit(&self, client: Client) -> Result<FairPermit, ServiceError> {
         let metrics = &self.metrics;
-        let _slot = self.queue_slots.try_acquire().map_err(|_| shed(&metrics.shed_queue_full))?;
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        let permit = tokio::time::timeout(self.config.acquire_timeout, permit).await;
+        let permit = tokio::time::timeout(self.config.acquire_timeout, self.permits.acquire(client)).await;
         let permit = permit.map_err(|_| {
             metrics.timeouts.increment(1);
             shed(&metrics.shed_wait_timeout)
         })?;
-        permit.map_err(ServiceError::internal)
+        permit.map_err(|refused| match refused {
+            Refused::QueueFull => shed(&metrics.shed_queue_full),
+            Refused::ClientHasItsShare => {
+                metrics.shed_share_taken.increment(1);
+                client.share_exhausted()
+            }
+        })
     }
+}
+
+/// One client may use all connections while it is alone. Its calls fill half of the queue and leave half to the others.
+fn fair_limits(config: &DatabaseConfig) -> FairLimits {
+    let (permits, waiting) = (config.max_connections as usize, config.max_waiting as usize);
+    FairLimits { permits, waiting, per_client: permits + waiting.div_ceil(2) }
 }
 
 /// Pings over the stored connection or a new one. Stores the connection only after a successful ping.
@@ -289,10 +297,9 @@ fn register_gauges(inner: &Arc<DatabaseInner>) {
     let inner = Arc::downgrade(inner);
     at_each_scrape(move || {
         let Some(inner) = inner.upgrade() else { return false };
-        let taken = |semaphore: &Semaphore, size: u32| f64::from(size) - semaphore.available_permits() as f64;
         idle.set(inner.idle().len() as f64);
-        used.set(taken(&inner.permits, inner.config.max_connections));
-        pending.set(taken(&inner.queue_slots, inner.config.max_waiting));
+        used.set(inner.permits.held() as f64);
+        pending.set(inner.permits.waiting() as f64);
         true
     });
 }
@@ -306,7 +313,7 @@ fn shed(counter: &Counter) -> ServiceError {
 pub struct Lease {
     /// Present until the lease ends.
     pooled: Option<PooledConnection>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<FairPermit>,
     /// Whether `begin` was sent and its response has not arrived. If so, the connection cannot be reused,
     /// because the transaction would stay open.
     begin_pending: bool,

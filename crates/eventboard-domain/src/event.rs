@@ -3,7 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{EventStatus, Identity, Violations, rules};
+use crate::{
+    ByteLimit, EventStatus, Growth, Identity, ROW_BYTES, StorageUsage, Violations,
+    quotas::{byte_count, key_bytes},
+    rules,
+};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +91,30 @@ impl Event {
         }
     }
 
+    /// Returns what the event uses of its organization's quotas, without its history. The bytes are those of the title,
+    /// the description and the location. The rejection reason counts in the history, which has the same text.
+    pub fn usage(&self) -> StorageUsage {
+        let texts = [Some(&self.title), Some(&self.description), self.location.as_ref()];
+        StorageUsage { events: 1, bytes: byte_count(texts.into_iter().flatten().map(String::len).sum()) }
+    }
+
+    /// Returns what the creation of the event adds to the usage of the organization: the event, its history entry, and
+    /// its key and response.
+    pub fn creation_growth(&self, response: &[u8]) -> Growth {
+        let mut usage = self.usage();
+        usage.bytes += ROW_BYTES + key_bytes(response);
+        Growth { usage, byte_limit: ByteLimit::Quota }
+    }
+
+    /// Checks that the event ends after it starts.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn check_dates(&self) -> Result<(), Violations> {
+        rules::check_date_order(self.start_date, self.end_date)
+            .map_err(|message| Violations::one("endDate", message))
+    }
+
     /// Returns the next version of the event, changed at `now`.
     pub(crate) fn next_version(self, now: DateTime<Utc>) -> Self {
         Self { updated_at: now, version: self.version + 1, ..self }
@@ -94,13 +122,10 @@ impl Event {
 }
 
 impl EventPatch {
-    /// Applies the changes to the event. Does not change `version` and `updated_at`.
-    ///
-    /// # Errors
-    /// When the merged event does not end after it starts.
-    pub(crate) fn apply(&self, event: &Event) -> Result<Event, Violations> {
+    /// Applies the changes to the event. Does not change `version` and `updated_at`, and does not check the dates.
+    pub(crate) fn apply(&self, event: &Event) -> Event {
         let Self { title, description, location, start_date, end_date } = self;
-        let merged = Event {
+        Event {
             title: title.as_ref().unwrap_or(&event.title).clone(),
             description: description.as_ref().unwrap_or(&event.description).clone(),
             location: location.as_ref().unwrap_or(&event.location).clone(),
@@ -114,10 +139,7 @@ impl EventPatch {
             created_at: event.created_at,
             updated_at: event.updated_at,
             version: event.version,
-        };
-        rules::check_date_order(merged.start_date, merged.end_date)
-            .map_err(|message| Violations::one("endDate", message))?;
-        Ok(merged)
+        }
     }
 }
 
@@ -151,18 +173,27 @@ mod tests {
 
     #[test]
     fn a_patch_changes_only_the_given_fields() {
-        assert_eq!(EventPatch::default().apply(&draft()), Ok(draft()));
+        assert_eq!(EventPatch::default().apply(&draft()), draft());
         let patch =
             EventPatch { title: Some("Another title".into()), location: Some(None), ..EventPatch::default() };
         let changed = Event { title: "Another title".into(), location: None, ..draft() };
-        assert_eq!(patch.apply(&draft()), Ok(changed));
+        assert_eq!(patch.apply(&draft()), changed);
+    }
+
+    #[test]
+    fn an_event_uses_the_bytes_of_its_texts() {
+        let event =
+            Event { title: "Größe".into(), description: "ten bytes!".into(), location: None, ..draft() };
+        assert_eq!(event.usage(), StorageUsage { events: 1, bytes: 7 + 10 });
+        let event = Event { location: Some("here".into()), ..event };
+        assert_eq!(event.usage(), StorageUsage { events: 1, bytes: 7 + 10 + 4 });
     }
 
     #[test]
     fn dates_are_checked_on_the_merged_event() {
         let late = draft().end_date + TimeDelta::hours(1);
-        let violations = EventPatch { start_date: Some(late), ..EventPatch::default() }.apply(&draft());
-        let violations = violations.expect_err("ends before it starts");
+        let merged = EventPatch { start_date: Some(late), ..EventPatch::default() }.apply(&draft());
+        let violations = merged.check_dates().expect_err("ends before it starts");
         assert_eq!(violations.to_string(), "endDate must be after startDate");
     }
 }

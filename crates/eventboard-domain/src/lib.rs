@@ -7,9 +7,12 @@
 
 mod event;
 mod event_action;
+mod excerpt;
 mod idempotency_key;
 mod identity;
 mod login;
+mod quota;
+mod quotas;
 mod refusal;
 pub mod rules;
 mod signup;
@@ -20,9 +23,12 @@ mod workflow;
 
 pub use event::{Event, EventPatch, NewEvent};
 pub use event_action::EventAction;
+pub use excerpt::excerpt;
 pub use idempotency_key::check_idempotency_key;
 pub use identity::Identity;
 pub use login::{AccountState, LoginFailure, check_login};
+pub use quota::Quota;
+pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;

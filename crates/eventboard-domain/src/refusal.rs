@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{EventAction, EventStatus, Violations};
+use crate::{EventAction, EventStatus, Quota, Violations};
 
 /// The reason why the domain rejects a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub enum Refusal {
     OrganizationNotFound,
     /// The organization does not allow open signup.
     OrganizationClosed,
+    /// The organization would store more than it may.
+    QuotaExceeded {
+        /// The limit that would be exceeded.
+        quota: Quota,
+        /// The value of the limit.
+        limit: i64,
+    },
     /// The login failed. The caller must not learn whether the user is unknown or disabled or the password is wrong.
     WrongCredentials,
     /// The token is genuine, but its user was deleted or disabled, or now has another role or organization.
@@ -65,6 +72,10 @@ impl Refusal {
             }
             Self::OrganizationNotFound => "There is no organization with this id.",
             Self::OrganizationClosed => "This organization does not allow open signup.",
+            Self::QuotaExceeded { quota, limit } => {
+                return format!("The organization has reached its limit of {} ({limit}).", quota.name())
+                    .into();
+            }
             Self::WrongCredentials => "The e-mail address or the password is wrong.",
             Self::TokenOutdated => "This token is no longer valid. Log in again.",
         };

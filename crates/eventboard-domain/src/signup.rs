@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{Refusal, Role};
+use crate::{Quotas, Refusal, Role};
 
 /// The organization that a new user becomes a member of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,8 @@ impl Membership {
     ///
     /// # Errors
     /// Returns the first refusal in that order.
-    pub fn check(&self, preconditions: &SignupPreconditions) -> Result<(), Refusal> {
-        let SignupPreconditions { open_signup, slug_taken, email_taken } = *preconditions;
+    pub fn check(&self, preconditions: &SignupPreconditions, quotas: &Quotas) -> Result<(), Refusal> {
+        let SignupPreconditions { open_signup, members, slug_taken, email_taken } = *preconditions;
         match (self, open_signup) {
             (Self::ExistingOrganization(_), None) => Err(Refusal::OrganizationNotFound),
             (Self::ExistingOrganization(_), Some(false)) => Err(Refusal::OrganizationClosed),
@@ -42,7 +42,7 @@ impl Membership {
                 Err(Refusal::OrganizationNameTaken { name: name.clone() })
             }
             _ if email_taken => Err(Refusal::EmailTaken),
-            _ => Ok(()),
+            _ => quotas.check_new_member(members),
         }
     }
 }
@@ -52,6 +52,8 @@ impl Membership {
 pub struct SignupPreconditions {
     /// Whether the organization to join allows open signup; `None` when it does not exist.
     pub open_signup: Option<bool>,
+    /// The number of members of the organization to join, counted up to the limit. A new organization has none.
+    pub members: i64,
     /// Whether an organization with the same slug as the new one exists.
     pub slug_taken: bool,
     /// Whether a user has the e-mail address, ignoring case.
@@ -61,24 +63,28 @@ pub struct SignupPreconditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Quota;
 
     #[test]
     fn a_signup_is_refused_in_the_order_404_403_409() {
         let join = Membership::ExistingOrganization(Uuid::from_u128(1));
         let create = Membership::NewOrganization { name: "Acme".into(), slug: "acme".into() };
+        let quotas = Quotas { events: 1, bytes: 1, members: 5 };
         let taken = Refusal::OrganizationNameTaken { name: "Acme".into() };
-        for (membership, open_signup, slug_taken, email_taken, expected) in [
-            (&join, None, false, true, Some(Refusal::OrganizationNotFound)),
-            (&join, Some(false), false, true, Some(Refusal::OrganizationClosed)),
-            (&join, Some(true), false, true, Some(Refusal::EmailTaken)),
-            (&join, Some(true), false, false, None),
-            (&create, None, true, false, Some(taken.clone())),
-            (&create, None, true, true, Some(taken)),
-            (&create, None, false, true, Some(Refusal::EmailTaken)),
-            (&create, None, false, false, None),
+        let full = Refusal::QuotaExceeded { quota: Quota::Members, limit: 5 };
+        for (membership, open_signup, members, slug_taken, email_taken, expected) in [
+            (&join, None, 0, false, true, Some(Refusal::OrganizationNotFound)),
+            (&join, Some(false), 5, false, true, Some(Refusal::OrganizationClosed)),
+            (&join, Some(true), 5, false, true, Some(Refusal::EmailTaken)),
+            (&join, Some(true), 5, false, false, Some(full)),
+            (&join, Some(true), 4, false, false, None),
+            (&create, None, 0, true, false, Some(taken.clone())),
+            (&create, None, 0, true, true, Some(taken)),
+            (&create, None, 0, false, true, Some(Refusal::EmailTaken)),
+            (&create, None, 0, false, false, None),
         ] {
-            let preconditions = SignupPreconditions { open_signup, slug_taken, email_taken };
-            assert_eq!(membership.check(&preconditions).err(), expected);
+            let preconditions = SignupPreconditions { open_signup, members, slug_taken, email_taken };
+            assert_eq!(membership.check(&preconditions, &quotas).err(), expected);
         }
     }
 

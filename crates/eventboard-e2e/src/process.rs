@@ -30,9 +30,30 @@ pub struct Exit {
 
 /// The current resident set size of a process, in KiB.
 pub fn resident_kib(pid: u32) -> u64 {
+    memory_kib(pid, "VmRSS:")
+}
+
+/// The largest resident set size of a process so far, in KiB.
+pub fn peak_resident_kib(pid: u32) -> u64 {
+    memory_kib(pid, "VmHWM:")
+}
+
+fn memory_kib(pid: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Allows this process, and the processes that it starts from now on, as many open files as the administrator of the
+/// machine permits. Returns the number.
+pub fn allow_many_sockets() -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let hard = line.split_whitespace().nth(1).unwrap();
+    let own = std::process::id().to_string();
+    let status = Command::new("prlimit").args(["--pid", &own, &format!("--nofile={hard}:{hard}")]).status();
+    assert!(status.unwrap().success());
+    hard.parse().unwrap()
 }
 
 /// A command with these variables and the default variables of all tests. No other variables are inherited.

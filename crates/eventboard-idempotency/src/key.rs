@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventboard_domain::Refusal;
+use eventboard_domain::{Identity, Refusal};
 use uuid::Uuid;
 
 use crate::outcome::KeyOutcome;
@@ -42,7 +42,7 @@ impl fmt::Display for Operation {
 #[derive(Debug, Clone)]
 pub struct ScopedKey {
     /// The caller that the key belongs to.
-    pub caller_id: Uuid,
+    pub caller: Identity,
     /// The operation that the key belongs to.
     pub operation: Operation,
     /// The key itself.

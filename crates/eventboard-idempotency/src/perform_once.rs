@@ -8,6 +8,7 @@ use std::{
 };
 
 use eventboard_chassis::error::ServiceError;
+use eventboard_domain::Identity;
 use moka::{Expiry, future::Cache};
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ impl Idempotency {
     /// Adds scope and fingerprint to the key of a call to this gRPC method.
     pub fn scoped_key(
         &self,
-        caller_id: Uuid,
+        caller: &Identity,
         method: &'static str,
         request_key: RequestKey,
         fingerprint: [u8; 32],
@@ -66,47 +67,53 @@ impl Idempotency {
         let RequestKey { key, request_id, generated } = request_key;
         let operation = Operation { service: self.service, method };
         let lifetime = if generated { GENERATED_KEY_TTL } else { self.lifetime };
-        let received_at = Instant::now();
-        ScopedKey { caller_id, operation, key, fingerprint, request_id, generated, lifetime, received_at }
+        let (caller, received_at) = (caller.clone(), Instant::now());
+        ScopedKey { caller, operation, key, fingerprint, request_id, generated, lifetime, received_at }
     }
 
     /// Performs the write, or returns the response of the call that performed it earlier. `perform` must commit the
     /// key in the same transaction as the effect of the write. If the key is already committed, `perform` must load
-    /// the stored response instead.
+    /// the stored response instead. The statements for that check the caller. A response from memory needs no
+    /// statement, so `check_caller` checks the caller first.
     ///
     /// # Errors
-    /// Returns an error if the key was used for another request, or if `perform` fails.
-    pub async fn perform_once<F>(
+    /// Returns an error if the key was used for another request, or if `perform` or `check_caller` fails.
+    pub async fn perform_once<F, C>(
         &self,
         key: &ScopedKey,
         perform: impl Fn() -> F,
+        check_caller: impl Fn() -> C,
     ) -> Result<WriteResponse, ServiceError>
     where
         F: Future<Output = Result<(StoredResponse, ResponseSource), ServiceError>>,
+        C: Future<Output = Result<(), ServiceError>>,
     {
         if key.generated {
             // Not cached, because only a retry uses the key again, and a retry can reach any replica.
             let (stored, source) = Box::pin(perform()).await?;
             return Ok(key.write_response(&stored, source)?);
         }
-        let scope = (key.caller_id, key.operation, key.key.clone());
+        let scope = (key.caller.user_id, key.operation, key.key.clone());
         if let Some(stored) = self.cache.get(&scope).await {
+            check_caller().await?;
             return Ok(key.write_response(&stored, ResponseSource::Memory)?);
         }
         // Boxed, because otherwise the large future of a write would make the future of a replay equally large.
-        Box::pin(self.perform_or_wait(scope, key, perform)).await
+        Box::pin(self.perform_or_wait(scope, key, perform, check_caller)).await
     }
 
     /// Lets one of several identical concurrent calls on this replica perform the write, while the others wait for
     /// it.
-    async fn perform_or_wait<F>(
+    async fn perform_or_wait<F, C>(
         &self,
         scope: Scope,
         key: &ScopedKey,
         perform: impl Fn() -> F,
+        check_caller: impl Fn() -> C,
     ) -> Result<WriteResponse, ServiceError>
     where
         F: Future<Output = Result<(StoredResponse, ResponseSource), ServiceError>>,
+        C: Future<Output = Result<(), ServiceError>>,
     {
         loop {
             let mut source = ResponseSource::Memory;
@@ -119,7 +126,12 @@ impl Idempotency {
             let outcome: Result<StoredResponse, Arc<()>> =
                 self.cache.try_get_with(scope.clone(), performing).await;
             match (outcome, failure) {
-                (Ok(stored), _) => return Ok(key.write_response(&stored, source)?),
+                (Ok(stored), _) => {
+                    if source == ResponseSource::Memory {
+                        check_caller().await?;
+                    }
+                    return Ok(key.write_response(&stored, source)?);
+                }
                 (Err(_), Some(own_failure)) => return Err(own_failure),
                 // The other call failed. The reason may not apply to this call (for example the other call's
                 // deadline, or its client disconnected), so this call performs the write itself.

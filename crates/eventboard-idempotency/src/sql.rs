@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_db::{InstrumentStatement, db_error};
+use eventboard_db::{AsText, InstrumentStatement, db_error};
+use eventboard_domain::Refusal;
 use sqlx::PgConnection;
 
 use crate::key::{ScopedKey, StoredResponse};
@@ -13,8 +14,9 @@ use crate::key::{ScopedKey, StoredResponse};
 /// literal, because sqlx's macros accept only literals. A service can combine the statement with the effect of the
 /// write (`with claimed as (… returning 1) …`).
 ///
-/// The parameters are $1 caller, $2 service, $3 method, $4 key, $5 fingerprint, $6 request, $7 response and $8
-/// lifetime in seconds. The statement affects one row when the key is free or expired, and no row otherwise.
+/// The parameters are $1 caller, $2 the caller's organization, $3 the caller's role, $4 service, $5 method, $6 key,
+/// $7 fingerprint, $8 request, $9 response and $10 lifetime in seconds. The statement affects one row when the caller
+/// is current (the SQL function `current_caller`) and the key is free or expired, and no row otherwise.
 #[macro_export]
 macro_rules! with_claim_statement {
     ($macro:ident! $($input:tt)*) => {
@@ -22,7 +24,8 @@ macro_rules! with_claim_statement {
             r#"
             insert into "IdempotencyKey"
                 ("callerId", service, operation, key, fingerprint, "requestId", response, "expiresAt")
-            values ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 second')
+            select id, $4, $5, $6, $7::bytea, $8::uuid, $9::bytea, now() + $10 * interval '1 second'
+            from current_caller($1, $2, $3::text::"Role")
             on conflict on constraint idempotency_key_pkey do update
             set fingerprint = excluded.fingerprint, "requestId" = excluded."requestId",
                 response = excluded.response, "createdAt" = excluded."createdAt", "expiresAt" = excluded."expiresAt"
@@ -46,7 +49,7 @@ macro_rules! claim_query {
 /// is claimed again.
 ///
 /// # Errors
-/// When the statement fails or times out.
+/// `Unauthenticated` when the caller's token is outdated. When the statement fails or times out.
 pub async fn claim_key(
     transaction: &mut PgConnection,
     key: &ScopedKey,
@@ -54,7 +57,9 @@ pub async fn claim_key(
     let no_response_yet: &[u8] = &[];
     let claimed = with_claim_statement!(
         claim_query!
-        key.caller_id,
+        key.caller.user_id,
+        key.caller.organization_id,
+        AsText(key.caller.role) as _,
         key.operation.service,
         key.operation.method,
         key.key,
@@ -70,41 +75,48 @@ pub async fn claim_key(
     if claimed.rows_affected() == 1 {
         return Ok(None);
     }
-    load_response(transaction, key).await.map(Some)
+    // A taken key is locked by the claim, so its row exists. Without a row, the caller's token was outdated.
+    Ok(Some(load_response(transaction, key).await?.ok_or(Refusal::TokenOutdated)?))
 }
 
-/// Loads the response of a key that another transaction committed. The preceding claim has locked the row, so the row
-/// exists.
+/// Loads the response of a key without claiming the key. Returns `None` when the key is free or expired, or when the
+/// transaction that claimed it is not committed.
 ///
 /// # Errors
-/// When the statement fails or times out.
+/// `Unauthenticated` when the caller's token is outdated. When the statement fails or times out.
 pub async fn load_response(
-    transaction: &mut PgConnection,
+    connection: &mut PgConnection,
     key: &ScopedKey,
-) -> Result<StoredResponse, ServiceError> {
+) -> Result<Option<StoredResponse>, ServiceError> {
     let row = sqlx::query!(
         r#"
-        select fingerprint, "requestId" as request_id, response,
-            extract(epoch from "expiresAt" - now())::float8 as "seconds_left!"
-        from "IdempotencyKey" where "callerId" = $1 and service = $2 and operation = $3 and key = $4
+        select fingerprint as "fingerprint?", "requestId" as "request_id?", response as "response?",
+            extract(epoch from "expiresAt" - now())::float8 as seconds_left
+        from current_caller($1, $2, $3::text::"Role") caller
+        left join "IdempotencyKey"
+            on "callerId" = caller.id and service = $4 and operation = $5 and key = $6 and "expiresAt" > now()
         "#,
-        key.caller_id,
+        key.caller.user_id,
+        key.caller.organization_id,
+        AsText(key.caller.role) as _,
         key.operation.service,
         key.operation.method,
         key.key,
     )
-    .fetch_one(transaction)
+    .fetch_optional(connection)
     .instrumented("SELECT IdempotencyKey")
     .await
-    .map_err(db_error)?;
-    let left = Duration::try_from_secs_f64(row.seconds_left).unwrap_or_default();
-    Ok(StoredResponse {
-        fingerprint: row.fingerprint,
-        request_id: row.request_id,
-        response: row.response.into(),
-        // `now()` in the statement is the start of the transaction.
-        expires_at: key.received_at + left,
-    })
+    .map_err(db_error)?
+    .ok_or(Refusal::TokenOutdated)?;
+    let (Some(fingerprint), Some(request_id), Some(response), Some(seconds_left)) =
+        (row.fingerprint, row.request_id, row.response, row.seconds_left)
+    else {
+        return Ok(None);
+    };
+    let left = Duration::try_from_secs_f64(seconds_left).unwrap_or_default();
+    // `now()` in the statement is the start of the transaction, which is after the call was received.
+    let expires_at = key.received_at + left;
+    Ok(Some(StoredResponse { fingerprint, request_id, response: response.into(), expires_at }))
 }
 
 /// Stores the response with a claimed key, in the transaction of the write.
@@ -121,7 +133,7 @@ pub async fn store_response(
         update "IdempotencyKey" set response = $5
         where "callerId" = $1 and service = $2 and operation = $3 and key = $4
         "#,
-        key.caller_id,
+        key.caller.user_id,
         key.operation.service,
         key.operation.method,
         key.key,

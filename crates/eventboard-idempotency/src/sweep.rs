@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventboard_chassis::error::ServiceError;
+use eventboard_chassis::{error::ServiceError, fairness::Client};
 use eventboard_db::{Database, InstrumentStatement, db_error};
 
 /// How often expired keys are removed.
@@ -39,7 +39,7 @@ async fn sweep_all(database: &Database) -> Result<u64, ServiceError> {
 /// Removes one batch. Returns the number of removed keys. Replicas may do this concurrently, because each one skips
 /// rows that another replica has locked.
 async fn sweep_batch(database: &Database) -> Result<u64, ServiceError> {
-    let mut lease = database.acquire().await?;
+    let mut lease = database.acquire(Client::Service).await?;
     let swept = sqlx::query!(
         r#"
         delete from "IdempotencyKey" where ctid = any (array(

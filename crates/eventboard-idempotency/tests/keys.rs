@@ -6,26 +6,49 @@ use std::{
 };
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
+use eventboard_domain::{Identity, Refusal, Role};
 use eventboard_idempotency::{
     Fingerprint, Idempotency, RequestKey, ResponseSource, ScopedKey, StoredResponse, claim_key,
-    store_response,
+    load_response, store_response,
 };
 use eventboard_testing::TestDatabase;
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+const CALLER: Identity = Identity { user_id: Uuid::nil(), organization_id: Uuid::nil(), role: Role::User };
+
 fn key(idempotency: &Idempotency, generated: bool, text: &str) -> ScopedKey {
     let request_key = RequestKey { key: "k".into(), request_id: Uuid::now_v7(), generated };
     let fingerprint = Fingerprint::of("Method").text("text", Some(text)).finish();
-    idempotency.scoped_key(Uuid::nil(), "Method", request_key, fingerprint)
+    idempotency.scoped_key(&CALLER, "Method", request_key, fingerprint)
+}
+
+/// Connects to a database in which the caller exists.
+async fn connect(database: &TestDatabase) -> PgConnection {
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(
+        r#"insert into "Organization" (id, name, slug)
+            values ('00000000-0000-0000-0000-000000000000', 'Some name', 'some-name');
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+            select id, id, 'user@example.org', 'F', 'L', 'USER', '$argon2id$' from "Organization""#,
+    )
+    .execute(&mut connection)
+    .await
+    .expect("the user is inserted");
+    connection
+}
+
+/// The check of a caller whose token is current.
+async fn caller_is_current() -> Result<(), ServiceError> {
+    Ok(())
 }
 
 #[tokio::test]
 async fn the_same_key_can_be_used_in_two_services() {
     let database = TestDatabase::create().await;
-    let mut connection = database.connect().await;
+    let mut connection = connect(&database).await;
     for service in ["auth-service", "events-service"] {
         let key = key(&Idempotency::new(service, DAY), false, "the same");
         assert_eq!(key.operation.to_string(), format!("{service}/Method"));
@@ -44,13 +67,36 @@ async fn the_same_key_can_be_used_in_two_services() {
 #[tokio::test]
 async fn a_key_is_free_after_its_claim_is_rolled_back() {
     let database = TestDatabase::create().await;
-    let mut connection = database.connect().await;
+    let mut connection = connect(&database).await;
     let key = key(&Idempotency::new("tests", DAY), false, "a text");
     for _ in 0..2 {
         let mut transaction = connection.begin().await.unwrap();
         assert!(claim_key(&mut transaction, &key).await.unwrap().is_none());
         transaction.rollback().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_response_of_a_key_can_be_loaded_without_claiming_the_key() {
+    let database = TestDatabase::create().await;
+    let mut connection = connect(&database).await;
+    let key = key(&Idempotency::new("tests", DAY), false, "a text");
+    assert!(load_response(&mut connection, &key).await.unwrap().is_none(), "free");
+    let mut transaction = connection.begin().await.unwrap();
+    assert!(claim_key(&mut transaction, &key).await.unwrap().is_none());
+    store_response(&mut transaction, &key, b"response".into()).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    let stored = load_response(&mut connection, &key).await.unwrap().unwrap();
+    assert_eq!((&*stored.response, stored.request_id), (&b"response"[..], key.request_id));
+    let outdated = ScopedKey { caller: Identity { role: Role::Admin, ..CALLER }, ..key.clone() };
+    let refused = load_response(&mut connection, &outdated).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Unauthenticated);
+    sqlx::raw_sql(r#"update "IdempotencyKey" set "expiresAt" = now()"#)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    assert!(load_response(&mut connection, &key).await.unwrap().is_none(), "expired");
 }
 
 /// A write that counts how often it was performed.
@@ -87,8 +133,8 @@ async fn of_two_identical_concurrent_calls_one_performs_the_write_and_one_is_a_r
     let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let [one, other] = [(); 2].map(|()| key(&idempotency, false, "the same"));
     let (one, other) = tokio::join!(
-        idempotency.perform_once(&one, || write.perform(&one)),
-        idempotency.perform_once(&other, || write.perform(&other)),
+        idempotency.perform_once(&one, || write.perform(&one), caller_is_current),
+        idempotency.perform_once(&other, || write.perform(&other), caller_is_current),
     );
     assert_eq!(write.count(), 1);
     assert_ne!(one.unwrap().replayed, other.unwrap().replayed);
@@ -99,8 +145,8 @@ async fn a_waiting_call_performs_the_write_when_the_first_call_fails() {
     let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let [one, other] = [(); 2].map(|()| key(&idempotency, false, "the same"));
     let (one, other) = tokio::join!(
-        idempotency.perform_once(&one, || write.fail_then_perform(&one)),
-        idempotency.perform_once(&other, || write.fail_then_perform(&other)),
+        idempotency.perform_once(&one, || write.fail_then_perform(&one), caller_is_current),
+        idempotency.perform_once(&other, || write.fail_then_perform(&other), caller_is_current),
     );
     assert_eq!((one.is_err(), other.is_err(), write.count()), (true, false, 2));
 }
@@ -109,8 +155,9 @@ async fn a_waiting_call_performs_the_write_when_the_first_call_fails() {
 async fn a_key_that_was_used_for_another_request_is_refused() {
     let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let (one, other) = (key(&idempotency, false, "one"), key(&idempotency, false, "another"));
-    idempotency.perform_once(&one, || write.perform(&one)).await.unwrap();
-    let refused = idempotency.perform_once(&other, || write.perform(&other)).await.unwrap_err();
+    idempotency.perform_once(&one, || write.perform(&one), caller_is_current).await.unwrap();
+    let refused =
+        idempotency.perform_once(&other, || write.perform(&other), caller_is_current).await.unwrap_err();
     assert_eq!((refused.code(), write.count()), (ErrorCode::KeyReused, 1));
 }
 
@@ -123,11 +170,51 @@ async fn a_cached_response_expires_no_later_than_its_key_in_the_database() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_caller_whose_token_is_outdated_is_neither_claimed_nor_replayed() {
+    let database = TestDatabase::create().await;
+    let mut connection = connect(&database).await;
+    let idempotency = Idempotency::new("tests", DAY);
+    let of = |role| ScopedKey { caller: Identity { role, ..CALLER }, ..key(&idempotency, false, "a text") };
+    for is_taken in [false, true] {
+        let mut transaction = connection.begin().await.unwrap();
+        let refused = claim_key(&mut transaction, &of(Role::Moderator)).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Unauthenticated);
+        let stored = claim_key(&mut transaction, &of(Role::User)).await.unwrap();
+        assert_eq!(stored.is_some(), is_taken);
+        transaction.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_response_from_memory_is_withheld_from_a_caller_whose_token_is_outdated() {
+    let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
+    let outdated = async || Err(Refusal::TokenOutdated.into());
+    let [first, repeated] = [(); 2].map(|()| key(&idempotency, false, "the same"));
+    idempotency.perform_once(&first, || write.perform(&first), outdated).await.unwrap();
+    let refused =
+        idempotency.perform_once(&repeated, || write.perform(&repeated), outdated).await.unwrap_err();
+    assert_eq!((refused.code(), write.count()), (ErrorCode::Unauthenticated, 1));
+    idempotency.perform_once(&repeated, || write.perform(&repeated), caller_is_current).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_an_identical_one_is_checked_too() {
+    let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
+    let [one, other] = [(); 2].map(|()| key(&idempotency, false, "the same"));
+    let outdated = async || Err(Refusal::TokenOutdated.into());
+    let (one, other) = tokio::join!(
+        idempotency.perform_once(&one, || write.perform(&one), outdated),
+        idempotency.perform_once(&other, || write.perform(&other), outdated),
+    );
+    assert_eq!((one.is_ok(), other.is_ok(), write.count()), (true, false, 1));
+}
+
+#[tokio::test]
 async fn a_generated_key_is_not_cached() {
     let (idempotency, write) = (Idempotency::new("tests", DAY), CountedWrite::default());
     let key = key(&idempotency, true, "the same");
     for _ in 0..2 {
-        idempotency.perform_once(&key, || write.perform(&key)).await.unwrap();
+        idempotency.perform_once(&key, || write.perform(&key), caller_is_current).await.unwrap();
     }
     assert_eq!(write.count(), 2);
 }

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// List and remove idempotency keys
     #[command(subcommand)]
     Idempotency(IdempotencyCommand),
-    /// List organizations; open or close them for signup
+    /// List organizations; show what they use of their quotas; open or close them for signup
     #[command(subcommand)]
     Org(OrganizationCommand),
     /// List users, change their roles, disable or enable them
@@ -108,6 +108,16 @@ pub(crate) struct ClearArgs {
 pub(crate) enum OrganizationCommand {
     /// List organizations, sorted by slug
     List(ListArgs),
+    /// Show an organization, and what it uses of its quotas
+    ///
+    /// The quotas are the settings of this process, so run the command where the services run.
+    Show {
+        /// Slug or id of the organization, for example acme-corp
+        organization: String,
+        /// Print an object instead of tables
+        #[arg(long)]
+        json: bool,
+    },
     /// Allow users to join by signing up with the organization's id
     Open {
         /// Slug of the organization, for example acme-corp

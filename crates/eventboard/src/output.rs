@@ -23,12 +23,17 @@ pub(crate) fn list<R: Row>(mut rows: Vec<R>, args: ListArgs) -> anyhow::Result<(
     let limit = args.limit as usize;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
-    let text = if args.json { serde_json::to_string_pretty(&rows)? + "\n" } else { table(&rows) };
+    let text = if args.json { json(&rows)? } else { table(&rows) };
     print(&text)?;
     if has_more {
         eprintln!("Only the first {limit} rows are shown; use --limit to show more.");
     }
     Ok(())
+}
+
+/// Formats a value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// Writes to stdout. A closed pipe (as with `| head`) is not an error.
@@ -45,7 +50,8 @@ pub(crate) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn table<R: Row>(rows: &[R]) -> String {
+/// Formats the rows as a table with headings.
+pub(crate) fn table<R: Row>(rows: &[R]) -> String {
     let headings = R::HEADINGS.iter().map(|heading| (*heading).to_owned()).collect();
     let lines: Vec<Vec<String>> =
         std::iter::once(headings).chain(rows.iter().map(|row| printable(row.cells()))).collect();

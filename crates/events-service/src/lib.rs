@@ -17,11 +17,13 @@ use std::time::Duration;
 use eventboard_chassis::{
     config::{Env, ListenConfig},
     health::Health,
-    server::{Admission, GrpcServer, LoadConfig},
+    quotas::quotas_from_env,
+    server::{AddressLimit, Admission, GrpcServer, LoadConfig},
     shutdown::Shutdown,
     token::{TokenConfig, TokenVerifier},
 };
 use eventboard_db::{Database, DatabaseConfig};
+use eventboard_domain::Quotas;
 use eventboard_idempotency::{Idempotency, sweep_expired_keys};
 use eventboard_proto::events::events_service_server::EventsServiceServer;
 use tokio::net::TcpListener;
@@ -44,6 +46,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// `IDEMPOTENCY_TTL` (default 24h): how long a client's idempotency key is stored.
     pub idempotency_ttl: Duration,
+    /// The limits of every organization.
+    pub quotas: Quotas,
 }
 
 impl Config {
@@ -55,6 +59,7 @@ impl Config {
             token: TokenConfig::from_env(env),
             database: DatabaseConfig::from_env(env, NAME),
             idempotency_ttl: env.positive_duration("IDEMPOTENCY_TTL", Duration::from_secs(24 * 60 * 60)),
+            quotas: quotas_from_env(env),
         }
     }
 }
@@ -72,11 +77,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         store: Store::new(database.clone()),
         idempotency: Idempotency::new(NAME, config.idempotency_ttl),
         cursors: CursorSigner::new(&config.token),
+        quotas: config.quotas,
     };
     let server = GrpcServer {
         service: NAME,
         verifier: TokenVerifier::new(&config.token),
         admission: Admission::new(config.load.max_concurrent_requests),
+        addresses: AddressLimit::new(config.load.max_connections_per_address),
         health: Health::of_backend(NAME, shutdown.clone(), vec![database.health_check()]),
         descriptors: eventboard_proto::FILE_DESCRIPTOR_SET,
     };

@@ -43,8 +43,8 @@ pub(crate) fn event_message(event: Event) -> EventMessage {
 }
 
 /// Encodes the response to store for a write. It is empty when the event was deleted.
-pub(crate) fn encode_response(event: Option<Event>) -> Vec<u8> {
-    event.map(|event| event_message(event).encode_to_vec()).unwrap_or_default()
+pub(crate) fn encode_response(event: Option<&Event>) -> Vec<u8> {
+    event.map(|event| event_message(event.clone()).encode_to_vec()).unwrap_or_default()
 }
 
 /// Decodes a stored response.

@@ -1,12 +1,24 @@
 //! Tests of the combined layers and extractors. They need no service.
 
+use std::{convert::Infallible, pin::pin, time::Duration};
+
+use axum::{Router, body::Body};
+use futures::stream;
 use http::{Method, Request, StatusCode, header, request::Builder};
-use serde_json::json;
+use http_body_util::BodyExt;
+use proptest::{collection::vec, prelude::*};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::testing::{bearer, gateway, json, send};
 
 const LOGIN: &str = "/auth/login";
+
+/// How much longer an error response may be than its request, in bytes: 50 violations with their texts and, around
+/// them, the rest of the document.
+const MAX_ERROR_OVERHEAD: usize = 9 * 1024;
 
 fn post_json(path: &str) -> Builder {
     Request::post(path).header(header::CONTENT_TYPE, "application/json")
@@ -82,6 +94,35 @@ async fn a_missing_token_is_a_401_before_any_other_error() {
 }
 
 #[tokio::test]
+async fn a_uri_of_more_than_8000_bytes_is_a_414() {
+    let gateway = gateway([]);
+    let uri = |bytes: usize| format!("/nowhere?{}", "x".repeat(bytes - "/nowhere?".len()));
+    assert_eq!(send(&gateway, Request::get(uri(8000)), "").await.status(), StatusCode::NOT_FOUND);
+    let response = send(&gateway, Request::get(uri(8001)).header("x-correlation-id", "order-66"), "").await;
+    assert_eq!(response.status(), StatusCode::URI_TOO_LONG);
+    let body = json(response).await;
+    assert_eq!((&body["title"], &body["instance"]), (&json!("URI Too Long"), &json!("/nowhere")));
+    assert_eq!(body["correlationId"], "order-66");
+}
+
+#[tokio::test]
+async fn header_fields_of_more_than_8_kib_are_a_431() {
+    let gateway = gateway([]);
+    // Each field counts 32 bytes more than its name and value.
+    let with_fields = |fields: usize, bytes: usize| {
+        let value = "x".repeat(bytes / fields - "cookie".len() - 32);
+        (0..fields).fold(Request::get("/nowhere"), |request, _| request.header("cookie", &value))
+    };
+    for fields in [1, 8] {
+        let status = send(&gateway, with_fields(fields, 8192), "").await.status();
+        assert_eq!(status, StatusCode::NOT_FOUND, "{fields}");
+        let response = send(&gateway, with_fields(fields, 8200), "").await;
+        assert_eq!(response.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "{fields}");
+        assert_eq!(json(response).await["type"], "urn:eventboard:problem:headers-too-large");
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_checked_for_size_then_media_type_then_syntax() {
     let too_long = "x".repeat(64 * 1024 + 1);
     let gateway = gateway([]);
@@ -111,6 +152,143 @@ async fn all_violations_of_body_and_query_are_reported_at_once() {
             {"field": "y", "message": "is not a known field"},
         ])
     );
+}
+
+/// A login whose client never sends the body.
+fn silent_login() -> Request<Body> {
+    let silent = Body::from_stream(stream::pending::<Result<Vec<u8>, Infallible>>());
+    post_json(LOGIN).body(silent).expect("a request")
+}
+
+#[tokio::test]
+async fn a_request_takes_no_place_while_its_body_arrives() {
+    let gateway = gateway([("MAX_CONCURRENT_REQUESTS", "1")]);
+    let mut silent = pin!(gateway.clone().oneshot(silent_login()));
+    assert!(futures::poll!(&mut silent).is_pending());
+    let response = send(&gateway, post_json(LOGIN), "{}").await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert!(futures::poll!(&mut silent).is_pending());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_arrives_too_slowly_is_a_408_that_closes_the_connection() {
+    let gateway = gateway([("LOGIN_DEADLINE", "10s")]);
+    let started = Instant::now();
+    let response = gateway.oneshot(silent_login()).await.expect("a router does not fail");
+    assert_eq!(started.elapsed(), Duration::from_secs(5));
+    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(response.headers()["connection"], "close");
+    let body = json(response).await;
+    assert_eq!(body["type"], "urn:eventboard:problem:deadline-exceeded");
+    assert_eq!(body["detail"], "The body of the request arrived too slowly.");
+}
+
+#[tokio::test]
+async fn the_first_fifty_violations_are_listed_and_the_others_counted() {
+    let members: Vec<_> = (0..7_000).map(|number| format!("\"{number}\":0")).collect();
+    let body = json(send(&gateway([]), post_json(LOGIN), &format!("{{{}}}", members.join(","))).await).await;
+    assert_eq!(body["errors"].as_array().map(Vec::len), Some(50));
+    assert_eq!(body["errors"][0], json!({"field": "email", "message": "is required"}));
+    // The two missing fields are violations too.
+    assert_eq!(body["errorsOmitted"], 7_000 + 2 - 50);
+}
+
+#[tokio::test]
+async fn texts_of_the_client_are_cut_to_100_characters() {
+    let long = "x".repeat(60_000);
+    let cut = format!("{}…", "x".repeat(99));
+    let gateway = gateway([]);
+    for (path, body) in [
+        (format!("{LOGIN}?{}=1", &long[..7000]), "{}".to_owned()),
+        (LOGIN.into(), format!("{{\"{long}\":1}}")),
+    ] {
+        let errors = json(send(&gateway, post_json(&path), &body).await).await["errors"].take();
+        assert_eq!(errors[2]["field"], cut);
+    }
+    for (method, path) in [(Method::GET, format!("/{long}")), (Method::POST, format!("/events/{long}"))] {
+        let body = json(send(&gateway, Request::builder().method(&method).uri(&path), "").await).await;
+        let instance = body["instance"].as_str().expect("text");
+        assert_eq!(instance.chars().count(), 100, "{method}");
+        assert!(instance.ends_with('…') && path.starts_with(instance.trim_end_matches('…')), "{instance}");
+    }
+}
+
+/// The HTTP library does not accept longer URIs, in bytes.
+const MAX_URI_LENGTH: usize = 65_534;
+
+/// The parts of an arbitrary request.
+#[derive(Debug)]
+struct ArbitraryRequest {
+    method: &'static str,
+    uri: String,
+    key: String,
+    body: Vec<u8>,
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        })
+        .collect()
+}
+
+fn arbitrary_uri() -> impl Strategy<Value = String> {
+    let path = prop_oneof![
+        3 => Just(LOGIN.to_owned()),
+        2 => Just("/auth/signup".to_owned()),
+        1 => "/events/.{0,300}".prop_map(|path| path.split('/').map(percent_encoded).collect::<Vec<_>>().join("/")),
+        1 => "(?s)/.{0,300}".prop_map(|path| format!("/{}", percent_encoded(&path))),
+    ];
+    let name = prop_oneof!["(?s).{0,150}", "[\\x00-\\x1f]{0,150}", "[\"\\\\]{0,150}"];
+    let query = vec((name, "(?s).{0,20}"), 0..80).prop_map(|pairs| {
+        let pairs =
+            pairs.iter().map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)));
+        pairs.collect::<Vec<_>>().join("&")
+    });
+    (path, query).prop_map(|(path, query)| {
+        let mut uri = format!("{path}?{query}");
+        uri.truncate(MAX_URI_LENGTH);
+        uri
+    })
+}
+
+fn arbitrary_body() -> impl Strategy<Value = Vec<u8>> {
+    let member = ("(?s).{0,150}", prop_oneof![Just(Value::Null), any::<String>().prop_map(Value::from)]);
+    let object = vec(member, 0..80).prop_map(|members| Value::Object(members.into_iter().collect()));
+    prop_oneof![
+        3 => object.prop_map(|object| object.to_string().into_bytes()),
+        1 => vec(any::<u8>(), 0..200),
+    ]
+}
+
+fn arbitrary_request() -> impl Strategy<Value = ArbitraryRequest> {
+    let method = prop_oneof![3 => Just("POST"), 1 => Just("GET"), 1 => Just("BREW")];
+    (method, arbitrary_uri(), "[ -~]{0,300}", arbitrary_body())
+        .prop_map(|(method, uri, key, body)| ArbitraryRequest { method, uri, key, body })
+}
+
+/// Sends the request. Returns the lengths of the request and of the body of the response, in bytes.
+async fn exchange(gateway: &Router, request: ArbitraryRequest) -> (usize, usize) {
+    let ArbitraryRequest { method, uri, key, body } = request;
+    let sent = method.len() + uri.len() + key.len() + body.len();
+    let request = post_json(&uri).method(method).header("idempotency-key", key);
+    let request = request.body(Body::from(body)).expect("a request");
+    let response = gateway.clone().oneshot(request).await.expect("a router does not fail");
+    assert!(response.status().is_client_error() || response.status() == StatusCode::SERVICE_UNAVAILABLE);
+    let received = response.into_body().collect().await.expect("a body").to_bytes().len();
+    (sent, received)
+}
+
+#[test]
+fn an_error_response_is_hardly_longer_than_its_request() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let gateway = runtime.block_on(async { gateway([("RATE_LIMIT_ENABLED", "false")]) });
+    proptest!(ProptestConfig::with_cases(30), |(request in arbitrary_request())| {
+        let (sent, received) = runtime.block_on(exchange(&gateway, request));
+        prop_assert!(received <= sent + MAX_ERROR_OVERHEAD, "{received} bytes for {sent} bytes");
+    });
 }
 
 #[tokio::test]

@@ -1,17 +1,20 @@
-//! Reads a JSON body: checks the length and the media type, parses the object, and reads its fields.
+//! Reads a JSON body: receives it, checks the length and the media type, parses the object, and reads its fields.
 
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
 };
-use bytes::Bytes;
-use eventboard_domain::{Violations, rules::REQUIRED};
-use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use eventboard_chassis::{
+    error::ServiceError,
+    server::{BodyError, ReceivedBody},
+};
+use eventboard_domain::rules::REQUIRED;
+use http::{HeaderMap, header, request::Parts};
 use serde_json::{Map, Value};
 
 use super::input::{FromInput, Input};
 use crate::{
+    middleware::{admission::Place, requester::requester},
     openapi::{
         OperationDescription, OperationPart,
         problems::{InvalidInput, PayloadTooLarge, UnsupportedMediaType},
@@ -29,12 +32,12 @@ pub(crate) struct WithBody<T>(pub(crate) T);
 impl<T: FromInput> FromRequest<AppState> for WithBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &AppState) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let mut input = Input::from_parts(&mut parts).await?;
-        let bytes = read_within_limit(body).await?;
+        let received = receive(&parts, body, state).await?;
         require_json(&parts.headers)?;
-        input.body = input.violations.check(BODY, parse_object(&bytes));
+        input.body = input.violations.check(BODY, parse_object(&received.bytes));
         input.read().map(Self)
     }
 }
@@ -134,12 +137,19 @@ impl Input {
     }
 }
 
-async fn read_within_limit(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, BODY_LIMIT).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(HttpError::PayloadTooLarge.into()),
-        Err(_) => Err(Violations::one(BODY, "is incomplete").into()),
-    }
+/// Receives the body. Meanwhile the request takes no place, because it waits for the client.
+async fn receive(parts: &Parts, body: Body, state: &AppState) -> Result<ReceivedBody, Problem> {
+    let place = parts.extensions.get::<Place>();
+    let place = place.ok_or_else(|| ServiceError::internal("the request was not admitted"))?;
+    let client = requester(&parts.extensions).sender();
+    let receiving = state.body_receiver().receive(client, body, BODY_LIMIT);
+    let received = place.vacate_during(receiving).await?;
+    received.map_err(|error| match error {
+        BodyError::TooLong => HttpError::PayloadTooLarge.into(),
+        BodyError::TooSlow | BodyError::Incomplete | BodyError::OutOfMemory => {
+            ServiceError::from(error).into()
+        }
+    })
 }
 
 /// Accepts `application/json` with any parameters, because RFC 8259 defines no parameters to check.

@@ -2,8 +2,10 @@
 
 use axum::extract::FromRequestParts;
 use eventboard_chassis::{
+    client_address::SignedAddress,
     correlation::{self, CorrelationId},
     error::ServiceError,
+    server::Requester,
     token::VerifiedToken,
 };
 use eventboard_client::{CallContext, CallPolicy};
@@ -11,6 +13,7 @@ use http::request::Parts;
 use uuid::Uuid;
 
 use crate::{
+    middleware::requester::requester,
     openapi::{OperationDescription, OperationPart, problems::Unauthenticated},
     problem::Problem,
     state::AppState,
@@ -25,17 +28,23 @@ pub(crate) struct OutgoingCall {
 /// A caller with a valid token, whose user auth-service has validated.
 pub(crate) struct Caller(pub(crate) OutgoingCall);
 
-/// A caller of an operation that needs no authentication. If the request contains a token, the token is ignored.
+/// A caller of an operation that needs no authentication. If the request contains a token, the token is ignored, also
+/// by the rate limit: the request counts for the client's address, which the service also learns.
 pub(crate) struct AnonymousCaller(pub(crate) OutgoingCall);
 
 impl OutgoingCall {
-    fn from_parts(parts: &Parts, token: Option<&VerifiedToken>) -> Result<Self, Problem> {
+    fn from_parts(
+        parts: &Parts,
+        token: Option<&VerifiedToken>,
+        client_address: Option<SignedAddress>,
+    ) -> Result<Self, Problem> {
         let policy = parts.extensions.get::<CallPolicy>().copied();
         let correlation = parts.extensions.get::<CorrelationId>().cloned();
         let context = CallContext {
             correlation: correlation.unwrap_or_else(|| CorrelationId::of(&parts.headers)),
             traceparent: correlation::traceparent(&parts.headers),
             authorization: token.map(|token| token.authorization.clone()),
+            client_address,
             request_id: Uuid::now_v7(),
         };
         let policy = policy.ok_or_else(|| ServiceError::internal("the route has no call policy"))?;
@@ -56,8 +65,12 @@ impl OutgoingCall {
 impl FromRequestParts<AppState> for AnonymousCaller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        OutgoingCall::from_parts(parts, None).map(Self)
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let client_address = match requester(&parts.extensions) {
+            Requester::Anonymous(address) => state.address_signer().sign(address),
+            Requester::Member { organization_id: _, user_id: _, address_block: _ } => None,
+        };
+        OutgoingCall::from_parts(parts, None, client_address).map(Self)
     }
 }
 
@@ -66,7 +79,7 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let token = parts.extensions.get::<VerifiedToken>().ok_or_else(ServiceError::unauthenticated)?;
-        let call = OutgoingCall::from_parts(parts, Some(token))?;
+        let call = OutgoingCall::from_parts(parts, Some(token), None)?;
         state.user_validator().validate(token.identity.clone(), &call.context, call.policy).await?;
         Ok(Self(call))
     }
@@ -80,5 +93,33 @@ impl OperationPart for Caller {
     fn describe(description: &mut OperationDescription) {
         description.require_bearer();
         description.add_problem::<Unauthenticated>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventboard_chassis::client_address::AddressSigner;
+    use http::Request;
+
+    use super::*;
+    use crate::{clients::Clients, config::Config, testing::env};
+
+    #[tokio::test]
+    async fn a_call_without_a_token_names_the_address_block_of_the_client() {
+        let config = Config::from_env(&mut env([]));
+        let state = AppState::new(&config, Clients::new(&config));
+        let requester = Requester::Anonymous("2001:db8:1:2::".parse().expect("an address"));
+        let request = Request::post("/auth/login")
+            .header("x-client-address", "198.51.100.1")
+            .extension(requester)
+            .extension(config.policies.login.start());
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let extracted = AnonymousCaller::from_request_parts(&mut parts, &state).await;
+        let AnonymousCaller(call) = extracted.expect("no problem");
+        let call = call.request(());
+        let addresses: Vec<_> = call.metadata().as_ref().get_all("x-client-address").iter().collect();
+        let signed =
+            AddressSigner::new(&config.token.secret).sign("2001:db8:1:2::".parse().expect("an address"));
+        assert_eq!(addresses, [&signed.expect("a signature").to_header()]);
     }
 }

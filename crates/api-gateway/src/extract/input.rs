@@ -101,7 +101,7 @@ impl Input {
     /// Reads the whole input.
     ///
     /// # Errors
-    /// Returns all violations, including unknown parameters and fields.
+    /// Returns the violations, including unknown parameters and fields.
     pub(crate) fn read<T: FromInput>(mut self) -> Result<T, Problem> {
         let value = T::from_input(&mut self);
         self.reject_unknown();
@@ -116,10 +116,10 @@ impl Input {
 
     fn reject_unknown(&mut self) {
         for (name, _) in std::mem::take(&mut self.query) {
-            self.violations.add(name, "is not a known parameter");
+            self.violations.add(&name, "is not a known parameter");
         }
         for (name, _) in self.body.take().into_iter().flatten() {
-            self.violations.add(name, "is not a known field");
+            self.violations.add(&name, "is not a known field");
         }
     }
 }

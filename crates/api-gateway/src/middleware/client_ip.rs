@@ -1,20 +1,30 @@
 //! The IP address of a request's client.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, Request};
-use http::{HeaderMap, HeaderName};
+use axum::extract::ConnectInfo;
+use eventboard_chassis::fairness::address_block;
+use http::{Extensions, HeaderMap, HeaderName};
 
 use crate::config::TrustedProxy;
 
 /// A header that proxies set: the address of the client, followed by the address of every proxy except the last one.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// The address by which the client is limited: its address, or the network of its IPv6 address.
+pub(crate) fn client_block(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    trusted_proxies: &[TrustedProxy],
+) -> IpAddr {
+    address_block(client_ip(extensions, headers, trusted_proxies))
+}
+
 /// The address of the client: the peer of the connection or, behind trusted proxies, the address that they forward.
-pub(crate) fn client_ip(request: &Request, trusted_proxies: &[TrustedProxy]) -> IpAddr {
-    let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
+fn client_ip(extensions: &Extensions, headers: &HeaderMap, trusted_proxies: &[TrustedProxy]) -> IpAddr {
+    let connection = extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
-    forwarded_ip(peer.to_canonical(), request.headers(), trusted_proxies)
+    forwarded_ip(peer.to_canonical(), headers, trusted_proxies)
 }
 
 /// Walks from the peer through `X-Forwarded-For`, from right to left, to the first address that is not a trusted
@@ -22,7 +32,7 @@ pub(crate) fn client_ip(request: &Request, trusted_proxies: &[TrustedProxy]) -> 
 fn forwarded_ip(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[TrustedProxy]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted_proxies.iter().any(|proxy| proxy.contains(address));
     let mut client = peer;
-    for hop in hops(headers).iter().rev() {
+    for hop in hops_from_the_right(headers) {
         if !is_trusted(client) {
             break;
         }
@@ -32,9 +42,9 @@ fn forwarded_ip(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[TrustedPro
     client
 }
 
-fn hops(headers: &HeaderMap) -> Vec<&str> {
-    let values = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).collect()
+fn hops_from_the_right(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(X_FORWARDED_FOR).iter().rev().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.rsplit(',')).map(str::trim)
 }
 
 /// Parses an address with or without a port, because some proxies add the port.
@@ -42,18 +52,6 @@ fn parse_address(hop: &str) -> Option<IpAddr> {
     let bare = || hop.parse::<IpAddr>().ok();
     let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
     bare().or_else(with_port).map(|address| address.to_canonical())
-}
-
-/// The address by which a client is rate-limited. An IPv6 client has at least a /64 network (RFC 6177), so all
-/// addresses of a /64 share one limit.
-pub(crate) fn rate_limit_key(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -90,12 +88,5 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["1.1.1.1, unknown"], &trusted), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &[], &trusted), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &["10.0.0.9, 10.0.0.8"], &trusted), "10.0.0.9");
-    }
-
-    #[test]
-    fn ipv6_clients_are_limited_by_their_network() {
-        let counted = |text: &str| rate_limit_key(text.parse().expect("an address")).to_string();
-        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(counted("198.51.100.7"), "198.51.100.7");
     }
 }

@@ -10,14 +10,11 @@ use eventboard_chassis::{
     outcome_guard::observe_outcome,
     traces::{self, Span},
 };
+use eventboard_domain::excerpt;
 use http::StatusCode;
 use tracing::Instrument;
 
 use super::{access_log, route::Route};
-
-/// The maximum length of a path in a trace span, in characters. Longer paths are cut, because clients can send very
-/// long paths.
-const MAX_PATH_CHARS: usize = 256;
 
 /// The layer function: assigns the correlation ID, opens the log span and records the trace.
 pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inner>) -> Response {
@@ -30,8 +27,8 @@ pub(crate) async fn correlate((): (), mut request: Request, next: Next<impl Inne
         service = crate::NAME,
         correlation_id = correlation.as_str(),
         trace_id = traces::trace_id(&trace_span, request.headers()),
-        method = %request.method(),
-        path = request.uri().path(),
+        method = &*excerpt(request.method().as_str()),
+        path = &*excerpt(request.uri().path()),
     );
     let (method, route) = (access_log::method_label(request.method()), Route::for_request(&mut request));
     let end = observe_outcome(|status| record_outcome(&trace_span, method, &route, status));
@@ -50,7 +47,7 @@ fn trace_span(request: &Request) -> Span {
     span.set("http.request.method", || access_log::method_label(request.method()));
     // Always `http`, because a proxy in front of this process terminates TLS.
     span.set("url.scheme", || "http");
-    span.set("url.path", || request.uri().path().chars().take(MAX_PATH_CHARS).collect::<String>());
+    span.set("url.path", || excerpt(request.uri().path()).into_owned());
     span
 }
 

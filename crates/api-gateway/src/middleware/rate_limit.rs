@@ -16,7 +16,7 @@ use axum::{
 };
 use eventboard_chassis::{
     layer::{Inner, Next},
-    token::VerifiedToken,
+    server::Requester,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use metrics::Counter;
@@ -24,9 +24,9 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::client_ip::{client_ip, rate_limit_key};
+use super::requester::requester;
 use crate::{
-    config::{Config, RateLimit, TrustedProxy},
+    config::{Config, RateLimit},
     problem::{HttpError, Problem},
 };
 
@@ -43,7 +43,6 @@ const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 pub(crate) struct RateLimiter {
     by_ip: Windows<IpAddr>,
     by_user: Windows<Uuid>,
-    trusted_proxies: Arc<[TrustedProxy]>,
 }
 
 /// The counter of 429 responses, by the limit that was exceeded.
@@ -84,16 +83,16 @@ impl RateLimiter {
         limits.enabled.then(|| Self {
             by_ip: Windows::new(limits.per_ip, addresses),
             by_user: Windows::new(limits.per_user, users),
-            trusted_proxies: config.trusted_proxies.as_slice().into(),
         })
     }
 
-    /// Counts the request in the window of the user if the token is verified, otherwise in the window of the client's
-    /// IP address. An unverified token could contain any user id.
-    fn count(&self, request: &Request) -> RateLimitStatus {
-        match request.extensions().get::<VerifiedToken>() {
-            Some(token) => self.by_user.count(token.identity.user_id),
-            None => self.by_ip.count(rate_limit_key(client_ip(request, &self.trusted_proxies))),
+    /// Counts the request in the window of its user, otherwise in the window of the client's IP address.
+    fn count(&self, requester: Requester) -> RateLimitStatus {
+        match requester {
+            Requester::Member { user_id, organization_id: _, address_block: _ } => {
+                self.by_user.count(user_id)
+            }
+            Requester::Anonymous(address_block) => self.by_ip.count(address_block),
         }
     }
 }
@@ -154,7 +153,7 @@ pub(crate) async fn enforce_rate_limit(
     next: Next<impl Inner>,
 ) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
-    let status = limiter.count(&request);
+    let status = limiter.count(requester(request.extensions()));
     let mut response = if status.is_exceeded {
         Problem::from(HttpError::RateLimited { retry_after: status.reset }).into_response()
     } else {
@@ -169,7 +168,7 @@ mod tests {
     use http::{Request, StatusCode};
 
     use super::*;
-    use crate::testing::{bearer, gateway, json, send};
+    use crate::testing::{api_document, bearer, gateway, json, send};
 
     #[tokio::test(start_paused = true)]
     async fn a_window_counts_down_and_then_rejects() {
@@ -215,6 +214,60 @@ mod tests {
         assert_eq!(status("Bearer forged").await, StatusCode::NOT_FOUND);
         assert_eq!(status("Bearer forged.otherwise").await, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(status(&bearer(Uuid::now_v7())).await, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_ignores_the_token_counts_for_the_address() {
+        let document = api_document().await;
+        let paths = document["paths"].as_object().expect("paths");
+        let operations = paths.iter().flat_map(|(path, item)| {
+            item.as_object()
+                .expect("operations")
+                .iter()
+                .map(move |(method, operation)| (method, path, operation))
+        });
+        for (method, path, operation) in operations {
+            if path.starts_with("/health") {
+                continue;
+            }
+            let counts_for_address = operation.get("security").is_none();
+            let gateway = gateway([("RATE_LIMIT_IP_MAX", "1000"), ("RATE_LIMIT_USER_MAX", "2000")]);
+            let path = path.replace("{id}", "01890000-0000-7000-8000-000000000001");
+            let request = Request::builder()
+                .method(method.to_uppercase().as_str())
+                .uri(&path)
+                .header("authorization", bearer(Uuid::now_v7()));
+            let response = send(&gateway, request, "").await;
+            let limit = if counts_for_address { "1000" } else { "2000" };
+            assert_eq!(response.headers()[LIMIT], limit, "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_does_not_change_the_limit_of_logins() {
+        let gateway = gateway([("RATE_LIMIT_IP_MAX", "2")]);
+        let login = async |token: Option<String>| {
+            let request = Request::post("/auth/login?x=1");
+            let request =
+                token.into_iter().fold(request, |request, token| request.header("authorization", token));
+            send(&gateway, request, "").await.status()
+        };
+        assert_eq!(login(None).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(login(Some(bearer(Uuid::now_v7()))).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        for token in [bearer(Uuid::now_v7()), bearer(Uuid::now_v7()), "Bearer forged".into()] {
+            assert_eq!(login(Some(token)).await, StatusCode::TOO_MANY_REQUESTS);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_no_operation_serves_counts_for_its_user() {
+        let gateway = gateway([("RATE_LIMIT_USER_MAX", "2000")]);
+        for (method, path) in [("GET", "/nowhere"), ("PUT", "/auth/login"), ("POST", "/auth/login/")] {
+            let request = Request::builder().method(method).uri(path);
+            let response = send(&gateway, request.header("authorization", bearer(Uuid::now_v7())), "").await;
+            assert!([StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&response.status()));
+            assert_eq!(response.headers()[LIMIT], "2000", "{method} {path}");
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ mod headers;
 mod operation;
 mod parameters;
 pub(crate) mod problems;
+mod public_operations;
 pub(crate) mod schemas;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use utoipa::openapi::{
 pub(crate) use self::{
     operation::{DescribedHandler, OperationDescription, OperationPart},
     parameters::optional_parameter,
+    public_operations::PublicOperations,
 };
 use crate::problem::{ProblemDocument, ViolationDocument};
 

@@ -17,7 +17,7 @@ use super::{
     BEARER,
     headers::{self, COMMON, RATE_LIMITED},
     parameters::{correlation_id, optional_parameter},
-    problems::{Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable},
+    problems::{HeadersTooLarge, Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable},
     schemas,
 };
 use crate::policy::OperationPolicy;
@@ -108,6 +108,7 @@ impl OperationDescription {
         policy: OperationPolicy,
     ) -> (Operation, Vec<(String, RefOr<Schema>)>) {
         self.add_problem::<Timeout>();
+        self.add_problem::<HeadersTooLarge>();
         self.describe_access_and_policy(policy);
         let schemas = std::mem::take(&mut self.schemas);
         (self.with_rate_limit(), schemas)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::{EventAction, EventStatus, Refusal, Violations};
+use eventboard_domain::{EventAction, EventStatus, Quota, Refusal, Violations};
 use http::StatusCode;
 use serde_json::Value;
 use utoipa::{
@@ -64,7 +64,7 @@ macro_rules! problems {
 
 problems! {
     InvalidInput {
-        "The input is invalid. `errors` lists all violations.",
+        "The input is invalid. `errors` lists the first 50 violations, `errorsOmitted` counts the others.",
         headers: [], example: "/events", violations()
     }
     Unauthenticated {
@@ -86,7 +86,8 @@ problems! {
         headers: [], example: "/events", ServiceError::deadline_exceeded()
     }
     AlreadyExists {
-        "The e-mail address or the organization name is already in use.",
+        "The e-mail address or the organization name is already in use, or the organization has reached its limit of \
+        members. `detail` says which.",
         headers: [], example: "/auth/signup",
         Refusal::EmailTaken
     }
@@ -94,6 +95,10 @@ problems! {
         "The status of the event does not allow this operation.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000001/submit",
         wrong_status()
+    }
+    QuotaExceeded {
+        "The organization has reached a limit. `detail` names it.",
+        headers: [], example: "/events", Refusal::QuotaExceeded { quota: Quota::Events, limit: 2_000_000 }
     }
     PreconditionFailed {
         "The event's current `ETag` does not match `If-Match`.",
@@ -112,6 +117,10 @@ problems! {
         "The `Idempotency-Key` was already used for a different request.",
         headers: [], example: "/events",
         Refusal::KeyReused
+    }
+    HeadersTooLarge {
+        "The header fields of the request are too large.",
+        headers: [], example: "/events", ServiceError::headers_too_large()
     }
     TooManyRequests {
         "The rate limit is exceeded.",

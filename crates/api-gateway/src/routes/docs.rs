@@ -13,6 +13,9 @@ const TAG: &str = "infrastructure";
 /// The path of the page.
 const UI_PATH: &str = "/api";
 
+/// The paths of the page's files, which the OpenAPI document does not contain.
+pub(crate) const FILES: [&str; 2] = ["/api/", "/api/{*file}"];
+
 /// The path of the OpenAPI document.
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 

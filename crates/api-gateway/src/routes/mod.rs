@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 pub(crate) use self::{
-    docs::{operations as docs_operations, routes as docs},
+    docs::{FILES as DOCS_FILES, operations as docs_operations, routes as docs},
     health::routes as health,
 };
 use crate::{

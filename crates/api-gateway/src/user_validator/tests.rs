@@ -72,6 +72,7 @@ async fn validate(validator: &UserValidator, identity: &Identity, time: Duration
         correlation: CorrelationId::new(),
         traceparent: None,
         authorization: None,
+        client_address: None,
         request_id: Uuid::now_v7(),
     };
     let policy = CallPolicy { deadline: Instant::now() + time, ..validator.policy.start() };

@@ -5,7 +5,8 @@ mod requests;
 
 use eventboard_chassis::{
     error::ServiceError,
-    server::{Caller, Deadline},
+    fairness::Client,
+    server::{Caller, ClientAddress, Deadline},
 };
 use eventboard_proto::auth::{
     GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest, ValidateUserReply,
@@ -32,15 +33,16 @@ impl AuthGrpc {
 #[tonic::async_trait]
 impl AuthService for AuthGrpc {
     async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
-        let deadline = Deadline::of(&request);
+        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
         let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.signup(new_user, deadline).await?;
+        let session = self.use_cases.signup(new_user, client, deadline).await?;
         Ok(Response::new(session.into()))
     }
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
+        let client = Client::Address(ClientAddress::of(&request));
         let login = LoginCredentials::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.login(login).await?;
+        let session = self.use_cases.login(login, client).await?;
         Ok(Response::new(session.into()))
     }
 

@@ -25,9 +25,8 @@ pub struct Argon2id {
 }
 
 /// Reuses the memory of finished hashes. The pool grows to the peak number of concurrent hashes and never shrinks. It
-/// is shared by all threads, because each hash runs on any thread of Tokio's blocking pool: one buffer per thread
-/// would keep 19 MiB for every thread that ever computed a hash. New memory for each hash would have to be allocated
-/// and cleared.
+/// is shared by all threads, because each hash has a new thread. New memory for each hash would have to be allocated and
+/// cleared.
 #[derive(Clone)]
 struct MemoryPool {
     blocks_per_buffer: usize,

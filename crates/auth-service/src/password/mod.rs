@@ -1,4 +1,4 @@
-//! Hashes and verifies passwords on blocking threads, with bounded concurrency.
+//! Hashes and verifies passwords on threads of their own, with bounded concurrency.
 
 mod argon2id;
 mod queue;
@@ -6,7 +6,7 @@ mod queue;
 use std::{sync::Arc, thread};
 
 use argon2::password_hash;
-use eventboard_chassis::{config::Env, error::ServiceError};
+use eventboard_chassis::{config::Env, error::ServiceError, fairness::Client};
 use secrecy::SecretString;
 
 pub use self::argon2id::Argon2id;
@@ -21,7 +21,8 @@ pub struct PasswordConfig {
     /// `PASSWORD_HASH_CONCURRENCY` (default: the CPU count, at most 4): how many hashes are computed at the same
     /// time. Each one uses a core and 19 MiB of memory.
     pub concurrency: u32,
-    /// `PASSWORD_HASH_QUEUE` (default 64): how many callers may wait for a hash. Further callers get `Overloaded`.
+    /// `PASSWORD_HASH_QUEUE` (default 64): how many callers may wait for a hash. Further callers get `Overloaded`. The
+    /// callers of one address block get at most a quarter of the queue and of the running hashes together.
     pub queue: u32,
 }
 
@@ -62,25 +63,26 @@ impl Passwords {
     /// Computes the hash to store for a new password.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full.
-    pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, ServiceError> {
+    /// `Overloaded` when the queue or the share of the client is full.
+    pub(crate) async fn hash(&self, password: &SecretString, client: Client) -> Result<String, ServiceError> {
         let (argon2id, password) = (self.argon2id.clone(), password.clone());
-        let hashed = self.queue.run(move || argon2id.hash(&password)).await?;
+        let hashed = self.queue.run(client, move || argon2id.hash(&password)).await?;
         hashed.map_err(ServiceError::internal)
     }
 
     /// Returns whether the password matches the hash. When there is no hash, returns `false` after the same work.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full, `Internal` when the hash is malformed.
+    /// `Overloaded` when the queue or the share of the client is full, `Internal` when the hash is malformed.
     pub(crate) async fn verify(
         &self,
         password: &SecretString,
         hash: Option<&str>,
+        client: Client,
     ) -> Result<bool, ServiceError> {
         let (argon2id, password) = (self.argon2id.clone(), password.clone());
         let expected: Arc<str> = hash.map_or_else(|| Arc::clone(&self.dummy_hash), Arc::from);
-        let verified = self.queue.run(move || argon2id.verify(&password, &expected)).await?;
+        let verified = self.queue.run(client, move || argon2id.verify(&password, &expected)).await?;
         Ok(verified.map_err(ServiceError::internal)? && hash.is_some())
     }
 
@@ -92,10 +94,13 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
 
+    const CLIENT: Client = Client::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
     const HASH_COUNT: &str = "eventboard_password_hash_duration_seconds_count";
 
     fn passwords() -> Passwords {
@@ -106,10 +111,10 @@ mod tests {
     #[tokio::test]
     async fn a_password_matches_only_its_own_hash() {
         let (passwords, password) = (passwords(), SecretString::from("Password123!"));
-        let hash = passwords.hash(&password).await.expect("a hash");
-        assert!(passwords.verify(&password, Some(&hash)).await.expect("a result"));
-        assert!(!passwords.verify(&"password123!".into(), Some(&hash)).await.expect("a result"));
-        assert!(passwords.verify(&password, Some("no hash")).await.is_err());
+        let hash = passwords.hash(&password, CLIENT).await.expect("a hash");
+        assert!(passwords.verify(&password, Some(&hash), CLIENT).await.expect("a result"));
+        assert!(!passwords.verify(&"password123!".into(), Some(&hash), CLIENT).await.expect("a result"));
+        assert!(passwords.verify(&password, Some("no hash"), CLIENT).await.is_err());
     }
 
     #[tokio::test]
@@ -121,18 +126,18 @@ mod tests {
             let line = text.lines().find_map(|line| line.strip_prefix(HASH_COUNT));
             line.map_or(0, |count| count.trim().parse::<u32>().expect("a count"))
         };
-        let hash = passwords.hash(&"Password123!".into()).await.expect("a hash");
+        let hash = passwords.hash(&"Password123!".into(), CLIENT).await.expect("a hash");
         let before = hash_count();
-        passwords.verify(&"Password124!".into(), Some(&hash)).await.expect("a result");
+        passwords.verify(&"Password124!".into(), Some(&hash), CLIENT).await.expect("a result");
         assert_eq!(hash_count(), before + 1);
-        passwords.verify(&"Password124!".into(), None).await.expect("a result");
+        passwords.verify(&"Password124!".into(), None, CLIENT).await.expect("a result");
         assert_eq!(hash_count(), before + 2);
         assert_eq!(parameters_of(&passwords.dummy_hash), parameters_of(&hash));
     }
 
     #[tokio::test]
     async fn the_password_of_the_dummy_hash_does_not_match() {
-        assert!(!passwords().verify(&"dummy password".into(), None).await.expect("a result"));
+        assert!(!passwords().verify(&"dummy password".into(), None, CLIENT).await.expect("a result"));
     }
 
     /// Returns the parts of a PHC string before the salt and the hash.

@@ -1,36 +1,39 @@
 //! Login.
 
-use eventboard_chassis::error::ServiceError;
+use eventboard_chassis::{error::ServiceError, fairness::Client};
 use eventboard_domain::{LoginFailure, Refusal, check_login};
-use uuid::Uuid;
 
 use super::{AuthUseCases, Session};
 use crate::{store::Account, user::LoginCredentials};
 
 impl AuthUseCases {
-    /// Exchanges an e-mail address and a password for a session.
+    /// Exchanges an e-mail address and a password for a session. The work counts in the share of `client`.
     ///
     /// # Errors
     /// `Unauthenticated` for an unknown user, a disabled user and a wrong password. All three get the same message
     /// after the same work.
-    pub(crate) async fn login(&self, login: LoginCredentials) -> Result<Session, ServiceError> {
-        let account = self.store.find_account(&login.email).await?;
+    pub(crate) async fn login(
+        &self,
+        login: LoginCredentials,
+        client: Client,
+    ) -> Result<Session, ServiceError> {
+        let account = self.store.find_account(&login.email, client).await?;
         let hash = account.as_ref().map(|account| &*account.password_hash);
-        let password_matches = self.passwords.verify(&login.password, hash).await?;
+        let password_matches = self.passwords.verify(&login.password, hash, client).await?;
         let account = authenticate(account, password_matches)?;
-        self.upgrade_password_hash(&account, &login).await;
+        self.upgrade_password_hash(&account, &login, client).await;
         tracing::info!(user_id = %account.user.id, "Logged in");
         self.session(account.user)
     }
 
     /// Replaces a password hash that is weaker than new hashes. This happens at login, because the password is known
     /// only then. The login succeeds even when the upgrade fails.
-    async fn upgrade_password_hash(&self, account: &Account, login: &LoginCredentials) {
+    async fn upgrade_password_hash(&self, account: &Account, login: &LoginCredentials, client: Client) {
         if !self.passwords.needs_rehash(&account.password_hash) {
             return;
         }
         let user_id = account.user.id;
-        match self.rehash(user_id, account, login).await {
+        match self.rehash(account, login, client).await {
             Ok(()) => tracing::info!(%user_id, "Password hash upgraded"),
             Err(error) => tracing::warn!(%user_id, %error, "Password hash could not be upgraded"),
         }
@@ -38,12 +41,13 @@ impl AuthUseCases {
 
     async fn rehash(
         &self,
-        user_id: Uuid,
         account: &Account,
         login: &LoginCredentials,
+        client: Client,
     ) -> Result<(), ServiceError> {
-        let new_hash = self.passwords.hash(&login.password).await?;
-        self.store.replace_password_hash(user_id, &account.password_hash, &new_hash).await
+        let new_hash = self.passwords.hash(&login.password, client).await?;
+        let Account { user, password_hash, state: _ } = account;
+        self.store.replace_password_hash(user.id, password_hash, &new_hash, client).await
     }
 }
 

@@ -6,6 +6,7 @@ mod me;
 mod signup;
 
 use eventboard_chassis::{error::ServiceError, token::TokenIssuer};
+use eventboard_domain::Quotas;
 
 use crate::{password::Passwords, store::Store, user::User};
 
@@ -14,6 +15,7 @@ pub(crate) struct AuthUseCases {
     pub store: Store,
     pub passwords: Passwords,
     pub issuer: TokenIssuer,
+    pub quotas: Quotas,
 }
 
 /// The result of a signup or a login.

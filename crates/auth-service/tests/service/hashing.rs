@@ -1,9 +1,15 @@
 //! Tests of password hashing under load, and of the upgrade of weak hashes.
 
+use std::net::Ipv4Addr;
+
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
-use eventboard_chassis::error::ErrorCode;
-use eventboard_proto::auth::LoginRequest;
+use eventboard_chassis::{
+    client_address::{AddressSigner, CLIENT_ADDRESS},
+    error::ErrorCode,
+};
+use eventboard_proto::auth::{LoginRequest, auth_service_client::AuthServiceClient};
 use tokio::task::JoinSet;
+use tonic::{Request, transport::Endpoint};
 
 use crate::support::{CallResult, PASSWORD, TestService, count_outcomes, create_organization};
 
@@ -19,6 +25,58 @@ async fn logins_are_refused_when_the_queue_is_full_and_later_logins_succeed() {
     let (succeeded, refused) = count_outcomes(logins(&service, EMAIL).await, ErrorCode::Overloaded);
     assert!(succeeded >= 1 && refused >= 1, "{succeeded} succeeded, {refused} refused");
     service.login(EMAIL, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_logins_from_one_address_do_not_keep_out_another_address() {
+    let service = with_ada(&[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "15")]).await;
+    // Each address block has a quarter of 16. So of its 200 logins, 4 are in the queue at a time.
+    let mut flood = JoinSet::new();
+    for number in 0..200 {
+        let mut client = service.client();
+        let address = format!("2001:db8:0:1::{number:x}");
+        let request = login_from(&service, &address);
+        flood.spawn(async move { client.login(request).await.map(drop).map_err(Into::into) });
+    }
+    let mut results: Vec<CallResult<()>> = Vec::new();
+    while results.iter().all(Result::is_ok) {
+        results.push(flood.join_next().await.expect("200 logins at once exceed the share").unwrap());
+    }
+    for _ in 0..5 {
+        service.client().login(login_from(&service, "198.51.100.7")).await.unwrap();
+    }
+    results.extend(flood.join_all().await);
+    let (succeeded, refused) = count_outcomes(results, ErrorCode::Overloaded);
+    assert!(succeeded >= 4, "{succeeded} succeeded, {refused} refused");
+}
+
+#[tokio::test]
+async fn without_a_signed_client_address_the_address_of_the_connection_counts() {
+    let service = with_ada(&[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "15")]).await;
+    let mut flood = JoinSet::new();
+    for number in 0..200 {
+        let mut client = service.client();
+        let mut request = Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() });
+        // Nobody believes an address without a signature.
+        let address = format!("2001:db8:0:{number:x}::");
+        request.metadata_mut().insert("x-client-address", address.parse().unwrap());
+        flood.spawn(async move { client.login(request).await.is_ok() });
+    }
+    while flood.join_next().await.expect("200 logins at once exceed the share").unwrap() {}
+    let endpoint = Endpoint::from_shared(format!("http://{}", service.address)).unwrap();
+    let endpoint = endpoint.local_address(Some(Ipv4Addr::new(127, 0, 0, 2).into()));
+    let mut other = AuthServiceClient::new(endpoint.connect().await.unwrap());
+    other.login(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_login_says_that_the_address_has_its_share() {
+    let service = with_ada(ONE_HASH_AT_ONCE).await;
+    let refused = logins(&service, EMAIL).await.into_iter().find_map(Result::err).expect("a refusal");
+    assert_eq!(
+        refused.message(),
+        "Too many signups and logins from your network address right now. Try again shortly."
+    );
 }
 
 #[tokio::test]
@@ -96,6 +154,15 @@ async fn with_ada(variables: &[(&str, &str)]) -> TestService {
     let service = TestService::start_with(variables).await;
     service.signup(create_organization(EMAIL, "Acme")).await.unwrap();
     service
+}
+
+/// A login of Ada for a client with this address, as the gateway sends it.
+/// A login as a gateway sends it, for a client with this address.
+fn login_from(service: &TestService, address: &str) -> Request<LoginRequest> {
+    let signed = AddressSigner::new(&service.token.secret).sign(address.parse().unwrap()).unwrap();
+    let mut request = Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() });
+    request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.to_header());
+    request
 }
 
 async fn logins(service: &TestService, email: &str) -> Vec<CallResult<()>> {

@@ -151,6 +151,22 @@ async fn a_signup_is_refused_when_the_organization_closes_meanwhile() {
 }
 
 #[tokio::test]
+async fn an_organization_at_its_limit_of_members_gets_no_new_member_until_one_leaves() {
+    let service = TestService::start_with(&[("MAX_MEMBERS_PER_ORGANIZATION", "2")]).await;
+    let organization = create_acme(&service).await;
+    service.execute(r#"update "Organization" set "openSignup" = true"#).await;
+    service.signup(join_organization("bob@example.org", &organization)).await.unwrap();
+
+    let refusal = service.signup(join_organization("eve@example.org", &organization)).await.unwrap_err();
+    assert_eq!(refusal.code(), ErrorCode::QuotaExceeded);
+    assert_eq!(refusal.message(), "The organization has reached its limit of members (2).");
+    service.signup(create_organization("eve@example.org", "Another One")).await.unwrap();
+
+    service.execute(r#"delete from "User" where email = 'bob@example.org'"#).await;
+    service.signup(join_organization("dan@example.org", &organization)).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_password_is_stored_as_a_hash_with_the_recommended_parameters() {
     let service = TestService::start().await;
     create_acme(&service).await;

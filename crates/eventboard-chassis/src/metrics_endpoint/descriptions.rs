@@ -16,6 +16,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("eventboard_client_retry_budget_exhausted_total", "Retries not made because the budget was exhausted."),
     ("eventboard_client_retry_budget_left", "Retries that the budget still allows."),
     ("eventboard_dependency_up", "Whether a dependency is up, as in /health."),
+    (
+        "eventboard_ended_connections_total",
+        "Connections ended because of a limit, and unread HTTP/2 streams.",
+    ),
     ("eventboard_idempotency_outcomes_total", "Writes with an idempotency key, by outcome."),
     ("eventboard_password_hash_duration_seconds", "Time to hash a password, without waiting."),
     ("eventboard_password_hash_running", "Password hashes being computed."),

@@ -1,10 +1,17 @@
 //! The layers that every gRPC call passes before its method: correlation and logging, panic handling, token
 //! verification, and the deadline.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::{Duration, Instant},
+};
 
-use axum::{extract::Request, response::Response};
-use http::HeaderMap;
+use axum::{
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
+use eventboard_domain::excerpt;
+use http::{Extensions, HeaderMap};
 use tonic::{Code, Status};
 use tracing::Instrument;
 
@@ -12,6 +19,7 @@ use super::call_observer::CallObserver;
 use crate::{
     correlation::CorrelationId,
     error::ServiceError,
+    fairness::address_block,
     grpc::grpc_code,
     layer::{Inner, Next},
     outcome_guard::observe_outcome,
@@ -59,17 +67,35 @@ impl Caller {
     }
 }
 
+/// The address block of the client for which a call without a token is made. A gateway has signed it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// Returns the client's address block: the one that the gateway sends, or else that of the peer.
+    pub fn of<T>(request: &tonic::Request<T>) -> IpAddr {
+        client_address(request.extensions())
+    }
+}
+
+/// See [`ClientAddress::of`]. All peers whose address is unknown count as one.
+pub(super) fn client_address(extensions: &Extensions) -> IpAddr {
+    let signed = extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
+    let peer = || extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    address_block(signed.or_else(peer).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}
+
 /// Opens the span that adds the correlation ID to every log line. When the call ends or is cancelled,
 /// [`ObservedCall`](super::call_observer::ObservedCall) logs it and records its duration.
 pub(super) async fn correlate(observer: CallObserver, request: Request, next: Next<impl Inner>) -> Response {
     let correlation = CorrelationId::of(request.headers());
     let uri = request.uri().clone();
-    let method = uri.path().rsplit('/').next().unwrap_or_default();
+    let method = excerpt(uri.path().rsplit('/').next().unwrap_or_default());
     let call = observer.begin(uri.path(), request.headers());
     let span = tracing::info_span!(
         "call",
         service = observer.service,
-        method,
+        method = &*method,
         correlation_id = correlation.as_str(),
         trace_id = traces::trace_id(&call.span, request.headers()),
     );
@@ -92,6 +118,18 @@ pub async fn verify_token(verifier: TokenVerifier, mut request: Request, next: N
         request.extensions_mut().insert(token);
     }
     next.run(request).await
+}
+
+/// Like [`verify_token`], for a gRPC call: also verifies the client's address that a gateway has signed.
+pub(super) async fn verify_caller(
+    verifier: TokenVerifier,
+    mut request: Request,
+    next: Next<impl Inner>,
+) -> Response {
+    if let Some(address) = verifier.verify_client_address(request.headers()) {
+        request.extensions_mut().insert(ClientAddress(address));
+    }
+    verify_token(verifier, request, next).await
 }
 
 /// Cancels a call at its deadline. Adds the deadline to the request as an extension, for the method.
@@ -130,6 +168,16 @@ fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_client_address_is_the_one_that_the_gateway_signed_or_else_that_of_the_peer() {
+        let mut extensions = Extensions::new();
+        assert_eq!(client_address(&extensions).to_string(), "0.0.0.0");
+        extensions.insert(ConnectInfo::<SocketAddr>("[2001:db8::9]:4711".parse().expect("an address")));
+        assert_eq!(client_address(&extensions).to_string(), "2001:db8::");
+        extensions.insert(ClientAddress("203.0.113.7".parse().expect("an address")));
+        assert_eq!(client_address(&extensions).to_string(), "203.0.113.7");
+    }
 
     #[test]
     fn grpc_timeout_is_parsed() {

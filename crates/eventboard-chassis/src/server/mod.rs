@@ -1,69 +1,72 @@
-//! Servers: gRPC with plain HTTP/1.1 on the same port, and plain HTTP.
+//! Servers: gRPC with plain HTTP/1.1 on the same port, and plain HTTP. All ports have the same accept loop
+//! (`listener`), and end connections that exceed a limit (`connection`).
 
+mod activity;
+mod address_limit;
 mod admission;
+mod body;
 mod call_observer;
 mod calls;
-mod http;
+mod connection;
+mod connection_limits;
+mod exchange;
+mod incoming;
+mod listener;
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr};
 
-use ::http::Request;
 use anyhow::Context;
 use axum::Router;
-use rand::RngExt;
-use tokio::net::{TcpListener, TcpSocket};
-use tonic::{body::Body, server::NamedService, service::Routes, transport::server::TcpIncoming};
+use http::Request;
+use tokio::net::TcpListener;
+use tonic::{body::Body, server::NamedService};
 use tower::{Service, ServiceBuilder};
 
-use self::call_observer::CallObserver;
 pub use self::{
-    admission::{Admission, shed_requests},
-    calls::{Caller, Deadline, MAX_DEADLINE, verify_token},
-    http::serve_http,
+    address_limit::AddressLimit,
+    admission::{Admission, AdmissionPermit, Requester, shed_requests},
+    body::{BodyError, BodyReceiver, ReceivedBody},
+    calls::{Caller, ClientAddress, Deadline, MAX_DEADLINE, verify_token},
+    exchange::bound_response,
+    listener::serve_http,
 };
+use self::{call_observer::CallObserver, connection_limits::ConnectionLimits};
 use crate::{
     config::{Env, ListenConfig},
     health::Health,
     layer::layer_fn,
-    shutdown::{SHUTDOWN_TIMEOUT, Shutdown},
+    shutdown::Shutdown,
     token::TokenVerifier,
 };
-
-/// A connection is closed gracefully after about this time, so that clients without service discovery reconnect and
-/// also use new replicas. The time varies by 10 %, so that not all processes close their connections at the same
-/// time.
-const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
-
-/// The maximum number of concurrent calls on one connection. It is higher than the limit of any service, so that the
-/// service rejects excess calls and they do not wait unnoticed in the client.
-const MAX_CONCURRENT_STREAMS: u32 = 100_000;
-
-/// The maximum number of calls on one connection that were cancelled before the server accepted them. A replica that
-/// was paused for a while receives all of them together. With the default limit of 20 it would close the connection.
-const MAX_PENDING_RESETS: usize = 2048;
-
-/// The length of the accept queue. The operating system may allow less (`net.core.somaxconn`, 4096). When the queue
-/// is full, a client retries after a second. A health check regards this delay as a failure.
-const BACKLOG: u32 = 4096;
-
-/// The connection of a peer that does not answer a keepalive ping is closed.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The load that a service accepts.
 #[derive(Debug, Clone)]
 pub struct LoadConfig {
     /// `MAX_CONCURRENT_REQUESTS` (default 512): the maximum number of concurrent requests. Further requests are
-    /// rejected.
+    /// rejected. A request does not count while its body arrives.
     pub max_concurrent_requests: u32,
+    /// `MAX_CONNECTIONS_PER_ADDRESS` (default 256): the maximum number of connections that one client address may have.
+    pub max_connections_per_address: u32,
 }
 
 impl LoadConfig {
-    /// Reads `MAX_CONCURRENT_REQUESTS`.
+    /// Reads `MAX_CONCURRENT_REQUESTS` and `MAX_CONNECTIONS_PER_ADDRESS`.
     pub fn from_env(env: &mut Env) -> Self {
-        Self { max_concurrent_requests: env.number("MAX_CONCURRENT_REQUESTS", 512, 1..=100_000) }
+        Self {
+            max_concurrent_requests: env.number("MAX_CONCURRENT_REQUESTS", 512, 1..=100_000),
+            max_connections_per_address: max_connections_per_address(env),
+        }
     }
 }
+
+/// Reads `MAX_CONNECTIONS_PER_ADDRESS` (default 256): the maximum number of connections that one client address
+/// (IPv6: one /64 network) may have to a port. Further connections are closed immediately.
+pub(crate) fn max_connections_per_address(env: &mut Env) -> u32 {
+    env.number("MAX_CONNECTIONS_PER_ADDRESS", 256, 1..=10_000)
+}
+
+/// The longest message to the health and reflection services, in bytes. It contains little more than a name.
+const MAX_INFRASTRUCTURE_MESSAGE: usize = 1024;
 
 /// Binds the port. This happens before anything else starts. So if the port is in use, the process stops with one
 /// clear line.
@@ -72,19 +75,11 @@ impl LoadConfig {
 /// When the address cannot be bound.
 pub async fn bind(service: &str, config: &ListenConfig) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::new(config.host, config.port);
-    let listener = listen(address)
+    let listener = listener::listen(address)
         .with_context(|| format!("{service} cannot listen on {address}; is the port already in use?"))?;
     // The port comes from the listener, because the configured port may be 0 (any free port).
     tracing::info!(service, address = %listener.local_addr()?, "Listening");
     Ok(listener)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Lets a restarted process bind the port while old connections are still closing (TIME_WAIT).
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 /// A gRPC server: the layers around the methods of a service, health and reflection.
@@ -95,6 +90,8 @@ pub struct GrpcServer {
     pub verifier: TokenVerifier,
     /// Limits the concurrent calls.
     pub admission: Admission,
+    /// Limits the connections of each address.
+    pub addresses: AddressLimit,
     /// Serves `/health` and gRPC health.
     pub health: Health,
     /// The encoded protobuf descriptors, for reflection and for the method names.
@@ -104,35 +101,22 @@ pub struct GrpcServer {
 impl GrpcServer {
     /// Serves until the shutdown, and then until the calls in flight are finished or [`SHUTDOWN_TIMEOUT`] has passed.
     ///
+    /// [`SHUTDOWN_TIMEOUT`]: crate::shutdown::SHUTDOWN_TIMEOUT
+    ///
     /// # Errors
-    /// When the listener fails.
+    /// When the gRPC descriptors are invalid.
     pub async fn serve<S>(self, listener: TcpListener, methods: S, shutdown: Shutdown) -> anyhow::Result<()>
     where
         S: Service<Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
         S::Response: axum::response::IntoResponse,
         S::Future: Send + 'static,
     {
-        let router = self.router(methods)?;
-        let server = tonic::transport::Server::builder()
-            // curl and container health checks use HTTP/1.1 on the same port.
-            .accept_http1(true)
-            .max_connection_age(MAX_CONNECTION_AGE.mul_f64(rand::rng().random_range(0.9..1.1)))
-            .max_concurrent_streams(Some(MAX_CONCURRENT_STREAMS))
-            .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .serve_with_incoming_shutdown(
-                Routes::from(router).prepare(),
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                {
-                    let shutdown = shutdown.clone();
-                    async move { shutdown.stopping().await }
-                },
-            );
-        run_until_shutdown(shutdown, server).await.unwrap_or(Ok(())).context("the gRPC server failed")
+        let (router, addresses) = self.router(methods)?;
+        listener::serve(listener, router, ConnectionLimits::INTERNAL, addresses, shutdown).await;
+        Ok(())
     }
 
-    fn router<S>(self, methods: S) -> anyhow::Result<Router>
+    fn router<S>(self, methods: S) -> anyhow::Result<(Router, AddressLimit)>
     where
         S: Service<Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
         S::Response: axum::response::IntoResponse,
@@ -143,24 +127,31 @@ impl GrpcServer {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(self.descriptors)
             .build_v1()
-            .context("the gRPC descriptors are invalid")?;
+            .context("the gRPC descriptors are invalid")?
+            .max_decoding_message_size(MAX_INFRASTRUCTURE_MESSAGE);
+        let grpc_health = grpc_health.max_decoding_message_size(MAX_INFRASTRUCTURE_MESSAGE);
 
         let observer = CallObserver::new(self.service, self.descriptors)?;
         // The order of the layers matters. Correlation is the outermost layer, so that rejected calls are also logged
         // with their correlation ID. A panic in any layer below fails one call and does not break the connection.
-        // Tokens are verified before calls are admitted. The deadline applies only to admitted calls. The layers wrap
-        // all routes together, because axum clones a route with its layers for every call, once for each layer.
+        // Tokens are verified before anything is counted for their users. The deadline includes the time in which the message arrives. A call is admitted after that, so
+        // that a client who sends slowly takes no capacity. The layers wrap all routes together, because axum clones a
+        // route with its layers for every call, once for each layer.
         let methods = ServiceBuilder::new()
             .layer(layer_fn(observer, calls::correlate))
             .layer(layer_fn((), calls::catch_panic))
-            .layer(layer_fn(self.verifier, verify_token))
-            .layer(layer_fn(self.admission, admission::admit_call))
+            .layer(layer_fn(self.verifier, calls::verify_caller))
+            .layer(layer_fn((), exchange::bound_call))
             .layer(layer_fn((), calls::enforce_deadline))
+            .layer(layer_fn(BodyReceiver::default(), body::receive_message))
+            .layer(layer_fn(self.admission, admission::admit_call))
             .service(axum_service(methods));
+        // Neither is refused under overload. Their streams end after `ConnectionLimits::stall_timeout`.
         let infrastructure = Router::new()
             .route_service(&route_of(&grpc_health), axum_service(grpc_health))
             .route_service(&route_of(&reflection), axum_service(reflection));
-        Ok(infrastructure.merge(self.health.routes()).fallback_service(methods))
+        let router = infrastructure.merge(self.health.routes()).fallback_service(methods);
+        Ok((router, self.addresses))
     }
 }
 
@@ -182,18 +173,5 @@ where
     service.map_request(|request: axum::extract::Request| request.map(Body::new))
 }
 
-/// Runs the server until it ends, but at most [`SHUTDOWN_TIMEOUT`] after it has stopped accepting connections.
-/// Returns `None` when that time has passed.
-async fn run_until_shutdown<T>(shutdown: Shutdown, server: impl Future<Output = T>) -> Option<T> {
-    let timeout = async {
-        shutdown.stopping().await;
-        tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
-    };
-    tokio::select! {
-        outcome = server => Some(outcome),
-        () = timeout => {
-            tracing::warn!("Some requests did not finish in time and were aborted");
-            None
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,36 @@ impl Injector for HeaderInjector<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    /// The headers of an outgoing request that continues the trace of an incoming one.
+    fn forwarded(traceparent: &str, tracestate: &str) -> HeaderMap {
+        let mut received = HeaderMap::new();
+        received.insert("traceparent", traceparent.parse().expect("a header value"));
+        received.insert("tracestate", tracestate.parse().expect("a header value"));
+        received.insert("baggage", "key=value".parse().expect("a header value"));
+        let mut sent = HeaderMap::new();
+        inject(&extract(&received), &mut sent);
+        sent
+    }
+
+    #[test]
+    fn only_the_trace_context_is_forwarded_without_the_blanks_in_it() {
+        let sent = forwarded(&format!("  {TRACEPARENT} "), "a=b , \t c=d,,");
+        assert_eq!(sent["traceparent"], TRACEPARENT);
+        assert_eq!(sent["tracestate"], "a=b,c=d");
+        assert_eq!(sent.len(), 2);
+    }
+
+    #[test]
+    fn a_header_beyond_the_length_limit_is_not_forwarded() {
+        let blanks = " ".repeat(MAX_HEADER_BYTES);
+        assert!(!forwarded(TRACEPARENT, &format!("a=b,{blanks}c=d")).contains_key("tracestate"));
+        assert!(forwarded(&format!("{TRACEPARENT}{blanks}"), "a=b").is_empty());
+    }
+}

@@ -125,6 +125,51 @@ async fn an_index_is_rebuilt_after_its_build_was_interrupted() {
 }
 
 #[tokio::test]
+async fn the_index_on_the_history_is_rebuilt_after_its_build_was_interrupted() {
+    let database = OldDatabase::at_version(5).await;
+    let (mut writer, mut builder) = (database.connect().await, database.connect().await);
+    let mut transaction = writer.begin().await.unwrap();
+    sqlx::raw_sql(
+        r#"insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "toStatus")
+            select id, id, id, 'CREATE', 'DRAFT' from gen_random_uuid() id"#,
+    )
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
+    sqlx::raw_sql("set statement_timeout = '200ms'").execute(&mut builder).await.unwrap();
+    let build = include_str!("../../../../migrations/0006_event_history_by_organization.sql");
+    assert!(sqlx::raw_sql(build).execute(&mut builder).await.is_err(), "it waits for the writer");
+    transaction.commit().await.unwrap();
+
+    database.migrate().await;
+
+    let is_valid =
+        "select indisvalid from pg_index where indexrelid = 'event_history_organization_idx'::regclass";
+    assert!(sqlx::query_scalar::<_, bool>(is_valid).fetch_one(&mut writer).await.unwrap());
+}
+
+/// Returns the statement in the runbook that prepares a rollback to 0.1.0.
+fn rollback_statement() -> &'static str {
+    let runbook = include_str!("../../../../docs/runbook/production.md");
+    let (_, from_statement) = runbook.split_once("```sql\n").unwrap();
+    from_statement.split_once("\n```").unwrap().0
+}
+
+#[tokio::test]
+async fn the_migrations_can_be_applied_again_after_a_rollback_to_the_first_release() {
+    let database = OldDatabase::at_version(1).await;
+    database.migrate().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(rollback_statement()).execute(&mut connection).await.unwrap();
+    let applied = "select array_agg(version) from _sqlx_migrations";
+    let applied: Vec<i64> = sqlx::query_scalar(applied).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(applied, [1], "0.1.0 knows only the first migration");
+    assert!(claim_key(&mut connection, "of the first release").await);
+    database.migrate().await;
+    assert!(!claim_key(&mut connection, "of the first release").await);
+}
+
+#[tokio::test]
 async fn a_migration_that_times_out_on_a_table_lock_is_retried() {
     let database = OldDatabase::at_version(3).await;
     let mut writer = database.connect().await;

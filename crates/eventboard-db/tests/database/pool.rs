@@ -5,6 +5,7 @@ use std::{str::FromStr, time::Duration};
 use eventboard_chassis::{
     config::{Env, read},
     error::ErrorCode,
+    fairness::Client,
     server::Deadline,
 };
 use eventboard_db::{AsText, Database, DatabaseConfig, db_error};
@@ -16,6 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+use uuid::Uuid;
 
 fn config(url: &str, variables: &[(&str, &str)]) -> DatabaseConfig {
     let url = [("DATABASE_URL".to_owned(), url.to_owned())];
@@ -27,6 +29,10 @@ async fn open(url: &str, variables: &[(&str, &str)]) -> Database {
     let database = Database::open(config(url, variables));
     database.prepare().await.unwrap();
     database
+}
+
+fn organization() -> Client {
+    Client::Organization(Uuid::now_v7())
 }
 
 fn deadline_in_one_minute() -> Deadline {
@@ -42,9 +48,9 @@ async fn setting(connection: &mut PgConnection, name: &'static str) -> String {
 async fn acquire_fails_until_the_schema_is_up_to_date() {
     let test = TestDatabase::create().await;
     let database = Database::open(config(test.url(), &[]));
-    assert_eq!(database.acquire().await.err().unwrap().code(), ErrorCode::Unavailable);
+    assert_eq!(database.acquire(Client::Service).await.err().unwrap().code(), ErrorCode::Unavailable);
     database.prepare().await.unwrap();
-    assert!(database.acquire().await.is_ok());
+    assert!(database.acquire(Client::Service).await.is_ok());
 }
 
 #[tokio::test]
@@ -57,10 +63,10 @@ async fn a_call_is_refused_after_the_acquire_timeout_or_at_once_when_the_queue_i
     ];
     let database = open(test.url(), &short_timeout).await;
 
-    let lease = database.acquire().await.unwrap();
-    assert_eq!(database.acquire().await.err().unwrap().code(), ErrorCode::Overloaded);
+    let lease = database.acquire(Client::Service).await.unwrap();
+    assert_eq!(database.acquire(Client::Service).await.err().unwrap().code(), ErrorCode::Overloaded);
     drop(lease);
-    assert!(database.acquire().await.is_ok());
+    assert!(database.acquire(Client::Service).await.is_ok());
 
     let long_timeout = [
         ("DATABASE_MAX_CONNECTIONS", "1"),
@@ -68,19 +74,66 @@ async fn a_call_is_refused_after_the_acquire_timeout_or_at_once_when_the_queue_i
         ("DATABASE_ACQUIRE_TIMEOUT", "2s"),
     ];
     let database = open(test.url(), &long_timeout).await;
-    let _lease = database.acquire().await.unwrap();
+    let _lease = database.acquire(Client::Service).await.unwrap();
     tokio::select! {
         biased;
-        _ = database.acquire() => panic!("the only connection is in use"),
-        refused = database.acquire() => assert_eq!(refused.err().unwrap().code(), ErrorCode::Overloaded),
+        _ = database.acquire(Client::Service) => panic!("the only connection is in use"),
+        refused = database.acquire(Client::Service) => assert_eq!(refused.err().unwrap().code(), ErrorCode::Overloaded),
     }
+}
+
+#[tokio::test]
+async fn a_busy_organization_leaves_connections_and_places_in_the_queue_to_others() {
+    let test = TestDatabase::create().await;
+    let limits = [
+        ("DATABASE_MAX_CONNECTIONS", "2"),
+        ("DATABASE_MAX_WAITING", "4"),
+        ("DATABASE_ACQUIRE_TIMEOUT", "2s"),
+    ];
+    let database = open(test.url(), &limits).await;
+    let (busy, other) = (organization(), organization());
+    database.acquire(other).await.unwrap().release();
+
+    // The busy organization gets one of the two connections, and half of the queue: it may use four permits and places.
+    let lease = database.acquire(busy).await.unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(database.acquire(busy))).collect();
+    for call in &mut waiting {
+        assert!(futures::poll!(call).is_pending());
+    }
+    let refused = database.acquire(busy).await.err().unwrap();
+    assert_eq!(refused.code(), ErrorCode::Overloaded);
+    assert!(refused.message().starts_with("Your organization"), "{}", refused.message());
+
+    let mut reserved = database.acquire(other).await.unwrap();
+    assert_eq!(setting(&mut reserved, "application_name").await, "tests");
+    drop(lease);
+    assert!(waiting.remove(0).await.is_ok(), "the queue of the busy organization goes on");
+}
+
+#[tokio::test]
+async fn an_organization_with_a_long_queue_does_not_delay_the_calls_of_another() {
+    let test = TestDatabase::create().await;
+    let one = [("DATABASE_MAX_CONNECTIONS", "1"), ("DATABASE_ACQUIRE_TIMEOUT", "2s")];
+    let database = open(test.url(), &one).await;
+    let (busy, other) = (organization(), organization());
+    let lease = database.acquire(busy).await.unwrap();
+    let mut queue: Vec<_> = (0..50).map(|_| Box::pin(database.acquire(busy))).collect();
+    for call in &mut queue {
+        assert!(futures::poll!(call).is_pending());
+    }
+    let mut victim = Box::pin(database.acquire(other));
+    assert!(futures::poll!(&mut victim).is_pending());
+
+    lease.release();
+    queue.remove(0).await.unwrap().release();
+    assert!(victim.await.is_ok(), "its turn is after one call of the busy organization, not after fifty");
 }
 
 #[tokio::test]
 async fn connections_have_timeouts_and_a_transaction_shortens_its_statement_timeout() {
     let test = TestDatabase::create().await;
     let database = open(test.url(), &[]).await;
-    let mut lease = database.acquire().await.unwrap();
+    let mut lease = database.acquire(Client::Service).await.unwrap();
     assert_eq!(setting(&mut lease, "statement_timeout").await, "10s");
     assert_eq!(setting(&mut lease, "idle_in_transaction_session_timeout").await, "2s");
     assert_eq!(setting(&mut lease, "application_name").await, "tests");
@@ -99,7 +152,7 @@ async fn connections_have_timeouts_and_a_transaction_shortens_its_statement_time
 async fn behind_a_pooler_each_transaction_sets_the_timeouts() {
     let test = TestDatabase::create().await;
     let database = open(test.url(), &[("DATABASE_PGBOUNCER", "true")]).await;
-    let mut lease = database.acquire().await.unwrap();
+    let mut lease = database.acquire(Client::Service).await.unwrap();
     assert_eq!(setting(&mut lease, "statement_timeout").await, "0");
     let mut transaction = lease.begin(deadline_in_one_minute()).await.unwrap();
     assert_eq!(setting(&mut transaction, "idle_in_transaction_session_timeout").await, "2s");
@@ -110,7 +163,7 @@ async fn behind_a_pooler_each_transaction_sets_the_timeouts() {
 async fn a_statement_timeout_is_reported_as_deadline_exceeded() {
     let test = TestDatabase::create().await;
     let database = open(test.url(), &[]).await;
-    let mut lease = database.acquire().await.unwrap();
+    let mut lease = database.acquire(Client::Service).await.unwrap();
     let mut transaction = lease.begin(Deadline::after(Duration::from_millis(100))).await.unwrap();
     let error = sqlx::query("select pg_sleep(60)").execute(&mut *transaction).await.unwrap_err();
     assert_eq!(db_error(error).code(), ErrorCode::DeadlineExceeded);
@@ -122,7 +175,7 @@ async fn the_transaction_of_an_abandoned_begin_does_not_reach_the_next_call() {
     let database = open(test.url(), &[("DATABASE_MAX_CONNECTIONS", "1")]).await;
     let mut abandoned = 0;
     while abandoned < 20 {
-        let mut lease = database.acquire().await.unwrap();
+        let mut lease = database.acquire(Client::Service).await.unwrap();
         {
             // Sends `begin` and drops the future before the response is read, unless the response arrives before
             // that.
@@ -130,7 +183,7 @@ async fn the_transaction_of_an_abandoned_begin_does_not_reach_the_next_call() {
             abandoned += usize::from(futures::poll!(begin).is_pending());
         }
         drop(lease);
-        let mut next = database.acquire().await.unwrap();
+        let mut next = database.acquire(Client::Service).await.unwrap();
         assert_eq!(setting(&mut next, "statement_timeout").await, "10s");
     }
 }
@@ -140,12 +193,15 @@ async fn an_abandoned_statement_is_ended_and_its_connection_is_replaced() {
     let test = TestDatabase::create().await;
     let one = [("DATABASE_MAX_CONNECTIONS", "1"), ("DATABASE_ACQUIRE_TIMEOUT", "2s")];
     let database = open(test.url(), &one).await;
-    let mut lease = database.acquire().await.unwrap();
+    let mut lease = database.acquire(Client::Service).await.unwrap();
     let endless = sqlx::query("select pg_sleep(3600)").execute(&mut *lease);
     assert!(tokio::time::timeout(Duration::from_millis(100), endless).await.is_err());
     drop(lease);
 
-    assert!(database.acquire().await.is_ok(), "the permit of the abandoned connection is free");
+    assert!(
+        database.acquire(Client::Service).await.is_ok(),
+        "the permit of the abandoned connection is free"
+    );
     let running =
         "select count(*) from pg_stat_activity where query = 'select pg_sleep(3600)' and state = 'active'";
     let mut other = test.connect().await;
@@ -158,7 +214,7 @@ async fn an_abandoned_statement_is_ended_and_its_connection_is_replaced() {
 async fn the_locks_of_a_frozen_process_are_released() {
     let test = TestDatabase::create().await;
     let database = open(test.url(), &[]).await;
-    let mut frozen = database.acquire().await.unwrap();
+    let mut frozen = database.acquire(Client::Service).await.unwrap();
     let mut transaction = frozen.begin(deadline_in_one_minute()).await.unwrap();
     sqlx::query(r#"lock table "Event""#).execute(&mut *transaction).await.unwrap();
 
@@ -176,14 +232,16 @@ async fn connections_that_the_network_dropped_silently_are_replaced() {
     let test = TestDatabase::create().await;
     let network = SilentProxy::start(test.url()).await;
     let database = open(&network.url, &[]).await;
-    for lease in [database.acquire().await.unwrap(), database.acquire().await.unwrap()] {
+    for lease in
+        [database.acquire(Client::Service).await.unwrap(), database.acquire(Client::Service).await.unwrap()]
+    {
         lease.release();
     }
     network.drop_connections();
     // This is longer than a connection may be idle without being pinged before the next use.
     tokio::time::sleep(Duration::from_millis(600)).await;
 
-    let lease = tokio::time::timeout(Duration::from_secs(30), database.acquire()).await;
+    let lease = tokio::time::timeout(Duration::from_secs(30), database.acquire(Client::Service)).await;
     let mut lease = lease.expect("acquire does not wait for a lost connection").unwrap();
     assert_eq!(setting(&mut lease, "application_name").await, "tests");
 }
@@ -257,7 +315,7 @@ fn strings_of<T: StringEnum>() -> Vec<String> {
 async fn the_schema_has_the_enum_values_of_the_domain_in_the_same_order() {
     let test = TestDatabase::create().await;
     let database = open(test.url(), &[]).await;
-    let mut lease = database.acquire().await.unwrap();
+    let mut lease = database.acquire(Client::Service).await.unwrap();
     for (name, expected) in
         [(Role::NAME, strings_of::<Role>()), (EventStatus::NAME, strings_of::<EventStatus>())]
     {
@@ -288,19 +346,19 @@ async fn the_schema_has_the_enum_values_of_the_domain_in_the_same_order() {
 async fn the_pool_recovers_after_a_restart_of_the_database() {
     let (mut cluster, test) = dedicated_cluster().await;
     let database = open(test.url(), &[("DATABASE_ACQUIRE_TIMEOUT", "200ms")]).await;
-    drop(database.acquire().await.unwrap());
+    drop(database.acquire(Client::Service).await.unwrap());
 
     cluster.stop_fast().await.unwrap();
     // A connection that died a moment ago may be leased without a ping. It then fails during the statement.
-    let refused = match database.acquire().await {
+    let refused = match database.acquire(Client::Service).await {
         Ok(mut lease) => db_error(sqlx::query("select 1").execute(&mut *lease).await.unwrap_err()),
         Err(refused) => refused,
     };
     assert_eq!(refused.code(), ErrorCode::Unavailable);
-    assert_eq!(database.acquire().await.err().unwrap().code(), ErrorCode::Unavailable);
+    assert_eq!(database.acquire(Client::Service).await.err().unwrap().code(), ErrorCode::Unavailable);
 
     cluster.start_again().await.unwrap();
-    let mut lease = database.acquire().await.unwrap();
+    let mut lease = database.acquire(Client::Service).await.unwrap();
     assert_eq!(setting(&mut lease, "application_name").await, "tests");
 }
 

@@ -3,7 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::{APPROVE, IfMatch, REJECT, SUBMIT, check_action};
-use crate::{Event, EventAction, EventPatch, EventStatus, HistoryAction, Identity, Refusal};
+use crate::{
+    ByteLimit, Event, EventAction, EventPatch, EventStatus, Growth, HistoryAction, Identity, ROW_BYTES,
+    Refusal, StorageUsage, Violations,
+    quotas::{byte_count, key_bytes},
+};
 
 /// A validated change to an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +59,11 @@ impl EventChange {
         }
     }
 
-    /// Decides whether the caller may make the change now, and returns its effect.
+    /// Decides whether the caller may make the change now, and returns its effect. Before the effect is written, it
+    /// must also pass the quotas ([`Effect::growth`]) and [`Effect::check_dates`], in this order.
     ///
     /// # Errors
-    /// Returns the first refusal in the order that the API documents: 404, 403, 412, 409, then 400 when the merged
-    /// event is invalid.
+    /// Returns the first refusal in the order that the API documents: 404, 403, 412, then 409 because of the status.
     pub fn decide(
         &self,
         caller: &Identity,
@@ -69,7 +73,7 @@ impl EventChange {
     ) -> Result<Effect, Refusal> {
         check_action(caller, self.action(), if_match, &event)?;
         Ok(match self {
-            Self::Update(patch) => update(patch, event, now)?,
+            Self::Update(patch) => update(patch, event, now),
             Self::Delete => Effect::Deleted(event),
             Self::Submit => SUBMIT.apply(event, None, now),
             Self::Approve => APPROVE.apply(event, None, now),
@@ -79,14 +83,56 @@ impl EventChange {
 }
 
 /// A patch that changes no field does not change the version either.
-fn update(patch: &EventPatch, event: Event, now: DateTime<Utc>) -> Result<Effect, Refusal> {
-    let merged = patch.apply(&event)?;
-    Ok(if merged == event { Effect::Unchanged(event) } else { Effect::Updated(merged.next_version(now)) })
+fn update(patch: &EventPatch, event: Event, now: DateTime<Utc>) -> Effect {
+    let merged = patch.apply(&event);
+    if merged == event { Effect::Unchanged(event) } else { Effect::Updated(merged.next_version(now)) }
 }
 
 impl Effect {
+    /// Checks what only the merged event shows: that it ends after it starts. This check comes after the quotas,
+    /// because the API answers 409 before this 400.
+    ///
+    /// # Errors
+    /// When the merged event is invalid.
+    pub fn check_dates(&self) -> Result<(), Violations> {
+        match self {
+            Self::Updated(event) => event.check_dates(),
+            Self::Unchanged(_) | Self::StatusChanged { .. } | Self::Deleted(_) => Ok(()),
+        }
+    }
+
+    /// Returns what the change adds to the usage of the organization, together with its history entry and its key and
+    /// response. `before` is the usage of the event before the change.
+    pub fn growth(&self, before: StorageUsage, response: &[u8]) -> Growth {
+        let after = self.event().map(Event::usage).unwrap_or_default();
+        let mut usage = after - before;
+        usage.bytes += self.history_bytes() + key_bytes(response);
+        let byte_limit = match self {
+            Self::Updated(_) if after.bytes > before.bytes => ByteLimit::Quota,
+            Self::Updated(_) | Self::Unchanged(_) => ByteLimit::QuotaAndReserve,
+            Self::StatusChanged { event: _, from: _, history_action } => match history_action {
+                HistoryAction::Create | HistoryAction::Submit => ByteLimit::Quota,
+                // The quotas never prevent a moderation. The next one needs another submission.
+                HistoryAction::Approve | HistoryAction::Reject | HistoryAction::Delete => ByteLimit::None,
+            },
+            Self::Deleted(_) => ByteLimit::None,
+        };
+        Growth { usage, byte_limit }
+    }
+
+    /// Returns the bytes that the history entry of the change counts.
+    fn history_bytes(&self) -> i64 {
+        match self {
+            Self::Unchanged(_) | Self::Updated(_) => 0,
+            Self::StatusChanged { event, from: _, history_action: _ } => {
+                ROW_BYTES + byte_count(event.rejection_reason.as_ref().map_or(0, String::len))
+            }
+            Self::Deleted(_) => ROW_BYTES,
+        }
+    }
+
     /// Returns the event after the change; `None` when it was deleted.
-    pub fn into_event(self) -> Option<Event> {
+    pub fn event(&self) -> Option<&Event> {
         match self {
             Self::Unchanged(event)
             | Self::Updated(event)

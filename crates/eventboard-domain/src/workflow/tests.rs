@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
-    EventPatch,
+    ByteLimit, EventPatch, Growth, ROW_BYTES,
     Role::{self, Moderator, User},
-    Violations,
+    StorageUsage, Violations,
 };
 
 const OWN: Uuid = Uuid::from_u128(1);
@@ -175,11 +175,11 @@ fn an_update_that_changes_nothing_keeps_the_version() {
 }
 
 #[test]
-fn the_order_of_dates_is_checked_last() {
+fn the_order_of_dates_is_checked_on_the_effect() {
     let late = EventPatch { start_date: Some(instant(2)), ..EventPatch::default() };
     let change = EventChange::Update(late);
-    let violations = Violations::one("endDate", "must be after startDate");
-    assert_eq!(effect(&change, event(Draft, OWN)), Err(Refusal::Invalid(violations)));
+    let updated = effect(&change, event(Draft, OWN)).expect("the dates are checked after the quotas");
+    assert_eq!(updated.check_dates(), Err(Violations::one("endDate", "must be after startDate")));
     let stale = Some(&IfMatch::Versions(vec![6]));
     let refused = change.decide(&caller(Admin), stale, event(Draft, OWN), instant(5));
     assert_eq!(refused, Err(Refusal::StaleVersion));
@@ -190,5 +190,28 @@ fn no_event_is_left_after_a_deletion() {
     let before = event(Approved, OTHER);
     let deleted = effect(&EventChange::Delete, before.clone()).expect("an admin may delete any event");
     assert_eq!(deleted, Effect::Deleted(before));
-    assert_eq!(deleted.into_event(), None);
+    assert_eq!(deleted.event(), None);
+}
+
+#[test]
+fn a_change_stores_its_texts_its_history_entry_and_its_response() {
+    let set_title =
+        |title: &str| EventChange::Update(EventPatch { title: Some(title.into()), ..EventPatch::default() });
+    let reject = EventChange::Reject { reason: "Größe".into() };
+    let (key, entry) = (ROW_BYTES + 10, ROW_BYTES);
+    // The event has the title "A title" and a description of 13 bytes.
+    for (change, from, events, bytes, byte_limit) in [
+        (set_title("A title!"), Draft, 0, 1 + key, ByteLimit::Quota),
+        (set_title("A titlo"), Draft, 0, key, ByteLimit::QuotaAndReserve),
+        (set_title("Title"), Draft, 0, key - 2, ByteLimit::QuotaAndReserve),
+        (set_title("A title"), Draft, 0, key, ByteLimit::QuotaAndReserve),
+        (EventChange::Submit, Rejected, 0, entry + key, ByteLimit::Quota),
+        (EventChange::Approve, Submitted, 0, entry + key, ByteLimit::None),
+        (reject, Submitted, 0, 7 + entry + key, ByteLimit::None),
+        (EventChange::Delete, Draft, -1, entry + key - 20, ByteLimit::None),
+    ] {
+        let before = event(from, OWN);
+        let growth = effect(&change, before.clone()).expect("allowed").growth(before.usage(), b"0123456789");
+        assert_eq!(growth, Growth { usage: StorageUsage { events, bytes }, byte_limit }, "{change:?}");
+    }
 }

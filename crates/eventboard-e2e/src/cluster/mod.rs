@@ -94,6 +94,8 @@ impl Cluster {
             ("AUTH_SERVICE_HOST", addresses(&self.auth)),
             ("EVENTS_SERVICE_HOST", events.to_owned()),
             ("RATE_LIMIT_ENABLED", "false".to_owned()),
+            // All clients have the same address.
+            ("MAX_CONNECTIONS_PER_ADDRESS", "10000".to_owned()),
         ];
         variables.extend(owned_variables(extra));
         variables

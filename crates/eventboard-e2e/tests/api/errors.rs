@@ -117,6 +117,23 @@ async fn a_body_that_is_not_a_json_object_is_reported_as_one_violation() {
 }
 
 #[tokio::test]
+async fn thousands_of_violations_are_counted_and_not_listed() {
+    let stack = Stack::start().await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let members: Vec<_> = (0..7_000).map(|number| format!("\"{number}\":0")).collect();
+    let response = post_bytes(&admin, format!("{{{}}}", members.join(",")).into_bytes()).await;
+    assert_eq!(response.invalid_fields().len(), 50);
+    // The four required fields are missing.
+    assert_eq!(response.body["errorsOmitted"], 7_000 + 4 - 50);
+
+    let long = "x".repeat(3_000);
+    let response = admin.get(&format!("/events/{long}?{long}=1")).await;
+    let cut = format!("{}…", "x".repeat(99));
+    assert_eq!(response.invalid_fields(), ["id", &cut]);
+    assert!(response.text.len() < 1_000, "{}", response.text);
+}
+
+#[tokio::test]
 async fn a_body_of_64_kib_is_accepted_and_one_more_byte_is_rejected() {
     let stack = Stack::start().await;
     let admin = stack.anonymous().sign_up_admin().await;

@@ -3,14 +3,17 @@
 
 mod auth;
 mod authorization;
+mod connections;
 mod correlation;
 mod cors;
 mod docs;
 mod errors;
 mod events;
 mod faults;
+mod former_member;
 mod health;
 mod metrics;
+mod quotas;
 mod rate_limit;
 mod startup;
 mod support;

@@ -1,6 +1,7 @@
 //! Rate limits.
 
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::{Anonymous, Response, Stack, send, token};
 
@@ -49,6 +50,21 @@ async fn a_user_has_a_separate_limit_that_only_a_verified_token_selects() {
         );
     }
     admin.get("/events").await.expect_problem(429);
+}
+
+#[tokio::test]
+async fn logins_are_limited_per_address_whatever_token_comes_along() {
+    let stack = stack_with_limits(&[]).await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let guess = json!({ "email": admin.user["email"], "password": "Password124!" });
+    for remaining in ["1", "0"] {
+        let response = send(admin.request(Method::POST, "/auth/login").json(&guess)).await;
+        response.expect_problem(401);
+        assert_eq!(response.header("ratelimit-remaining"), Some(remaining));
+    }
+    send(admin.request(Method::POST, "/auth/login").json(&guess)).await.expect_problem(429);
+    send(admin.request(Method::POST, "/auth/signup").json(&guess)).await.expect_problem(429);
+    admin.get("/events").await.expect(200);
 }
 
 #[tokio::test]

@@ -5,5 +5,6 @@
 mod kubernetes;
 mod links;
 mod observability;
+mod proxy;
 
 pub(crate) use eventboard_e2e::files;

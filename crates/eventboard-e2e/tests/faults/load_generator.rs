@@ -8,12 +8,9 @@ use std::{
 
 use eventboard_e2e::Actor;
 use futures::future::join_all;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, http1::exchange};
 
 /// Sends the same request over many connections.
 pub(crate) struct LoadGenerator {
@@ -108,36 +105,12 @@ async fn send_until(end: Instant, gateway: SocketAddr, request: Arc<str>, result
 
 async fn send(stream: &mut TcpStream, request: &str) -> Response {
     match exchange(stream, request).await {
-        Ok(head) if head.starts_with("HTTP/1.1 200 ") => Response::Served,
-        Ok(head) if head.starts_with("HTTP/1.1 503 ") => match numeric_header(&head, "retry-after") {
+        Ok(reply) if reply.status() == "200" => Response::Served,
+        Ok(reply) if reply.status() == "503" => match reply.numeric_header("retry-after") {
             Some(seconds) => Response::Shed { retry_after: Duration::from_secs(seconds) },
-            None => Response::Other(head),
+            None => Response::Other(reply.head),
         },
-        Ok(head) => Response::Other(head),
+        Ok(reply) => Response::Other(reply.head),
         Err(error) => Response::Other(error.to_string()),
-    }
-}
-
-fn numeric_header(head: &str, name: &str) -> Option<u64> {
-    let mut fields = head.lines().filter_map(|line| line.split_once(": "));
-    fields.find(|(field, _)| *field == name)?.1.parse().ok()
-}
-
-/// Sends the request, reads the complete response and returns its head.
-async fn exchange(stream: &mut TcpStream, request: &str) -> std::io::Result<String> {
-    stream.write_all(request.as_bytes()).await?;
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        let length = stream.read(&mut buffer).await?;
-        if length == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        bytes.extend_from_slice(&buffer[..length]);
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let body = numeric_header(&head, "content-length").expect("a response with a content length");
-        if bytes.len() >= end + 4 + usize::try_from(body).unwrap() {
-            return Ok(head);
-        }
     }
 }

@@ -35,6 +35,9 @@ pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
         )
         .await;
     report.row("production: HTTP is redirected; TLS 1.2 and 1.3, HSTS", tls(installation)).await;
+    report
+        .row("production: errors of the proxy are problems; others get no CORS headers", errors(installation))
+        .await;
     report.row("production: addresses that a client claims are not trusted", forwarded(installation)).await;
     report
         .row("production: file systems are read-only, no capabilities, limits", hardened(installation))
@@ -111,6 +114,23 @@ async fn tls(installation: &Installation) -> String {
         let result = installation.run(&offer(version)).await;
         assert_eq!(result.code == Some(0), is_welcome, "{version}: {}", result.output);
     }
+    String::new()
+}
+
+/// nginx rejects the method itself.
+async fn errors(installation: &Installation) -> String {
+    let request = "-X TRACE -H 'X-Correlation-ID: order-66' -H 'Origin: https://app.example.org'";
+    let response = installation.sh(&format!("{CURL} -i {request} 'https://localhost/events?x=1'")).await;
+    assert!(response.starts_with("HTTP/2 405"), "{response}");
+    for expected in [
+        "content-type: application/problem+json",
+        "x-correlation-id: order-66",
+        r#""instance":"/events""#,
+        r#""correlationId":"order-66""#,
+    ] {
+        assert!(response.contains(expected), "{response}");
+    }
+    assert!(!response.contains("access-control"), "{response}");
     String::new()
 }
 

@@ -1,12 +1,18 @@
-//! `eventboard org`: organizations and whether they are open for signup.
+//! `eventboard org`: organizations, what they use of their quotas, and whether they are open for signup.
 
 use anyhow::Context;
+use eventboard_chassis::{
+    config::{self, Env},
+    quotas::quotas_from_env,
+};
+use eventboard_db::count_usage;
+use eventboard_domain::{Quotas, StorageUsage};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    cli::{ListArgs, OrganizationCommand},
+    cli::OrganizationCommand,
     database,
     output::{self, Row},
 };
@@ -38,13 +44,43 @@ impl Row for Organization {
     }
 }
 
+/// A limit of an organization, and how much of it is used.
+#[derive(Debug, Serialize)]
+struct Quota {
+    /// What is limited.
+    name: &'static str,
+    used: i64,
+    limit: i64,
+    /// The name of the setting.
+    setting: &'static str,
+}
+
+impl Row for Quota {
+    const HEADINGS: &'static [&'static str] = &["QUOTA", "USED", "LIMIT", "SETTING"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.name.to_owned(), self.used.to_string(), self.limit.to_string(), self.setting.to_owned()]
+    }
+}
+
+/// An organization with its quotas.
+#[derive(Debug, Serialize)]
+struct OrganizationDetails {
+    #[serde(flatten)]
+    organization: Organization,
+    quotas: [Quota; 3],
+}
+
 /// Runs the command.
 pub(crate) async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
     match command {
         OrganizationCommand::List(list) => {
-            let work = async |connection: &mut PgConnection| load_organizations(connection, list).await;
+            let work = async |connection: &mut PgConnection| {
+                load_organizations(connection, Selection::All, list.fetch_limit()).await
+            };
             output::list(database::with_connection(work).await?, list)
         }
+        OrganizationCommand::Show { organization, json } => show(&organization, json).await,
         OrganizationCommand::Open { slug } => {
             let id = set_open_signup(&slug, true).await?;
             let text =
@@ -63,19 +99,43 @@ pub(super) fn not_found(slug: &str) -> String {
     format!("there is no organization {slug}; `eventboard org list` lists all organizations")
 }
 
+/// Selects organizations.
+enum Selection<'a> {
+    All,
+    Id(Uuid),
+    Slug(&'a str),
+}
+
+impl<'a> Selection<'a> {
+    /// A UUID is an id, even if it is also the slug of an organization. Names are not unique, so they select nothing.
+    fn of(slug_or_id: &'a str) -> Self {
+        slug_or_id.parse().map_or(Self::Slug(slug_or_id), Self::Id)
+    }
+}
+
+/// Loads organizations, sorted by slug.
 async fn load_organizations(
     connection: &mut PgConnection,
-    list: ListArgs,
+    selection: Selection<'_>,
+    limit: i64,
 ) -> anyhow::Result<Vec<Organization>> {
+    let (id, slug) = match selection {
+        Selection::All => (None, None),
+        Selection::Id(id) => (Some(id), None),
+        Selection::Slug(slug) => (None, Some(slug)),
+    };
     let rows = sqlx::query!(
         r#"
         select id, slug, name, "openSignup" as open_signup, "createdAt" as created_at,
             (select count(*) from "User" where "organizationId" = "Organization".id) as "users!"
         from "Organization"
+        where ($1::uuid is null or id = $1) and ($2::text is null or slug = $2)
         order by slug
-        limit $1
+        limit $3
         "#,
-        list.fetch_limit(),
+        id,
+        slug,
+        limit,
     )
     .fetch_all(connection)
     .await?;
@@ -88,6 +148,39 @@ async fn load_organizations(
         created_at: output::timestamp(row.created_at),
     });
     Ok(organizations.collect())
+}
+
+async fn show(slug_or_id: &str, json: bool) -> anyhow::Result<()> {
+    let limits = config::read(Env::of_process(), quotas_from_env)?;
+    let details = database::with_connection(async |connection| {
+        let found = load_organizations(connection, Selection::of(slug_or_id), 1).await?.pop();
+        let organization = found.with_context(|| not_found(slug_or_id))?;
+        let mut transaction = connection.begin().await?;
+        // The role may have a short limit for the statements of the services.
+        transaction.execute("set local statement_timeout = '10min'").await?;
+        let usage = count_usage(&mut transaction, organization.id).await?;
+        transaction.commit().await?;
+        let quotas = quotas(&limits, usage, organization.users);
+        Ok(OrganizationDetails { organization, quotas })
+    })
+    .await?;
+    let text = if json {
+        output::json(&details)?
+    } else {
+        let OrganizationDetails { organization, quotas } = details;
+        format!("{}\n{}", output::table(&[organization]), output::table(&quotas))
+    };
+    Ok(output::print(&text)?)
+}
+
+fn quotas(limits: &Quotas, usage: StorageUsage, members: i64) -> [Quota; 3] {
+    let Quotas { events: max_events, bytes: max_bytes, members: max_members } = *limits;
+    let StorageUsage { events, bytes } = usage;
+    [
+        Quota { name: "events", used: events, limit: max_events, setting: "MAX_EVENTS_PER_ORGANIZATION" },
+        Quota { name: "bytes", used: bytes, limit: max_bytes, setting: "MAX_BYTES_PER_ORGANIZATION" },
+        Quota { name: "members", used: members, limit: max_members, setting: "MAX_MEMBERS_PER_ORGANIZATION" },
+    ]
 }
 
 async fn set_open_signup(slug: &str, open: bool) -> anyhow::Result<Uuid> {

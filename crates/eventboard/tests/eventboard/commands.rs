@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::support::{Installation, run};
 
 const ROW_COUNTS: &str = r#"select (select count(*) from "Organization") * 1000 + (select count(*) from "User") * 100
@@ -114,6 +116,38 @@ async fn organizations_are_listed_as_a_table_or_as_json() {
 }
 
 #[tokio::test]
+async fn an_organization_is_shown_with_its_quotas_by_slug_or_id() {
+    let installation = Installation::create_with_demo_data().await;
+    let table = installation.run("org show acme-corp").success();
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("SLUG       NAME              SIGNUP  USERS  ID"), "{table}");
+    assert!(lines[1].starts_with("acme-corp  Acme Corporation  open    3      1000"), "{table}");
+    assert_eq!(lines[3], "QUOTA    USED  LIMIT       SETTING");
+    assert_eq!(lines[4], "events   2     2000000     MAX_EVENTS_PER_ORGANIZATION");
+    assert!(lines[5].ends_with("4294967296  MAX_BYTES_PER_ORGANIZATION"), "{table}");
+    assert_eq!(lines[6], "members  3     100000      MAX_MEMBERS_PER_ORGANIZATION");
+    assert_eq!(installation.run("org show 10000000-0000-0000-0000-000000000001").success(), table);
+    let by_name = run(installation.command("org show").arg("Acme Corporation")).failure(1);
+    assert!(by_name.contains("there is no organization Acme Corporation"), "{by_name}");
+}
+
+#[tokio::test]
+async fn the_shown_quotas_are_those_of_the_settings() {
+    let installation = Installation::create_with_demo_data().await;
+    installation
+        .execute(r#"update "Event" set title = 'Größe', description = 'ten bytes!', location = null"#)
+        .await;
+    let mut show = installation.command("org show tech-innovators --json");
+    show.env("MAX_EVENTS_PER_ORGANIZATION", "7").env("MAX_BYTES_PER_ORGANIZATION", "1000");
+    let shown: Value = serde_json::from_str(&run(&mut show).success()).unwrap();
+    assert_eq!((&shown["slug"], &shown["openSignup"]), (&"tech-innovators".into(), &true.into()));
+    let numbers = |quota: &Value| (quota["used"].as_i64().unwrap(), quota["limit"].as_i64().unwrap());
+    let quotas: Vec<_> = shown["quotas"].as_array().unwrap().iter().map(numbers).collect();
+    // The texts of the event and its entry in the history.
+    assert_eq!(quotas, [(1, 7), (17 + 256, 1000), (1, 100_000)]);
+}
+
+#[tokio::test]
 async fn a_truncated_list_is_reported_on_stderr() {
     let installation = Installation::create_with_demo_data().await;
     let output = installation.run("user list --limit 3 --json");
@@ -218,6 +252,7 @@ async fn idempotency_keys_are_cleared_by_key_by_caller_or_all_at_once() {
 async fn an_error_names_what_does_not_exist() {
     let installation = Installation::create_with_demo_data().await;
     for (arguments, expected) in [
+        ("org show nowhere", "there is no organization nowhere"),
         ("org open nowhere", "there is no organization nowhere"),
         ("org close nowhere", "there is no organization nowhere"),
         ("user list --org nowhere", "there is no organization nowhere"),

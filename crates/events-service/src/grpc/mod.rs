@@ -56,7 +56,7 @@ impl EventsGrpc {
     async fn list_events(&self, request: Request<FindAllRequest>) -> Result<FindAllReply, ServiceError> {
         let caller = Caller::of(&request)?;
         let query = requests::list_query(&caller, request.into_inner())?;
-        self.use_cases.list(&query).await.map(replies::page)
+        self.use_cases.list(&caller, &query).await.map(replies::page)
     }
 }
 

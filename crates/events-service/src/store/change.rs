@@ -21,7 +21,10 @@ impl<'l> EventTransaction<'l> {
         lease.begin(deadline).await.map(Self)
     }
 
-    /// Claims the key, or returns the stored response of the key.
+    /// Claims the key, or returns the stored response of the key. Checks the caller in the same statement.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the caller's token is outdated.
     pub(crate) async fn claim_key(
         &mut self,
         key: &ScopedKey,

@@ -2,12 +2,15 @@
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
 use eventboard_db::{InstrumentStatement, Lease, db_error};
-use eventboard_domain::Event;
+use eventboard_domain::{Event, Refusal};
 use eventboard_idempotency::{ResponseSource, ScopedKey, StoredResponse, load_response};
 
 use super::event::insert;
 
 /// Creates the event, or loads the stored response of the key.
+///
+/// # Errors
+/// `Unauthenticated` when the caller's token is outdated.
 pub(crate) async fn create(
     mut lease: Lease,
     event: &Event,
@@ -24,7 +27,9 @@ pub(crate) async fn create(
     let outcome = if insert(&mut transaction, event, response, key).await? {
         (key.to_stored(response), ResponseSource::Performed)
     } else {
-        (load_response(&mut transaction, key).await?, ResponseSource::Database)
+        // The statement has locked a taken key, so its row exists. Without a row, the caller's token was outdated.
+        let stored = load_response(&mut transaction, key).await?.ok_or(Refusal::TokenOutdated)?;
+        (stored, ResponseSource::Database)
     };
     transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
     lease.release();

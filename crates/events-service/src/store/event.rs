@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_db::{AsText, InstrumentStatement, OnConstraint, db_error};
-use eventboard_domain::{Event, EventStatus, HistoryAction};
+use eventboard_domain::{Event, EventStatus, HistoryAction, Refusal};
 use eventboard_idempotency::{ScopedKey, with_claim_statement};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -77,7 +77,7 @@ impl From<EventRow> for Event {
     }
 }
 
-/// The statement that claims a key with its response ($1 to $8), and creates the event only if the key was free.
+/// The statement that claims a key with its response ($1 to $10), and creates the event only if the key was free.
 macro_rules! create_statement {
     ($claim:literal $($value:expr),+ $(,)?) => {
         sqlx::query!(
@@ -85,13 +85,13 @@ macro_rules! create_statement {
             ), created as (
                 insert into "Event" (id, "organizationId", "createdById", title, description, location,
                     "startDate", "endDate", status, "createdAt", "updatedAt", version)
-                select $9::uuid, $10::uuid, $11::uuid, $12, $13, $14, $15::timestamptz, $16::timestamptz,
-                    $17::text::"EventStatus", $18::timestamptz, $19::timestamptz, $20::bigint
+                select $11::uuid, $12::uuid, $13::uuid, $14, $15, $16, $17::timestamptz, $18::timestamptz,
+                    $19::text::"EventStatus", $20::timestamptz, $21::timestamptz, $22::bigint
                 from claimed
                 returning id, "organizationId", "createdById", status
             ), recorded as (
                 insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "toStatus")
-                select id, "organizationId", "createdById", $21, status from created
+                select id, "organizationId", "createdById", $23, status from created
             )
             select 1 as claimed from claimed
             "#,
@@ -101,7 +101,7 @@ macro_rules! create_statement {
 }
 
 /// Inserts the event, its history entry, its key and its response in one statement. Returns `false` and inserts
-/// nothing when the key was not free.
+/// nothing when the key was not free or the caller's token is outdated.
 pub(super) async fn insert(
     connection: &mut PgConnection,
     event: &Event,
@@ -126,7 +126,9 @@ pub(super) async fn insert(
     } = event;
     let claimed = with_claim_statement!(
         create_statement!
-        key.caller_id,
+        key.caller.user_id,
+        key.caller.organization_id,
+        AsText(key.caller.role) as _,
         key.operation.service,
         key.operation.method,
         key.key,
@@ -151,8 +153,8 @@ pub(super) async fn insert(
     .fetch_optional(connection)
     .instrumented("INSERT Event")
     .await
-    // The foreign key is violated when the owner was deleted while the token was still valid.
-    .on_constraint("event_owner_fkey", ServiceError::unauthenticated)?;
+    // The foreign key is violated when the owner is deleted during the statement.
+    .on_constraint("event_owner_fkey", || Refusal::TokenOutdated.into())?;
     Ok(claimed.is_some())
 }
 

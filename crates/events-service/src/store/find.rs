@@ -38,7 +38,7 @@ fn can_see_all(caller: &Identity) -> bool {
 impl Store {
     /// Finds the event, if the caller may see it.
     pub(crate) async fn find(&self, caller: &Identity, id: Uuid) -> Result<Option<Event>, ServiceError> {
-        let mut lease = self.database.acquire().await?;
+        let mut lease = self.acquire(caller.organization_id).await?;
         let row = with_event_columns!(visible_event! "", id, caller)
             .fetch_optional(&mut *lease)
             .instrumented("SELECT Event")

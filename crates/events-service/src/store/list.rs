@@ -63,7 +63,7 @@ impl Store {
         start: &PageStart,
         limit: u32,
     ) -> Result<Page<RowPosition>, ServiceError> {
-        let mut lease = self.database.acquire().await?;
+        let mut lease = self.acquire(criteria.organization_id).await?;
         let is_capped = self.capped_totals.contains(criteria);
         let mut statement = page_statement(criteria, start, limit, is_capped);
         // Not persistent, so that PostgreSQL plans the statement each time. A pooler supports only named statements,

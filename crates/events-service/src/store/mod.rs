@@ -1,32 +1,68 @@
 //! The service's SQL and transactions. Every statement on events contains the caller's organization.
 
+mod callers;
 mod capped_totals;
 mod change;
 mod create;
 mod event;
 mod find;
 mod list;
+mod usage;
 
-use eventboard_chassis::error::ServiceError;
+use std::{sync::Arc, time::Instant};
+
+use eventboard_chassis::{error::ServiceError, fairness::Client};
 use eventboard_db::{Database, Lease};
+use eventboard_domain::Identity;
+use uuid::Uuid;
 
-use self::capped_totals::CappedTotals;
+use self::{
+    callers::Callers,
+    capped_totals::CappedTotals,
+    usage::{OrganizationUsage, Usages},
+};
 pub(crate) use self::{change::EventTransaction, create::create};
 
 /// Reads and writes events in PostgreSQL.
 #[derive(Clone)]
 pub(crate) struct Store {
     database: Database,
+    callers: Callers,
+    usages: Usages,
     capped_totals: CappedTotals,
 }
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database, capped_totals: CappedTotals::new() }
+        Self {
+            callers: Callers::new(database.clone()),
+            usages: Usages::new(database.clone()),
+            capped_totals: CappedTotals::new(),
+            database,
+        }
     }
 
-    /// Leases a connection for a write.
-    pub(crate) async fn acquire(&self) -> Result<Lease, ServiceError> {
-        self.database.acquire().await
+    /// Checks the caller of a read, or of a replay from memory. A change to the user may take 30 seconds to be noticed.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the user was deleted or disabled, or now has another role or organization.
+    pub(crate) async fn check_caller(&self, caller: &Identity) -> Result<(), ServiceError> {
+        self.callers.check(caller).await
+    }
+
+    /// Records that a statement of a write, which began at this instant, has confirmed the caller.
+    pub(crate) fn confirm_caller(&self, caller: &Identity, began: Instant) {
+        self.callers.confirm(caller, began);
+    }
+
+    /// Returns what the organization uses of its quotas. Call this before [`Store::acquire`], because it may need a
+    /// connection too.
+    pub(crate) async fn usage(&self, organization_id: Uuid) -> Arc<OrganizationUsage> {
+        self.usages.of(organization_id).await
+    }
+
+    /// Leases a connection for the work of an organization.
+    pub(crate) async fn acquire(&self, organization_id: Uuid) -> Result<Lease, ServiceError> {
+        self.database.acquire(Client::Organization(organization_id)).await
     }
 }

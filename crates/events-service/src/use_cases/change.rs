@@ -1,5 +1,7 @@
 //! Changes an event: update, delete, submit, approve, reject.
 
+use std::time::Instant;
+
 use eventboard_chassis::{error::ServiceError, server::Deadline};
 use eventboard_domain::{EventChange, Identity, IfMatch, Refusal};
 use eventboard_idempotency::{RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse};
@@ -40,9 +42,13 @@ impl EventUseCases {
         let if_match = if_match.as_ref();
         let method = method(&change);
         let fingerprint = fingerprint::of_change(method, id, if_match, &change);
-        let key = self.idempotency.scoped_key(caller.user_id, method, key, fingerprint);
+        let key = self.idempotency.scoped_key(caller, method, key, fingerprint);
         self.idempotency
-            .perform_once(&key, || self.change_in_transaction(caller, id, if_match, &change, &key, deadline))
+            .perform_once(
+                &key,
+                || self.change_in_transaction(caller, id, if_match, &change, &key, deadline),
+                || self.store.check_caller(caller),
+            )
             .await
     }
 
@@ -60,20 +66,28 @@ impl EventUseCases {
         key: &ScopedKey,
         deadline: Deadline,
     ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
-        let mut lease = self.store.acquire().await?;
+        let usage = self.store.usage(caller.organization_id).await;
+        let mut lease = self.store.acquire(caller.organization_id).await?;
         let mut transaction = EventTransaction::begin(&mut lease, deadline).await?;
-        let outcome = match transaction.claim_key(key).await? {
-            Some(stored) => (stored, ResponseSource::Database),
-            None => {
-                let event = transaction.find_for_update(caller, id).await?.ok_or(Refusal::EventNotFound)?;
-                let effect = change.decide(caller, if_match, event, now())?;
-                transaction.write(caller, &effect).await?;
-                let response = message::encode_response(effect.into_event());
-                (transaction.store_response(key, response).await?, ResponseSource::Performed)
-            }
-        };
+        let began = Instant::now();
+        let claimed = transaction.claim_key(key).await?;
+        self.store.confirm_caller(caller, began);
+        if let Some(stored) = claimed {
+            transaction.commit().await?;
+            lease.release();
+            return Ok((stored, ResponseSource::Database));
+        }
+        let event = transaction.find_for_update(caller, id).await?.ok_or(Refusal::EventNotFound)?;
+        let usage_before = event.usage();
+        let effect = change.decide(caller, if_match, event, now())?;
+        let response = message::encode_response(effect.event());
+        let reserved = usage.reserve(&self.quotas, effect.growth(usage_before, &response))?;
+        effect.check_dates().map_err(Refusal::from)?;
+        transaction.write(caller, &effect).await?;
+        let stored = transaction.store_response(key, response).await?;
         transaction.commit().await?;
+        reserved.finish(());
         lease.release();
-        Ok(outcome)
+        Ok((stored, ResponseSource::Performed))
     }
 }

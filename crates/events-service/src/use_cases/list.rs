@@ -1,14 +1,22 @@
 //! Lists events in pages.
 
 use eventboard_chassis::error::ServiceError;
-use eventboard_domain::Violations;
+use eventboard_domain::{Identity, Violations};
 
 use super::EventUseCases;
 use crate::listing::{ListCriteria, ListQuery, Page, PageSelector, PageStart};
 
 impl EventUseCases {
     /// Returns one page and the cursor of the next page.
-    pub(crate) async fn list(&self, query: &ListQuery) -> Result<Page<String>, ServiceError> {
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the caller's token is outdated. `InvalidInput` when the cursor is not one of this list.
+    pub(crate) async fn list(
+        &self,
+        caller: &Identity,
+        query: &ListQuery,
+    ) -> Result<Page<String>, ServiceError> {
+        self.store.check_caller(caller).await?;
         let ListQuery { criteria, page, limit } = query;
         let start = self.page_start(criteria, page, *limit)?;
         let Page { events, next, total, total_is_exact } = self.store.list(criteria, &start, *limit).await?;

@@ -7,6 +7,7 @@ mod find;
 mod list;
 
 use chrono::{DateTime, Utc};
+use eventboard_domain::Quotas;
 use eventboard_idempotency::Idempotency;
 
 pub(crate) use self::{change::ChangeCommand, create::CreateCommand};
@@ -17,6 +18,7 @@ pub(crate) struct EventUseCases {
     pub store: Store,
     pub idempotency: Idempotency,
     pub cursors: CursorSigner,
+    pub quotas: Quotas,
 }
 
 /// Returns the current time with the precision of stored times, milliseconds.

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 #![expect(unreachable_pub, reason = "the support module is public to the other test modules")]
 
+mod callers;
 mod deadline;
 mod idempotency;
 mod listing;
+mod quotas;
 mod reads;
 mod rolling_update;
 mod support;

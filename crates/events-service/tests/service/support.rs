@@ -26,8 +26,9 @@ use uuid::Uuid;
 /// 2026-06-15T09:00:00Z, in seconds.
 pub const START: i64 = 1_781_514_000;
 
-fn env(database: &TestDatabase) -> Env {
-    [("DATABASE_URL".to_owned(), database.url().to_owned())].into_iter().collect()
+fn env(database: &TestDatabase, variables: &[(&str, &str)]) -> Env {
+    let variables = variables.iter().copied().chain([("DATABASE_URL", database.url())]);
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// A running events-service. It ends with the test.
@@ -38,7 +39,11 @@ pub struct Replica {
 
 impl Replica {
     pub async fn start(database: &TestDatabase) -> Self {
-        let config = read(env(database), Config::from_env).unwrap();
+        Self::start_with(database, &[]).await
+    }
+
+    pub async fn start_with(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
+        let config = read(env(database, variables), Config::from_env).unwrap();
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
@@ -213,6 +218,11 @@ pub async fn history(
     .await
     .unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
+}
+
+/// Runs a statement whose only parameter is an id.
+pub async fn execute(database: &TestDatabase, statement: &'static str, id: Uuid) {
+    sqlx::query(statement).bind(id).execute(&mut database.connect().await).await.unwrap();
 }
 
 pub async fn count(database: &TestDatabase, sql: &'static str) -> i64 {

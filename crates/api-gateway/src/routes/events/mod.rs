@@ -22,7 +22,7 @@ use crate::{
         Parameters, WithBody, fields, request_body, shared_fields::Instant,
     },
     openapi::{
-        problems::{Forbidden, NotFound},
+        problems::{Forbidden, NotFound, QuotaExceeded},
         schemas::{optional_text, text},
     },
     policy::Policies,
@@ -76,10 +76,13 @@ request_body! {
 /// The event has the status DRAFT and belongs to the caller.
 #[utoipa::path(
     post, path = "/events", tag = TAG, operation_id = "createEvent",
-    responses((
-        status = 201, description = "The created event.", body = Event,
-        headers(("ETag"), ("Location"), ("Idempotency-Replayed")),
-    )),
+    responses(
+        (
+            status = 201, description = "The created event.", body = Event,
+            headers(("ETag"), ("Location"), ("Idempotency-Replayed")),
+        ),
+        QuotaExceeded,
+    ),
     extensions(("x-access" = json!("any authenticated user"))),
 )]
 async fn create(
@@ -141,7 +144,7 @@ request_body! {
             status = 200, description = "The updated event.", body = Event,
             headers(("ETag"), ("Idempotency-Replayed")),
         ),
-        Forbidden, NotFound,
+        Forbidden, NotFound, QuotaExceeded,
     ),
     extensions(("x-access" = json!("owner, while DRAFT or REJECTED; MODERATOR, ADMIN"))),
 )]

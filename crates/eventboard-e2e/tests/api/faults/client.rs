@@ -1,12 +1,14 @@
 //! Tests of clients that disconnect.
 
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::{io::AsyncReadExt, task::JoinHandle};
 
 use crate::support::{
     Actor, Response, Stack,
     database::{Lock, count_rows, history, wait_until_blocked, wait_until_idle},
-    event_body, raw, wait_until,
+    event_body,
+    metrics::Metrics,
+    raw, wait_until,
 };
 
 fn spawn_post_with_key(actor: &Actor, path: &str, body: &Value) -> JoinHandle<Response> {
@@ -79,6 +81,34 @@ async fn an_incomplete_body_creates_no_event() {
     admin.create_event("Whole").await;
     wait_until_idle(&stack.database).await;
     assert_eq!(count_rows(&stack.database, r#""Event""#).await, 1);
+}
+
+#[tokio::test]
+async fn clients_that_send_their_bodies_slowly_take_no_capacity() {
+    let stack = Stack::start_with_metrics(&[("MAX_CONCURRENT_REQUESTS", "16")]).await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    // From now on, the gateway knows that the user is valid. Validating the user is work, for which a request has a place.
+    admin.get("/events").await.expect(200);
+    let request = format!(
+        "POST /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: 1000\r\n\r\n{{",
+        admin.token
+    );
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        slow.push(raw::open_and_send(stack.gateway.address, request.as_bytes()).await);
+    }
+    wait_until("all slow requests have arrived", async || {
+        Metrics::scrape(&stack.gateway).await.value("http_server_active_requests", &[]) == Some(40.0)
+    })
+    .await;
+    admin.create_event("Not shed").await;
+    admin.get("/events").await.expect(200);
+    for mut connection in slow {
+        let mut response = String::new();
+        connection.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+    }
 }
 
 #[tokio::test]

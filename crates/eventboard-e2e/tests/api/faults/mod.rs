@@ -2,6 +2,7 @@
 
 mod client;
 mod database;
+mod large_headers;
 mod network;
 mod services;
 mod shutdown;

@@ -1,6 +1,7 @@
 //! Starts the system and provides tools to inspect it and to inject faults.
 
 mod collector;
+pub(crate) mod http2;
 pub(crate) mod metrics;
 pub(crate) mod process;
 mod proxy;

@@ -1,8 +1,8 @@
 //! The result table.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{fmt::Display, time::Duration};
 
-use super::Cluster;
+use super::{Cluster, Figures, labels::count_by_label};
 use eventboard_e2e::{load::Tally, report::publish};
 
 const TABLE_HEADER: &str = "| scenario | requests | failed | of which | longest gap ms | retries | ejections | notes |\n\
@@ -10,7 +10,7 @@ const TABLE_HEADER: &str = "| scenario | requests | failed | of which | longest 
 
 /// The results of a scenario: one row of the result table.
 pub(crate) struct Row {
-    scenario: &'static str,
+    scenario: String,
     figures: String,
     notes: String,
 }
@@ -26,15 +26,32 @@ impl Row {
             cluster.retries(),
             cluster.ejections(),
         );
-        Self { scenario, figures, notes: String::new() }
+        Self { scenario: scenario.to_owned(), figures, notes: String::new() }
+    }
+
+    /// A row with what the victim of an attack experienced. `situation` is `alone` or `under attack`.
+    pub(crate) fn of_victim(scenario: &str, situation: &str, victim: &Figures, cluster: &Cluster) -> Self {
+        let figures = format!(
+            "{} | {} | {} | {} | {} | {}",
+            victim.requests(),
+            victim.failures().count(),
+            count_by_label(victim.failures()),
+            millis(victim.longest_gap()),
+            cluster.retries(),
+            cluster.ejections(),
+        );
+        let percentile = |share| format!("{} ms", millis(victim.percentile(share)));
+        Self { scenario: format!("{scenario}: victim {situation}"), figures, notes: String::new() }
+            .note("p50", percentile(0.5))
+            .note("p99", percentile(0.99))
     }
 
     /// A row with figures that the scenario formats itself.
     pub(crate) fn with_figures(scenario: &'static str, figures: String) -> Self {
-        Self { scenario, figures, notes: String::new() }
+        Self { scenario: scenario.to_owned(), figures, notes: String::new() }
     }
 
-    pub(crate) fn note(mut self, what: &str, value: impl std::fmt::Display) -> Self {
+    pub(crate) fn note(mut self, what: &str, value: impl Display) -> Self {
         let separator = if self.notes.is_empty() { "" } else { ", " };
         self.notes += &format!("{separator}{what} {value}");
         self
@@ -49,10 +66,4 @@ impl Row {
 
 pub(crate) fn millis(duration: Duration) -> u128 {
     duration.as_millis()
-}
-
-fn count_by_label(labels: impl Iterator<Item = String>) -> String {
-    let mut counts = BTreeMap::<_, u32>::new();
-    labels.for_each(|label| *counts.entry(label).or_default() += 1);
-    counts.iter().map(|(label, count)| format!("{count} × {label}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! Finds the process that owns a connection.
+//! The owner of a connection.
 
 use std::fs;
 

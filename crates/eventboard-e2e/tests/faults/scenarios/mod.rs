@@ -1,6 +1,7 @@
-//! The fault scenarios, one file for each kind of fault.
+//! The fault scenarios, one file for each kind of fault, and the attacks.
 
 mod all_replicas_lost;
+mod attacks;
 mod database_restart;
 mod discovery;
 mod frozen_write;

@@ -12,9 +12,9 @@ use crate::load_generator::{LoadGenerator, LoadResult};
 const SUSTAINABLE_CONNECTIONS: usize = 32;
 const OVERLOAD_CONNECTIONS: usize = 400;
 
-/// `MAX_CONCURRENT_REQUESTS`. Lower than the default, so that an unoptimized build can serve this many requests at once
-/// without delaying its health checks.
-const MAX_CONCURRENT_REQUESTS: &str = "64";
+/// `MAX_CONCURRENT_REQUESTS`. The load comes from one user, who has a quarter of these places. This is lower than the
+/// default, so that an unoptimized build can serve this many requests at once without delaying its health checks.
+const MAX_CONCURRENT_REQUESTS: &str = "256";
 
 const MEASURED_TIME: Duration = Duration::from_secs(10);
 

@@ -1,0 +1,44 @@
+//! Rejects a request with a long URI or with large header fields.
+//!
+//! The limits are lower than those of the HTTP parser and of the proxy in front of the gateway (`deploy/nginx`), whose
+//! errors may have no body or no correlation ID.
+
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use eventboard_chassis::{
+    error::ServiceError,
+    layer::{Inner, Next},
+};
+use http::{HeaderMap, StatusCode, Uri};
+
+use crate::problem::{HttpError, Problem};
+
+/// The maximum length of a path with its query, in bytes. RFC 9110, section 4.1, recommends at least this limit.
+const MAX_URI_BYTES: usize = 8000;
+
+/// The maximum size of all header fields, in bytes.
+const MAX_HEADER_BYTES: usize = 8 * 1024;
+
+/// The bytes that each field counts in addition to its name and value (RFC 9113, section 6.5.2).
+const FIELD_OVERHEAD: usize = 32;
+
+/// The layer function.
+pub(crate) async fn limit_head((): (), request: Request, next: Next<impl Inner>) -> Response {
+    if uri_bytes(request.uri()) > MAX_URI_BYTES {
+        return Problem::from(HttpError::Other(StatusCode::URI_TOO_LONG)).into_response();
+    }
+    if header_bytes(request.headers()) > MAX_HEADER_BYTES {
+        return Problem::from(ServiceError::headers_too_large()).into_response();
+    }
+    next.run(request).await
+}
+
+fn uri_bytes(uri: &Uri) -> usize {
+    uri.path_and_query().map_or(0, |path| path.as_str().len())
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD).sum()
+}
