@@ -1,14 +1,21 @@
-//! Reads the method and the status code of a gRPC call from its HTTP path and headers, for clients and servers. The
-//! names in metrics and spans follow OpenTelemetry's semantic conventions.
+//! Reads the method and the status code of a gRPC call from its HTTP path and headers, and measures header fields, for
+//! clients and servers. The names in metrics and spans follow OpenTelemetry's semantic conventions.
 
 use http::HeaderMap;
 use metrics::Label;
 use tonic::Code;
 
-/// The services accept a header list that is smaller than this, in bytes. Each field counts as its name, its value and
-/// 32 bytes (RFC 9113, section 6.5.2). This is the default of hyper's server. The server responds to a larger list with
+/// The bytes that each header field counts in addition to its name and value (RFC 9113, section 6.5.2).
+pub const FIELD_OVERHEAD: usize = 32;
+
+/// Every server accepts a header list over HTTP/2 that is smaller than this, in bytes. It responds to a larger list with
 /// 431. If a list is more than four times as large, the server closes the connection, and all calls on it fail.
 pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+
+/// The size of the header fields in a header list, in bytes.
+pub fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD).sum()
+}
 
 /// The full name of a method, from the request path.
 pub fn method_name(path: &str) -> &str {

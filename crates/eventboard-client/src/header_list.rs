@@ -1,12 +1,10 @@
 //! The size of a request's header list, as the replicas measure it.
 
+use eventboard_chassis::grpc::{FIELD_OVERHEAD, header_bytes};
 use http::{
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
-
-/// The bytes that each field counts in addition to its name and value (RFC 9113, section 6.5.2).
-const FIELD_OVERHEAD: usize = 32;
 
 /// The size of the header list, in bytes, including the pseudo-header fields.
 pub(crate) fn header_list_bytes(head: &Parts) -> usize {
@@ -17,9 +15,8 @@ pub(crate) fn header_list_bytes(head: &Parts) -> usize {
         (":authority", uri.authority().map_or("", Authority::as_str)),
         (":path", uri.path_and_query().map_or("", PathAndQuery::as_str)),
     ];
-    let pseudo_fields = pseudo_fields.iter().map(|(name, value)| name.len() + value.len());
-    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-    pseudo_fields.chain(fields).map(|bytes| bytes + FIELD_OVERHEAD).sum()
+    let pseudo_fields = pseudo_fields.iter().map(|(name, value)| name.len() + value.len() + FIELD_OVERHEAD);
+    pseudo_fields.sum::<usize>() + header_bytes(headers)
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use axum::{
 };
 use eventboard_chassis::{
     error::ServiceError,
+    grpc::header_bytes,
     layer::{Inner, Next},
 };
-use http::{HeaderMap, StatusCode, Uri};
+use http::{StatusCode, Uri};
 
 use crate::problem::{HttpError, Problem};
 
@@ -20,9 +21,6 @@ const MAX_URI_BYTES: usize = 8000;
 
 /// The maximum size of all header fields, in bytes.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
-
-/// The bytes that each field counts in addition to its name and value (RFC 9113, section 6.5.2).
-const FIELD_OVERHEAD: usize = 32;
 
 /// The layer function.
 pub(crate) async fn limit_head((): (), request: Request, next: Next<impl Inner>) -> Response {
@@ -37,8 +35,4 @@ pub(crate) async fn limit_head((): (), request: Request, next: Next<impl Inner>)
 
 fn uri_bytes(uri: &Uri) -> usize {
     uri.path_and_query().map_or(0, |path| path.as_str().len())
-}
-
-fn header_bytes(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD).sum()
 }

@@ -1,7 +1,8 @@
 //! Delays refusals for an address that is refused again and again.
 //!
-//! A client that ignores a refusal (401, 429, 503) sends its next request as soon as it has the response. Refusing is cheap, but over
-//! many connections it takes the cores that the others need. A client that waits for its response does not.
+//! A client that ignores a refusal (401, 429, 503) sends its next request as soon as it has the response. Refusing is
+//! cheap, but over many connections it takes the cores that the others need. A client that waits for its response does
+//! not.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

@@ -21,8 +21,8 @@ use tokio::sync::oneshot;
 /// The part of the queue that one client may have: a quarter.
 const CLIENT_DIVISOR: usize = 4;
 
-/// How much nicer the threads are than the others. On a busy core, such a thread gets a third of the time that one with normal priority gets, so
-/// logins become slower but do not starve.
+/// How much nicer the threads are than the others. On a busy core, such a thread gets a third of the time that one with
+/// normal priority gets, so logins become slower but do not starve.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 

@@ -1,11 +1,8 @@
 //! Memory that clients make a process hold, shared fairly between them.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Client;
+use super::{Client, counts::Counts};
 
 /// A client may hold a seventh of the bytes that are free. So a client that is alone gets an eighth of all bytes, and each
 /// greedy client leaves seven eighths of the rest to the others. (Memory switches divide their buffers in this way:
@@ -25,8 +22,7 @@ struct Parts {
 #[derive(Debug, Default)]
 struct Held {
     total: usize,
-    /// A client without a byte has no entry.
-    by_client: HashMap<Client, usize>,
+    by_client: Counts<Client>,
 }
 
 /// Bytes that one client holds. Dropping it frees them.
@@ -74,9 +70,8 @@ impl HeldMemory {
     /// When the client would hold more than its share.
     pub fn try_grow(&mut self, bytes: usize) -> Result<(), MemoryExhausted> {
         let mut held = self.memory.lock();
-        let of_client = held.by_client.get(&self.client).copied().unwrap_or_default();
         let share = self.memory.0.capacity.saturating_sub(held.total) / FREE_DIVISOR;
-        if of_client + bytes > share {
+        if held.by_client.get(&self.client) + bytes > share {
             return Err(MemoryExhausted);
         }
         held.add(self.client, bytes);
@@ -106,19 +101,13 @@ impl Drop for HeldMemory {
 
 impl Held {
     fn add(&mut self, client: Client, bytes: usize) {
-        if bytes > 0 {
-            self.total += bytes;
-            *self.by_client.entry(client).or_default() += bytes;
-        }
+        self.total += bytes;
+        self.by_client.add(client, bytes);
     }
 
     fn remove(&mut self, client: Client, bytes: usize) {
         self.total -= bytes;
-        let Entry::Occupied(mut entry) = self.by_client.entry(client) else { return };
-        *entry.get_mut() -= bytes;
-        if *entry.get() == 0 {
-            entry.remove();
-        }
+        self.by_client.remove(client, bytes);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Shares scarce capacity between clients, so that one client cannot take what the others need. Each process counts
 //! separately.
 
+mod counts;
 mod memory;
 mod semaphore;
 
@@ -8,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use uuid::Uuid;
 
+pub(crate) use self::counts::Counts;
 pub use self::{
     memory::{HeldMemory, MemoryExhausted, SharedMemory},
     semaphore::{FairLimits, FairPermit, FairSemaphore, Refused},

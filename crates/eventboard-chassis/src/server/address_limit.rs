@@ -1,19 +1,18 @@
 //! Limits how many connections one client address may have.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::fairness::address_block;
+use crate::fairness::{Counts, address_block};
 
 /// The maximum number of connections that one address may have to a port.
 pub struct AddressLimit {
     max_connections: u32,
     is_exempt: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    /// The connections of each address block. A block without a connection has no entry.
-    connections: Mutex<HashMap<IpAddr, u32>>,
+    /// The connections of each address block.
+    connections: Mutex<Counts<IpAddr>>,
 }
 
 impl AddressLimit {
@@ -35,24 +34,14 @@ impl AddressLimit {
         }
         let block = address_block(peer);
         let mut connections = limit.connections();
-        let count = connections.get(&block).copied().unwrap_or_default();
-        if count >= limit.max_connections {
+        if connections.get(&block) >= limit.max_connections as usize {
             return None;
         }
-        connections.insert(block, count + 1);
+        connections.add(block, 1);
         Some(AddressPermit { counted: Some((Arc::clone(limit), block)) })
     }
 
-    fn release(&self, block: IpAddr) {
-        let mut connections = self.connections();
-        let Entry::Occupied(mut count) = connections.entry(block) else { return };
-        *count.get_mut() -= 1;
-        if *count.get() == 0 {
-            count.remove();
-        }
-    }
-
-    fn connections(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn connections(&self) -> MutexGuard<'_, Counts<IpAddr>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,7 +62,7 @@ impl AddressPermit {
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         if let Some((limit, block)) = &self.counted {
-            limit.release(*block);
+            limit.connections().remove(*block, 1);
         }
     }
 }

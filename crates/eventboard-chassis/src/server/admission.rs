@@ -2,7 +2,6 @@
 //! not queued.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use super::calls::client_address;
 use crate::{
     error::{ErrorCode, ServiceError},
-    fairness::Client,
+    fairness::{Client, Counts},
     layer::{Inner, Next},
     token::{Identity, VerifiedToken},
 };
@@ -68,8 +67,8 @@ struct Places {
     /// The limit.
     total: usize,
     taken: usize,
-    /// How many places of each share are taken. A share without a taken place has no entry.
-    by_share: HashMap<Share, usize>,
+    /// How many places of each share are taken.
+    by_share: Counts<Share>,
 }
 
 /// A part of the places.
@@ -215,7 +214,7 @@ impl Drop for AdmissionPermit {
 
 impl Places {
     fn new(total: usize) -> Self {
-        Self { total, taken: 0, by_share: HashMap::new() }
+        Self { total, taken: 0, by_share: Counts::default() }
     }
 
     fn take(&mut self, requester: Requester) -> Result<(), Shortage> {
@@ -223,14 +222,13 @@ impl Places {
             return Err(Shortage::NoPlace);
         }
         for share in requester.shares() {
-            let taken = self.by_share.get(&share).copied().unwrap_or_default();
-            if taken >= share.places(self.total) {
+            if self.by_share.get(&share) >= share.places(self.total) {
                 return Err(Shortage::ShareTaken(share));
             }
         }
         self.taken += 1;
         for share in requester.shares() {
-            *self.by_share.entry(share).or_default() += 1;
+            self.by_share.add(share, 1);
         }
         Ok(())
     }
@@ -238,11 +236,7 @@ impl Places {
     fn free(&mut self, requester: Requester) {
         self.taken -= 1;
         for share in requester.shares() {
-            let Entry::Occupied(mut entry) = self.by_share.entry(share) else { continue };
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
+            self.by_share.remove(share, 1);
         }
     }
 }
@@ -257,7 +251,7 @@ pub(super) async fn admit_call(admission: Admission, request: Request, next: Nex
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{collections::HashMap, net::Ipv4Addr};
 
     use proptest::prelude::*;
 
@@ -397,7 +391,7 @@ mod tests {
                 for share in admitted.iter().flat_map(|requester| requester.shares()) {
                     *expected.entry(share).or_insert(0) += 1;
                 }
-                prop_assert_eq!(&places.by_share, &expected);
+                prop_assert_eq!(places.by_share.as_map(), &expected);
                 prop_assert_eq!(places.taken, admitted.len());
                 prop_assert!(places.taken <= total);
                 for (share, taken) in &expected {

@@ -41,11 +41,10 @@ use super::{
     connection_limits::ConnectionLimits,
     exchange::{Exchange, TrackedBody, UnreadLimits, unread_responses_counter},
 };
-use crate::{fairness::SharedMemory, shutdown::Shutdown};
+use crate::{fairness::SharedMemory, grpc::MAX_HEADER_LIST_BYTES, shutdown::Shutdown};
 
-/// The largest request head, in bytes: HTTP/1 with its request line, HTTP/2 as the sum of its header fields.
+/// The largest HTTP/1 request head with its request line, in bytes.
 const MAX_HTTP1_HEAD: usize = 128 * 1024;
-const MAX_HTTP2_HEAD: u32 = 16 * 1024;
 
 /// The connection of an HTTP/2 peer that does not answer a keepalive ping is closed.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -231,7 +230,7 @@ fn builder(limits: &ConnectionLimits) -> Builder<StreamExecutor> {
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .max_header_list_size(MAX_HTTP2_HEAD)
+        .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_concurrent_streams(limits.max_streams)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)

@@ -134,9 +134,9 @@ impl GrpcServer {
         let observer = CallObserver::new(self.service, self.descriptors)?;
         // The order of the layers matters. Correlation is the outermost layer, so that rejected calls are also logged
         // with their correlation ID. A panic in any layer below fails one call and does not break the connection.
-        // Tokens are verified before anything is counted for their users. The deadline includes the time in which the message arrives. A call is admitted after that, so
-        // that a client who sends slowly takes no capacity. The layers wrap all routes together, because axum clones a
-        // route with its layers for every call, once for each layer.
+        // Tokens are verified before anything is counted for their users. The deadline includes the time in which the
+        // message arrives. A call is admitted after that, so that a client who sends slowly takes no capacity. The layers
+        // wrap all routes together, because axum clones a route with its layers for every call, once for each layer.
         let methods = ServiceBuilder::new()
             .layer(layer_fn(observer, calls::correlate))
             .layer(layer_fn((), calls::catch_panic))

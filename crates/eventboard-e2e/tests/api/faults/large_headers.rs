@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::support::{Actor, Collector, Stack, event_body, http2, send};
+use crate::support::{Actor, Collector, Response, Stack, event_body, http2, send};
 
 /// The gateway accepts 8 KiB. The services accept 16 KiB, and close the connection above 64 KiB.
 const LENGTHS: [usize; 5] = [6_000, 10_000, 20_000, 60_000, 70_000];
@@ -106,6 +106,13 @@ impl Victim {
     }
 }
 
+/// Sends a request of the user with these headers only.
+async fn send_http1(user: &Actor, headers: &HeaderMap, operation: (Method, &'static str, Value)) -> Response {
+    let (method, path, body) = operation;
+    let request = user.anonymous.request(method, path).headers(headers.clone());
+    send(if body.is_null() { request } else { request.json(&body) }).await
+}
+
 async fn assert_neither_retries_nor_ejections(stack: &Stack) {
     for message in [r#""message":"Retry"#, r#""message":"Ejected"#] {
         assert_eq!(stack.gateway.log().count(message), 0, "{message}");
@@ -120,9 +127,8 @@ async fn large_headers_over_http1_fail_at_most_their_own_request() {
     let attacker = stack.anonymous().sign_up_admin().await;
     let victim = Victim::start(stack.anonymous().sign_up_admin().await);
     for headers in large_headers(&attacker) {
-        for (method, path, body) in operations() {
-            let request = attacker.anonymous.request(method, path).headers(headers.clone());
-            let response = send(if body.is_null() { request } else { request.json(&body) }).await;
+        for operation in operations() {
+            let response = send_http1(&attacker, &headers, operation).await;
             assert!(response.status < 500, "{}", response.text);
             if response.status >= 400 {
                 response.expect_problem(response.status);
@@ -156,9 +162,8 @@ async fn a_token_with_many_blanks_before_it_is_accepted_up_to_the_limit_for_head
     let stack = Stack::start().await;
     let user = stack.anonymous().sign_up_admin().await;
     for headers in padded_tokens(&user) {
-        for (method, path, body) in operations() {
-            let request = user.anonymous.request(method, path).headers(headers.clone());
-            let response = send(if body.is_null() { request } else { request.json(&body) }).await;
+        for operation in operations() {
+            let response = send_http1(&user, &headers, operation).await;
             // The gateway accepts header fields of 8 KiB.
             if headers["authorization"].len() < 7_500 {
                 assert!(response.status < 300, "{}", response.text);

@@ -10,7 +10,7 @@ use std::{
 use eventboard_e2e::{Actor, wait_until};
 use uuid::Uuid;
 
-use super::ALONE;
+use super::measure_alone;
 use crate::harness::{
     Attack, BINARIES, Cluster, Row, Size, Victim, attacker, get_request, http1, post_request,
     request_with_body,
@@ -163,8 +163,7 @@ async fn the_response_to_an_invalid_request_is_hardly_larger_than_the_request() 
     let admin: Actor = cluster.gateways[0].client().sign_up_admin().await;
     let event = admin.create_event("Amplified").await.parse().unwrap();
     let (victim, sizes) = (Victim::member(&cluster, 20).await, Sizes::default());
-    let alone = victim.run(ALONE).await;
-    Row::of_victim("amplification", "alone", &alone, &cluster).publish();
+    measure_alone("amplification", &victim, &cluster).await;
     let (requests, mut attack): (Arc<[_]>, _) = (requests(event, &admin.token).into(), Attack::new());
     for connection in 0..CONNECTIONS {
         let (first, requests) = (requests.len() * connection / CONNECTIONS, Arc::clone(&requests));

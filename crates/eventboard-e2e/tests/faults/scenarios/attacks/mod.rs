@@ -13,5 +13,13 @@ mod unread_responses;
 
 use std::time::Duration;
 
+use crate::harness::{Cluster, Row, Victim};
+
 /// How long the victim is measured before the attack.
 const ALONE: Duration = Duration::from_secs(2);
+
+/// Measures the victim before the attack.
+async fn measure_alone(scenario: &str, victim: &Victim, cluster: &Cluster) {
+    let alone = victim.run(ALONE).await;
+    Row::of_victim(scenario, "alone", &alone, cluster).publish();
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::ALONE;
+use super::measure_alone;
 use crate::harness::{Answers, Attack, BINARIES, Cluster, Row, Size, Victim, attacker, flood, post_request};
 
 const SIZE: Size = Size { gateways: 1, auth: 1, events: 1 };
@@ -40,8 +40,7 @@ async fn parallel_logins_of_one_address_leave_room_for_those_of_others() {
     let gateway = &cluster.gateways[0];
     let attackers_token = gateway.client().sign_up_admin().await.token;
     let (victim, answers) = (Victim::login(&cluster, 4).await, Answers::default());
-    let alone = victim.run(ALONE).await;
-    Row::of_victim(scenario, "alone", &alone, &cluster).publish();
+    measure_alone(scenario, &victim, &cluster).await;
     let mut attack = Attack::new();
     for number in 0..CONNECTIONS {
         let token = if number % 2 == 0 { "" } else { &attackers_token };
@@ -64,8 +63,7 @@ async fn a_valid_token_buys_no_further_logins_and_signups() {
     let gateway = &cluster.gateways[0];
     let token = gateway.client().sign_up_admin().await.token;
     let victim = Victim::login(&cluster, 4).await;
-    let alone = victim.run(ALONE).await;
-    Row::of_victim(scenario, "alone", &alone, &cluster).publish();
+    measure_alone(scenario, &victim, &cluster).await;
     let (guesses, signups, mut attack) = (Answers::default(), Answers::default(), Attack::new());
     for number in 0..CONNECTIONS {
         let request = guess(number, &token).into();

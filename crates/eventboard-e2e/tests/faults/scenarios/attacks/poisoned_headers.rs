@@ -6,7 +6,7 @@ use std::{net::SocketAddr, time::Duration};
 use eventboard_e2e::Actor;
 use tokio::{task::JoinSet, time::interval};
 
-use super::ALONE;
+use super::measure_alone;
 use crate::harness::{Answers, Attack, BINARIES, Cluster, Row, Size, Victim, attacker, http1, http2};
 
 const SIZE: Size = Size { gateways: 1, auth: 2, events: 2 };
@@ -125,8 +125,7 @@ async fn test_poisons(scenario: &str, poisons: impl Fn(&str) -> Vec<Poison>) {
     let cluster = Cluster::start(BINARIES, SIZE, &[]).await;
     let Actor { token, .. } = cluster.gateways[0].client().sign_up_admin().await;
     let (victim, answers) = (Victim::member(&cluster, 20).await, Answers::default());
-    let alone = victim.run(ALONE).await;
-    Row::of_victim(scenario, "alone", &alone, &cluster).publish();
+    measure_alone(scenario, &victim, &cluster).await;
     let mut attack = Attack::new();
     attack.spawn(send_all(cluster.gateways[0].address(), poisons(&token), answers.clone()));
     let attacked = victim.run(ATTACKED).await;

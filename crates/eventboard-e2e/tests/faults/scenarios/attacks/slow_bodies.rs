@@ -10,7 +10,7 @@ use axum::{
 use h2::client::SendRequest;
 use tokio::{io::AsyncWriteExt, time::sleep};
 
-use super::ALONE;
+use super::measure_alone;
 use crate::harness::{Answers, Attack, BINARIES, Cluster, Row, Size, Victim, attacker, http1, http2};
 
 /// More than `MAX_CONCURRENT_REQUESTS`.
@@ -112,8 +112,7 @@ async fn test_slow_bodies<F: Future<Output = ()> + Send + 'static>(
     let cluster = Cluster::start(BINARIES, SIZE, &[]).await;
     let admin = cluster.gateways[0].client().sign_up_admin().await;
     let (victim, answers) = (Victim::member(&cluster, 20).await, Answers::default());
-    let alone = victim.run(ALONE).await;
-    Row::of_victim(scenario, "alone", &alone, &cluster).publish();
+    measure_alone(scenario, &victim, &cluster).await;
     let mut attack = Attack::new();
     for number in 0..attackers {
         let path = if number % 2 == 0 { "/events" } else { "/auth/login" };

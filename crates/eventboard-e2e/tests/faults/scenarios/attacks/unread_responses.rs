@@ -10,7 +10,7 @@ use eventboard_e2e::{Actor, database::execute, process::peak_resident_kib};
 use h2::client::{ResponseFuture, SendRequest};
 use tokio::{io::AsyncWriteExt, net::TcpSocket, time::interval};
 
-use super::ALONE;
+use super::measure_alone;
 use crate::harness::{
     Answers, Attack, BINARIES, Cluster, Replica, Row, Size, Victim, attacker, http1, http2,
 };
@@ -138,8 +138,7 @@ async fn test_unread<F: Future<Output = ()> + Send + 'static>(
     create_large_events(&cluster, &admin).await;
     admin.get(LARGE_PAGE).await.expect(200);
     let (victim, answers) = (Victim::member(&cluster, 20).await, Answers::default());
-    let alone = victim.run(ALONE).await;
-    Row::of_victim(scenario, "alone", &alone, &cluster).publish();
+    measure_alone(scenario, &victim, &cluster).await;
     let target = target(&cluster);
     let before = peak_resident_kib(target.pid());
     let mut attack = Attack::new();
