@@ -21,7 +21,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::http_error::{BODY_LIMIT, HttpError};
+pub(crate) use self::http_error::{BODY_LIMIT, HttpError, URI_LIMIT};
 
 /// The media type of every error response.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -90,6 +90,7 @@ impl Problem {
         Self::Http(match status {
             StatusCode::METHOD_NOT_ALLOWED => HttpError::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => HttpError::PayloadTooLarge,
+            StatusCode::URI_TOO_LONG => HttpError::UriTooLong,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => HttpError::UnsupportedMediaType,
             StatusCode::NOT_FOUND => HttpError::UnknownPath,
             other => HttpError::Other(other),
@@ -286,6 +287,7 @@ mod tests {
             HttpError::UnknownPath,
             HttpError::MethodNotAllowed,
             HttpError::PayloadTooLarge,
+            HttpError::UriTooLong,
             HttpError::UnsupportedMediaType,
             HttpError::RateLimited { retry_after: 1 },
             HttpError::Other(StatusCode::IM_A_TEAPOT),

@@ -102,6 +102,7 @@ async fn a_uri_of_more_than_8000_bytes_is_a_414() {
     assert_eq!(response.status(), StatusCode::URI_TOO_LONG);
     let body = json(response).await;
     assert_eq!((&body["title"], &body["instance"]), (&json!("URI Too Long"), &json!("/nowhere")));
+    assert_eq!(body["detail"], "The path with its query must not exceed 8000 bytes.");
     assert_eq!(body["correlationId"], "order-66");
 }
 

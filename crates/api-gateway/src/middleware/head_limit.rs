@@ -12,20 +12,17 @@ use eventboard_chassis::{
     grpc::header_bytes,
     layer::{Inner, Next},
 };
-use http::{StatusCode, Uri};
+use http::Uri;
 
-use crate::problem::{HttpError, Problem};
-
-/// The maximum length of a path with its query, in bytes. RFC 9110, section 4.1, recommends at least this limit.
-const MAX_URI_BYTES: usize = 8000;
+use crate::problem::{HttpError, Problem, URI_LIMIT};
 
 /// The maximum size of all header fields, in bytes.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
 /// The layer function.
 pub(crate) async fn limit_head((): (), request: Request, next: Next<impl Inner>) -> Response {
-    if uri_bytes(request.uri()) > MAX_URI_BYTES {
-        return Problem::from(HttpError::Other(StatusCode::URI_TOO_LONG)).into_response();
+    if uri_bytes(request.uri()) > URI_LIMIT {
+        return Problem::from(HttpError::UriTooLong).into_response();
     }
     if header_bytes(request.headers()) > MAX_HEADER_BYTES {
         return Problem::from(ServiceError::headers_too_large()).into_response();

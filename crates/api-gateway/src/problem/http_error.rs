@@ -5,6 +5,9 @@ use http::StatusCode;
 /// The maximum length of a request body, in bytes.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 
+/// The maximum length of a path with its query, in bytes. RFC 9110, section 4.1, recommends at least this limit.
+pub(crate) const URI_LIMIT: usize = 8000;
+
 /// An error on the HTTP level, for which the services have no error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HttpError {
@@ -14,6 +17,8 @@ pub(crate) enum HttpError {
     MethodNotAllowed,
     /// The body is longer than the limit.
     PayloadTooLarge,
+    /// The path with its query is longer than the limit.
+    UriTooLong,
     /// The `Content-Type` of the body is not JSON.
     UnsupportedMediaType,
     /// The client has exceeded its rate limit.
@@ -31,6 +36,7 @@ impl HttpError {
             Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Other(status) => status,
@@ -42,6 +48,7 @@ impl HttpError {
             Self::UnknownPath => "unknown-path",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::PayloadTooLarge => "payload-too-large",
+            Self::UriTooLong => "uri-too-long",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::RateLimited { .. } => "rate-limited",
             Self::Other(_) => "http",
@@ -53,6 +60,7 @@ impl HttpError {
             Self::UnknownPath => "Unknown path",
             Self::MethodNotAllowed => "Method not allowed",
             Self::PayloadTooLarge => "Body too large",
+            Self::UriTooLong => "URI Too Long",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::RateLimited { .. } => "Too many requests",
             Self::Other(status) => status.canonical_reason().unwrap_or("HTTP error"),
@@ -66,6 +74,7 @@ impl HttpError {
                 "This path does not support the method. The Allow header lists the supported methods.".into()
             }
             Self::PayloadTooLarge => format!("The request body must not exceed {BODY_LIMIT} bytes."),
+            Self::UriTooLong => format!("The path with its query must not exceed {URI_LIMIT} bytes."),
             Self::UnsupportedMediaType => {
                 "The request body must be JSON, with Content-Type: application/json.".into()
             }
