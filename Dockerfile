@@ -51,6 +51,9 @@ COPY --from=build /build/target/release/eventboard /usr/local/bin/
 WORKDIR /app
 USER 10001:10001
 ENV LOG_FORMAT=json LOG_DIR=/app/logs DRAIN_GRACE=3s
+# For the resolver of glibc. By default it waits five seconds before it repeats a question whose packet was lost: longer
+# than a service waits for a connection to the database.
+ENV RES_OPTIONS="timeout:1 attempts:3"
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["eventboard", "healthcheck"]
 ARG VERSION=0.1.0
 # The commit, which the metrics show: docker-compose build --build-arg REVISION=$(git rev-parse --short HEAD)

@@ -6,6 +6,7 @@ use eventboard_chassis::{
     health::Health,
     layer::layer_fn,
     server::{Admission, verify_token},
+    shutdown::{Shutdown, count_request},
     token::TokenVerifier,
 };
 use tower::ServiceBuilder;
@@ -15,13 +16,15 @@ use crate::{
     clients::Clients,
     config::Config,
     middleware::{
-        access_log, admission, correlation,
+        access_log, admission,
+        compression::{self, Compressor},
+        conditional, correlation,
         cors::CorsPolicy,
-        head_limit, problem,
+        head_limit, host, problem,
         rate_limit::{self, RateLimiter},
         refusal_pace::{self, RefusalPace},
         requester::{self, Requesters},
-        route, unread_body, unread_responses,
+        route, server_timing, unread_body, unread_responses,
     },
     openapi::{self, PublicOperations},
     policy::Policies,
@@ -34,9 +37,14 @@ use crate::{
 ///
 /// # Errors
 /// When the paths of the operations contradict each other, which is a defect.
-pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> anyhow::Result<Router> {
+pub(crate) fn router(
+    config: &Config,
+    clients: Clients,
+    health: &Health,
+    shutdown: Shutdown,
+) -> anyhow::Result<Router> {
     let state = AppState::new(config, clients);
-    let Routes { api, health, document } = routes(&config.policies, health);
+    let Routes { api, index, health, document } = routes(&config.policies, health);
     let requesters = Requesters::new(config, public_operations(&document)?);
     // The layers wrap routers, not single routes. For every request, axum clones the route once for each layer on
     // that route, with everything inside. Cloning a router only copies one shared pointer.
@@ -61,43 +69,55 @@ pub(crate) fn router(config: &Config, clients: Clients, health: &Health) -> anyh
         .layer(layer_fn(RateLimiter::new(config), rate_limit::enforce_rate_limit))
         .layer(layer_fn(Admission::new(config.load.max_concurrent_requests), admission::admit))
         .service(
+            // A load balancer may check the index, so only requests of clients count.
             api.with_state(state)
-                .merge(routes::docs(document))
+                .layer(layer_fn(shutdown, count_request))
+                .merge(index)
+                .merge(routes::docs(&document)?)
                 .layer(layer_fn((), route::record_matched_path))
                 .fallback(async || Problem::from(HttpError::UnknownPath)),
         );
     // Health checks are neither rate-limited nor shed, so that they can report an overload.
     let routes = health.layer(layer_fn((), route::record_matched_path)).fallback_service(limited);
-    // The correlation ID is assigned before anything is logged. The access log sees the final status. A panic becomes
-    // a problem details response like any other error.
+    // The correlation ID is assigned before anything is logged. The access log sees the final status. Every response is
+    // compressed, also problem details. A panic becomes a problem details response like any other error. The host is
+    // checked before anything depends on the request. The conditions of a read are evaluated with its response.
     let service = ServiceBuilder::new()
         .layer(layer_fn((), correlation::correlate))
+        .layer(layer_fn((), server_timing::measure))
         .layer(layer_fn(access_log::RequestMetrics::new(), access_log::log_request))
         .layer(layer_fn((), unread_body::announce_close))
+        .layer(layer_fn(Compressor::new(), compression::compress))
         .layer(layer_fn((), problem::render))
         .layer(layer_fn((), problem::catch_panic))
+        .layer(layer_fn((), host::require_host))
         .layer(CorsPolicy::new(&config.allowed_origins))
+        .layer(layer_fn((), conditional::evaluate))
         .service(routes);
     Ok(Router::new().fallback_service(service))
 }
 
 fn public_operations(document: &OpenApi) -> anyhow::Result<PublicOperations> {
-    PublicOperations::of(document, &routes::DOCS_FILES).context("the paths contradict each other")
+    let files = [&routes::DOCS_FILES[..], &routes::INDEX_FILES].concat();
+    PublicOperations::of(document, &files).context("the paths contradict each other")
 }
 
 /// All routes and the OpenAPI document that describes them.
 struct Routes {
     api: Router<AppState>,
+    index: Router,
     health: Router,
     document: OpenApi,
 }
 
 fn routes(policies: &Policies, health: &Health) -> Routes {
     let (api, mut operations) = routes::api(policies).split_for_parts();
+    let (index, index_operations) = routes::index().split_for_parts();
     let (health, health_operations) = routes::health(health).split_for_parts();
+    operations.merge(index_operations);
     operations.merge(health_operations);
     operations.merge(routes::docs_operations());
-    Routes { api, health, document: openapi::document(operations) }
+    Routes { api, index, health, document: openapi::document(operations) }
 }
 
 /// The operations that ignore the token.

@@ -1,20 +1,35 @@
 //! The gateway's configuration, read once at startup.
 
-use std::{net::IpAddr, str::FromStr, time::Duration};
+mod proxies;
+
+use std::{str::FromStr, time::Duration};
 
 use eventboard_chassis::{
-    config::{AppEnv, Env, ListenConfig},
-    server::LoadConfig,
+    config::{AppEnv, Env, ListenConfig, days, minutes},
+    server::{DEFAULT_KEEP_ALIVE, LoadConfig},
     token::TokenConfig,
 };
 use eventboard_client::{RetryConfig, Target};
 use http::Uri;
-use ipnet::IpNet;
 
+pub use self::proxies::{ForwardingHeader, TrustedProxy};
 use crate::policy::Policies;
 
+/// The shortest rate-limit window, because the headers of responses tell the rest of the window in whole seconds.
+const MIN_WINDOW: Duration = Duration::from_secs(1);
+
 /// The longest rate-limit window. A longer window would be pointless, because a restart resets the counters.
-const MAX_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_WINDOW: Duration = days(1);
+
+/// The largest number of requests per window: more than a gateway can serve in the longest window.
+const MAX_REQUESTS: u32 = 1_000_000_000;
+
+/// The longest time without a request after which a connection may still be used. Longer than any balancer's default
+/// (Envoy: one hour).
+const MAX_KEEP_ALIVE: Duration = minutes(120);
+
+/// The shortest such time, because `Keep-Alive` tells whole seconds.
+const MIN_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// The gateway's configuration from environment variables.
 #[derive(Debug, Clone)]
@@ -38,9 +53,14 @@ pub struct Config {
     /// `CORS_ALLOWED_ORIGINS`: the origins from which scripts may use the API (default in development:
     /// `http://localhost:*`).
     pub allowed_origins: Vec<AllowedOrigin>,
-    /// `TRUSTED_PROXIES`: the networks of proxies whose `X-Forwarded-For` is trusted, and which may have any number of
+    /// `TRUSTED_PROXIES`: the networks of proxies that may name the client, and which may have any number of
     /// connections (default: none).
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// `TRUSTED_PROXY_HEADER`: the only header in which these proxies name the client (default: `X-Forwarded-For`, and
+    /// in a request without it, `Forwarded`).
+    pub trusted_proxy_header: Option<ForwardingHeader>,
+    /// `KEEP_ALIVE_TIMEOUT` (default 75s): how long a client may keep a connection open without a request.
+    pub keep_alive_timeout: Duration,
 }
 
 impl Config {
@@ -57,8 +77,20 @@ impl Config {
             rate_limit: RateLimitConfig::from_env(env),
             allowed_origins: allowed_origins(env),
             trusted_proxies: env.list("TRUSTED_PROXIES", "", "networks such as 10.0.0.0/8"),
+            trusted_proxy_header: trusted_proxy_header(env),
+            keep_alive_timeout: env.duration(
+                "KEEP_ALIVE_TIMEOUT",
+                DEFAULT_KEEP_ALIVE,
+                MIN_KEEP_ALIVE..=MAX_KEEP_ALIVE,
+            ),
         }
     }
+}
+
+fn trusted_proxy_header(env: &mut Env) -> Option<ForwardingHeader> {
+    env.get("TRUSTED_PROXY_HEADER")?;
+    let default = ForwardingHeader::XForwardedFor;
+    Some(env.parse("TRUSTED_PROXY_HEADER", default, "x-forwarded-for or forwarded"))
 }
 
 /// Reads the allowed origins. In production there is no default, so every origin must be listed.
@@ -95,16 +127,16 @@ pub struct RateLimit {
 impl RateLimitConfig {
     /// Reads the `RATE_LIMIT_*` variables.
     pub fn from_env(env: &mut Env) -> Self {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let windows = || MIN_WINDOW..=MAX_WINDOW;
         Self {
             enabled: env.flag("RATE_LIMIT_ENABLED", true),
             per_ip: RateLimit {
-                max: env.number("RATE_LIMIT_IP_MAX", 100, 1..=u32::MAX),
-                window: env.duration_within("RATE_LIMIT_IP_WINDOW", minutes(15), MAX_WINDOW),
+                max: env.number("RATE_LIMIT_IP_MAX", 100, 1..=MAX_REQUESTS),
+                window: env.duration("RATE_LIMIT_IP_WINDOW", minutes(15), windows()),
             },
             per_user: RateLimit {
-                max: env.number("RATE_LIMIT_USER_MAX", 1000, 1..=u32::MAX),
-                window: env.duration_within("RATE_LIMIT_USER_WINDOW", minutes(1), MAX_WINDOW),
+                max: env.number("RATE_LIMIT_USER_MAX", 1000, 1..=MAX_REQUESTS),
+                window: env.duration("RATE_LIMIT_USER_WINDOW", minutes(1), windows()),
             },
         }
     }
@@ -143,26 +175,6 @@ impl FromStr for AllowedOrigin {
     }
 }
 
-/// A network of trusted proxies, or the address of a single proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrustedProxy(IpNet);
-
-impl TrustedProxy {
-    /// Whether the network contains the address.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address)
-    }
-}
-
-impl FromStr for TrustedProxy {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map(Self).map_err(|_| ())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +189,8 @@ mod tests {
         assert_eq!(config.rate_limit.per_ip, RateLimit { max: 100, window: Duration::from_secs(900) });
         assert_eq!(config.rate_limit.per_user, RateLimit { max: 1000, window: Duration::from_secs(60) });
         assert!(config.rate_limit.enabled && config.trusted_proxies.is_empty());
+        assert_eq!(config.trusted_proxy_header, None);
+        assert_eq!(config.keep_alive_timeout, Duration::from_secs(75));
     }
 
     #[test]
@@ -185,6 +199,8 @@ mod tests {
             ("GATEWAY_PORT", "x"),
             ("CORS_ALLOWED_ORIGINS", "localhost"),
             ("TRUSTED_PROXIES", "10.0.0.0/40"),
+            ("TRUSTED_PROXY_HEADER", "x-real-ip"),
+            ("KEEP_ALIVE_TIMEOUT", "3h"),
             ("RATE_LIMIT_IP_MAX", "0"),
             ("WRITE_DEADLINE", "ten"),
         ];
@@ -217,18 +233,5 @@ mod tests {
         for bad in ["*", "localhost", "ftp://x", "http://x/path", "http://x/", "http://"] {
             assert!(bad.parse::<AllowedOrigin>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_trusted_proxy_is_a_network_or_an_address() {
-        let trusts = |proxy: &str, address: &str| {
-            let proxy: TrustedProxy = proxy.parse().expect("a proxy");
-            proxy.contains(address.parse().expect("an address"))
-        };
-        assert!(trusts("10.0.0.0/8", "10.1.2.3"));
-        assert!(!trusts("10.0.0.0/8", "11.1.2.3"));
-        assert!(trusts("192.0.2.7", "192.0.2.7"));
-        assert!(!trusts("192.0.2.7", "192.0.2.8"));
-        assert!(trusts("fd00::/8", "fd12::1"));
     }
 }

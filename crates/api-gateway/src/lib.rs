@@ -6,16 +6,19 @@
 mod app;
 mod clients;
 mod config;
+mod entity_tag;
 mod extract;
 mod middleware;
 mod openapi;
 mod policy;
 mod problem;
+mod quoted;
 mod routes;
 mod state;
 #[cfg(test)]
 mod testing;
 mod user_validator;
+mod weight;
 
 use eventboard_chassis::{
     health::Health,
@@ -26,7 +29,7 @@ use tokio::net::TcpListener;
 
 use self::clients::Clients;
 pub use self::{
-    config::{AllowedOrigin, Config, RateLimit, RateLimitConfig, TrustedProxy},
+    config::{AllowedOrigin, Config, ForwardingHeader, RateLimit, RateLimitConfig, TrustedProxy},
     policy::{OperationPolicy, Policies},
 };
 
@@ -43,8 +46,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     }
     let clients = Clients::new(&config);
     let health = Health::of_gateway(NAME, shutdown.clone(), clients.checks());
-    let router = app::router(&config, clients, &health)?;
-    server::serve_http(listener, router, address_limit(&config), shutdown).await;
+    let router = app::router(&config, clients, &health, shutdown.clone())?;
+    let addresses = address_limit(&config);
+    server::serve_http(listener, router, addresses, config.keep_alive_timeout, shutdown).await;
     Ok(())
 }
 

@@ -6,6 +6,9 @@ use eventboard_chassis::{config::Env, server::MAX_DEADLINE};
 use eventboard_client::{CallPolicy, RetryOn};
 use tokio::time::Instant;
 
+/// The shortest configurable deadline. With a shorter one, hardly any request would succeed.
+const MIN_DEADLINE: Duration = Duration::from_millis(100);
+
 /// The largest configurable number of attempts.
 const MAX_ATTEMPTS: u32 = 10;
 
@@ -62,7 +65,7 @@ impl OperationPolicy {
     ) -> Self {
         let deadline = Duration::from_secs(seconds);
         Self {
-            deadline: env.duration_within(&format!("{env_prefix}_DEADLINE"), deadline, MAX_DEADLINE),
+            deadline: env.duration(&format!("{env_prefix}_DEADLINE"), deadline, MIN_DEADLINE..=MAX_DEADLINE),
             attempts: env.number(&format!("{env_prefix}_ATTEMPTS"), attempts, 1..=MAX_ATTEMPTS),
             retry_on,
             env_prefix,

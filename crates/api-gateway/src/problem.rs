@@ -8,6 +8,7 @@
 //! a link. NAME is the name of an [`ErrorCode`], in lower case and with hyphens, or the name of an [`HttpError`].
 
 mod http_error;
+mod instance;
 
 use std::sync::Arc;
 
@@ -21,7 +22,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::http_error::{BODY_LIMIT, HttpError, URI_LIMIT};
+pub(crate) use self::{
+    http_error::{BODY_LIMIT, HttpError, URI_LIMIT},
+    instance::instance,
+};
 
 /// The media type of every error response.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -41,7 +45,7 @@ pub(crate) enum Problem {
 /// The body of every error response (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Problem)]
+#[schema(as = ProblemDetails)]
 pub(crate) struct ProblemDocument {
     /// Identifies the kind of error. Clients can match on it.
     #[serde(rename = "type")]
@@ -56,8 +60,8 @@ pub(crate) struct ProblemDocument {
     /// What went wrong in this request.
     #[schema(example = "The request is not valid.")]
     detail: String,
-    /// The path of the request. A path of more than 100 characters is cut and ends with `…`.
-    #[schema(max_length = 100, example = "/events")]
+    /// The path of the request. A path of more than 100 characters is cut and ends with `...`.
+    #[schema(format = "uri-reference", max_length = 100, example = "/events")]
     instance: String,
     /// The correlation ID of the request. Quote it when you report the error.
     #[schema(example = "0198c0de-0000-7000-8000-000000000000")]
@@ -113,7 +117,7 @@ impl Problem {
         }
     }
 
-    /// The body for a request with this path (or its beginning) and correlation ID.
+    /// The body for a request with this [`instance`] and correlation ID.
     pub(crate) fn document(&self, instance: &str, correlation_id: &str) -> ProblemDocument {
         let (name, title, detail) = match self {
             Self::Service(error) => {
@@ -191,6 +195,10 @@ impl IntoResponse for Problem {
             // Required by RFC 6750, section 3.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if matches!(self, Self::Http(HttpError::UnsupportedContentCoding)) {
+            // RFC 9110, section 15.5.16.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -222,6 +230,7 @@ const fn title(code: ErrorCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use eventboard_chassis::server::InvalidHost;
     use serde_json::json;
 
     use super::*;
@@ -277,6 +286,8 @@ mod tests {
         assert_eq!(headers(of(ErrorCode::Unavailable))["retry-after"], "1");
         assert_eq!(headers(of(ErrorCode::Overloaded))["retry-after"], "1");
         assert_eq!(headers(HttpError::RateLimited { retry_after: 42 }.into())["retry-after"], "42");
+        assert_eq!(headers(HttpError::UnsupportedContentCoding.into())["accept-encoding"], "identity");
+        assert!(headers(HttpError::UnsupportedMediaType.into()).is_empty());
         assert!(headers(of(ErrorCode::NotFound)).is_empty());
     }
 
@@ -284,11 +295,13 @@ mod tests {
     fn every_kind_of_problem_has_a_unique_type() {
         let codes = ErrorCode::ALL.iter().map(|code| Problem::from(ServiceError::new(*code, "")));
         let http_errors = [
+            HttpError::InvalidHost(InvalidHost::Missing),
             HttpError::UnknownPath,
             HttpError::MethodNotAllowed,
             HttpError::PayloadTooLarge,
             HttpError::UriTooLong,
             HttpError::UnsupportedMediaType,
+            HttpError::UnsupportedContentCoding,
             HttpError::RateLimited { retry_after: 1 },
             HttpError::Other(StatusCode::IM_A_TEAPOT),
         ];

@@ -8,7 +8,7 @@ use eventboard_chassis::{
     token::{Identity, TokenConfig, TokenIssuer},
 };
 use eventboard_domain::Role;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::{app, clients::Clients, config::Config, openapi::PublicOperations};
 
-/// An environment with only these variables.
+/// An environment with only these variables, of a gateway that no other machine can reach.
 pub(crate) fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let env: Env = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    env.with_default("HOST", "127.0.0.1")
 }
 
 /// The whole gateway without its services: both are configured with a port on which nothing listens.
@@ -30,7 +31,7 @@ pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
     let config = Config::from_env(&mut env);
     env.finish().expect("good variables");
     let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
-    app::router(&config, Clients::new(&config), &health).expect("consistent paths")
+    app::router(&config, Clients::new(&config), &health, Shutdown::new()).expect("consistent paths")
 }
 
 /// The operations that ignore the token.
@@ -48,9 +49,10 @@ pub(crate) fn bearer(user_id: Uuid) -> String {
     format!("Bearer {}", issuer.issue(&identity, "a@b.cd").expect("a token"))
 }
 
-/// Sends one request to a router.
+/// Sends one request to a router, with a `Host` unless it has one.
 pub(crate) async fn send(router: &Router, request: http::request::Builder, body: &str) -> Response<Body> {
-    let request: Request<Body> = request.body(Body::from(body.to_owned())).expect("a request");
+    let mut request: Request<Body> = request.body(Body::from(body.to_owned())).expect("a request");
+    request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("localhost"));
     router.clone().oneshot(request).await.expect("a router does not fail")
 }
 

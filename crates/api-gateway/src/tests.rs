@@ -28,6 +28,11 @@ async fn the_gateway_serves_without_its_services_and_stops_on_shutdown() {
     let gateway = tokio::spawn(run(config, listener, shutdown.clone()));
 
     assert!(get(address, "/health/live").await.starts_with("HTTP/1.1 200"));
+    let waiting = get(address, "/health/ready").await;
+    assert!(waiting.starts_with("HTTP/1.1 503") && waiting.contains("\"events-service\""), "{waiting}");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    tokio::time::resume();
     assert!(get(address, "/health/ready").await.starts_with("HTTP/1.1 200"));
     let health = get(address, "/health").await;
     assert!(health.starts_with("HTTP/1.1 503") && health.contains("retry-after: 1"), "{health}");

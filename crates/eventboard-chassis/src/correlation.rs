@@ -25,7 +25,12 @@ pub struct CorrelationId(Arc<str>);
 impl CorrelationId {
     /// Takes the ID from the headers if it is well-formed. Otherwise creates a new one.
     pub fn of(headers: &HeaderMap) -> Self {
-        let received = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        Self::in_header(headers, HEADER)
+    }
+
+    /// Like [`CorrelationId::of`], with the ID in another header.
+    pub fn in_header(headers: &HeaderMap, name: HeaderName) -> Self {
+        let received = headers.get(name).and_then(|value| value.to_str().ok());
         received.filter(|id| is_well_formed(id)).map_or_else(Self::new, |id| Self(id.into()))
     }
 

@@ -214,7 +214,7 @@ impl From<&Refusal> for ErrorCode {
             Refusal::Invalid(_) => Self::InvalidInput,
             Refusal::EventNotFound | Refusal::OrganizationNotFound => Self::NotFound,
             Refusal::EventForbidden(_) | Refusal::OrganizationClosed => Self::Forbidden,
-            Refusal::StaleVersion => Self::StaleVersion,
+            Refusal::StaleVersion | Refusal::PreconditionFailed { header: _ } => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,
             Refusal::KeyReused => Self::KeyReused,
             Refusal::QuotaExceeded { quota: _, limit: _ } => Self::QuotaExceeded,

@@ -12,6 +12,10 @@ pub const FIELD_OVERHEAD: usize = 32;
 /// 431. If a list is more than four times as large, the server closes the connection, and all calls on it fail.
 pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 
+/// A gateway sends this metadata with its health checks of a replica while it knows no other replica that is ready. A
+/// replica that drains then waits until the gateway knows another one.
+pub const LAST_RESORT: &str = "x-last-resort";
+
 /// The size of the header fields in a header list, in bytes.
 pub fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD).sum()

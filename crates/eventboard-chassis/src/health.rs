@@ -3,8 +3,11 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -16,14 +19,17 @@ use axum::{
 use http::{StatusCode, header::RETRY_AFTER};
 use metrics::Gauge;
 use serde::Serialize;
-use tokio::sync::watch;
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tokio::{sync::watch, time::Instant};
 
 use crate::shutdown::Shutdown;
 
 /// The pause between two probes of a dependency that is up, and of one that is down.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_INTERVAL_WHEN_DOWN: Duration = Duration::from_millis(100);
+
+/// A gateway that was just started is ready after this time, even if a dependency was never up. It then responds with
+/// 503. A replica that is found through DNS is connected sooner, even if an answer is lost.
+const FIRST_CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The state of a dependency: up, or down with a reason for operators.
 type CheckState = Result<(), &'static str>;
@@ -34,6 +40,7 @@ type CheckState = Result<(), &'static str>;
 pub struct Check {
     name: &'static str,
     state: watch::Receiver<CheckState>,
+    was_up: Arc<AtomicBool>,
 }
 
 impl Check {
@@ -78,11 +85,17 @@ impl Check {
         let (sender, state) = watch::channel(Err("not checked yet"));
         let up = metrics::gauge!("eventboard_dependency_up", "dependency" => name);
         up.set(0.0);
-        (Reporter { name, state: sender, up }, Self { name, state })
+        let was_up = Arc::new(AtomicBool::new(false));
+        (Reporter { name, state: sender, up, was_up: Arc::clone(&was_up) }, Self { name, state, was_up })
     }
 
     fn is_up(&self) -> bool {
         self.state.borrow().is_ok()
+    }
+
+    /// Whether the dependency was up at any time since the start.
+    fn was_up(&self) -> bool {
+        self.was_up.load(Ordering::Relaxed)
     }
 }
 
@@ -91,10 +104,14 @@ struct Reporter {
     name: &'static str,
     state: watch::Sender<CheckState>,
     up: Gauge,
+    was_up: Arc<AtomicBool>,
 }
 
 impl Reporter {
     fn report(&self, state: CheckState) {
+        if state.is_ok() {
+            self.was_up.store(true, Ordering::Relaxed);
+        }
         self.state.send_if_modified(|current| {
             let is_changed = *current != state;
             if is_changed {
@@ -125,8 +142,16 @@ struct HealthParts {
     started: Instant,
     shutdown: Shutdown,
     checks: Vec<Check>,
-    /// Whether the service is ready only while all its dependencies are up.
-    ready_needs_checks: bool,
+    readiness: Readiness,
+}
+
+/// What a service needs from its dependencies to be ready.
+#[derive(Debug, Clone, Copy)]
+enum Readiness {
+    /// All must be up.
+    AllUp,
+    /// Each must have been up once, unless [`FIRST_CONTACT_TIMEOUT`] has passed since the start.
+    AllReachedOnce,
 }
 
 /// The body of a health response.
@@ -162,18 +187,20 @@ impl Health {
             started: Instant::now(),
             shutdown,
             checks,
-            ready_needs_checks: true,
+            readiness: Readiness::AllUp,
         }))
     }
 
-    /// The health of the gateway. It stays ready while a backend is down, because it still responds with 503.
+    /// The health of the gateway. It becomes ready when it has reached each backend once, so that a new replica fails no
+    /// request that an older one would serve. Later it stays ready while a backend is down, because it still responds
+    /// with 503. It also becomes ready if a backend stays down.
     pub fn of_gateway(service: &'static str, shutdown: Shutdown, checks: Vec<Check>) -> Self {
         Self(Arc::new(HealthParts {
             service,
             started: Instant::now(),
             shutdown,
             checks,
-            ready_needs_checks: false,
+            readiness: Readiness::AllReachedOnce,
         }))
     }
 
@@ -199,31 +226,41 @@ impl Health {
 
     /// `/health/ready`: 200 while the service accepts requests, else 503.
     pub fn ready(&self) -> Response {
-        let checks = if self.0.ready_needs_checks { &self.0.checks[..] } else { &[] };
+        let checks = match self.0.readiness {
+            Readiness::AllReachedOnce if self.has_dependencies() => &[],
+            Readiness::AllReachedOnce | Readiness::AllUp => &self.0.checks[..],
+        };
         self.document(checks, self.is_ready())
     }
 
-    /// Updates the gRPC health status until the service drains. Until then the empty service name is SERVING; it
-    /// means the whole server. `grpc_service` is SERVING while the service is ready.
-    pub async fn report_over_grpc(self, reporter: HealthReporter, grpc_service: &'static str) {
-        let mut states: Vec<_> = self.0.checks.iter().map(|check| check.state.clone()).collect();
-        loop {
-            let is_draining = self.0.shutdown.is_draining();
-            reporter.set_service_status("", serving_status(!is_draining)).await;
-            reporter.set_service_status(grpc_service, serving_status(self.is_ready())).await;
-            if is_draining {
-                return;
-            }
-            tokio::select! {
-                () = wait_for_change(&mut states) => {}
-                () = self.0.shutdown.draining() => {}
-            }
+    /// Follows the changes of this health from now on.
+    pub(crate) fn changes(&self) -> HealthChanges {
+        HealthChanges {
+            states: self.0.checks.iter().map(|check| check.state.clone()).collect(),
+            shutdown: self.0.shutdown.clone(),
+            has_drain_begun: false,
         }
     }
 
-    fn is_ready(&self) -> bool {
-        let parts = &self.0;
-        !parts.shutdown.is_draining() && (!parts.ready_needs_checks || parts.checks.iter().all(Check::is_up))
+    /// Whether the service drains. It never ends.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.shutdown.is_draining()
+    }
+
+    /// Whether the service accepts requests.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining() && self.has_dependencies()
+    }
+
+    /// Whether the service has what it needs from its dependencies.
+    fn has_dependencies(&self) -> bool {
+        let HealthParts { checks, started, readiness, .. } = &*self.0;
+        match readiness {
+            Readiness::AllUp => checks.iter().all(Check::is_up),
+            Readiness::AllReachedOnce => {
+                checks.iter().all(Check::was_up) || started.elapsed() >= FIRST_CONTACT_TIMEOUT
+            }
+        }
     }
 
     fn document(&self, checks: &[Check], is_ok: bool) -> Response {
@@ -247,18 +284,88 @@ fn check_document(check: &Check) -> CheckDocument {
     CheckDocument { status: if state.is_ok() { "up" } else { "down" }, message: state.err() }
 }
 
-fn serving_status(is_serving: bool) -> ServingStatus {
-    if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing }
+/// The changes of a [`Health`].
+pub(crate) struct HealthChanges {
+    states: Vec<watch::Receiver<CheckState>>,
+    shutdown: Shutdown,
+    has_drain_begun: bool,
+}
+
+impl HealthChanges {
+    /// Completes when the health may have changed since the last call. Never completes after the drain began.
+    pub(crate) async fn next(&mut self) {
+        if self.has_drain_begun {
+            return std::future::pending().await;
+        }
+        tokio::select! {
+            () = wait_for_change(&mut self.states) => {}
+            () = self.shutdown.draining() => self.has_drain_begun = true,
+        }
+    }
 }
 
 /// Completes at the next change of any state. Never completes when no state can change.
-async fn wait_for_change(states: &mut [watch::Receiver<CheckState>]) {
-    let changes = states.iter_mut().map(|state| Box::pin(state.changed()));
-    if changes.len() == 0 {
-        return std::future::pending().await;
+async fn wait_for_change(states: &mut Vec<watch::Receiver<CheckState>>) {
+    while !states.is_empty() {
+        let changes = states.iter_mut().map(|state| Box::pin(state.changed()));
+        let (outcome, position, _) = futures::future::select_all(changes).await;
+        match outcome {
+            Ok(()) => return,
+            // Its check has ended, and does not change any more.
+            Err(_) => drop(states.swap_remove(position)),
+        }
     }
-    let (outcome, _, _) = futures::future::select_all(changes).await;
-    if outcome.is_err() {
-        std::future::pending::<()>().await;
+    std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// A gateway with one dependency, whose state the test sets.
+    fn gateway() -> (Health, Shutdown, watch::Sender<CheckState>) {
+        let (state, changes) = watch::channel(Err("connection failed"));
+        let current = changes.clone();
+        let check = Check::on_changes("events-service", changes, move || *current.borrow());
+        let shutdown = Shutdown::new();
+        (Health::of_gateway("api-gateway", shutdown.clone(), vec![check]), shutdown, state)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_is_ready_from_its_first_contact_with_a_service_until_it_drains() {
+        let (health, shutdown, state) = gateway();
+        tokio::time::sleep(FIRST_CONTACT_TIMEOUT / 2).await;
+        assert!(!health.is_ready());
+        assert_eq!(health.ready().status(), StatusCode::SERVICE_UNAVAILABLE);
+        for current in [Ok(()), Err("connection failed")] {
+            state.send(current).expect("a receiver");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(health.is_ready(), "{current:?}");
+        }
+        shutdown.begin(Duration::ZERO).await;
+        assert!(!health.is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_without_its_services_is_ready_after_a_while() {
+        let (health, ..) = gateway();
+        tokio::time::sleep(FIRST_CONTACT_TIMEOUT - Duration::from_millis(10)).await;
+        assert!(!health.is_ready());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(health.ready().status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_has_ended_does_not_hide_the_changes_of_the_others() {
+        let ((ended, first), (other, second)) = (watch::channel(Ok(())), watch::channel(Ok(())));
+        let mut states = vec![first, second];
+        drop(ended);
+        assert!(wait_for_change(&mut states).now_or_never().is_none());
+        for state in [Err("down"), Ok(())] {
+            other.send(state).expect("a receiver");
+            wait_for_change(&mut states).now_or_never().expect("a change");
+        }
     }
 }

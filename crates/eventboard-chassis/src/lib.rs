@@ -1,8 +1,10 @@
 //! The foundation that all services share, one module per concern (the "microservice chassis" pattern).
+#![warn(clippy::print_stdout, clippy::print_stderr)] // see `stderr`
 
 pub mod client_address;
 pub mod config;
 pub mod correlation;
+pub mod dotenv;
 pub mod error;
 pub mod fairness;
 pub mod grpc;
@@ -15,6 +17,7 @@ pub mod process;
 pub mod quotas;
 pub mod server;
 pub mod shutdown;
+pub mod stderr;
 pub mod telemetry;
 pub mod token;
 pub mod traces;

@@ -8,7 +8,8 @@ use crate::{
     config::{self, Env, ListenConfig},
     metrics_endpoint::{self, MetricsConfig},
     server,
-    shutdown::Shutdown,
+    shutdown::{Drain, Shutdown},
+    stderr,
     telemetry::{self, TelemetryConfig},
 };
 
@@ -37,19 +38,24 @@ where
     pub async fn main(self) -> ExitCode {
         let name = self.name;
         let config = config::read(Env::of_service(), |env| {
-            (TelemetryConfig::from_env(env), MetricsConfig::from_env(env), (self.from_env)(env))
+            let (telemetry, metrics) = (TelemetryConfig::from_env(env), MetricsConfig::from_env(env));
+            let config = (self.from_env)(env);
+            if metrics.port != 0 && metrics.port == (self.listen)(&config).port {
+                env.report_invalid("METRICS_PORT", "must not be the port of the service");
+            }
+            (telemetry, metrics, config)
         });
         let (telemetry, metrics, config) = match config {
             Ok(config) => config,
             Err(error) => {
-                eprintln!("{name}: {error}");
+                stderr::print(&format!("{name}: {error}"));
                 return ExitCode::from(EXIT_INVALID_CONFIGURATION);
             }
         };
         match Box::pin(self.serve(telemetry, metrics, config)).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("{name}: {error:#}");
+                stderr::print(&format!("{name}: {error:#}"));
                 ExitCode::FAILURE
             }
         }
@@ -65,7 +71,7 @@ where
         let _telemetry = telemetry::init(self.name, telemetry)?;
         let listen = (self.listen)(&config);
         let listener = server::bind(self.name, listen).await?;
-        let shutdown = Shutdown::on_signal(listen.drain_grace)?;
+        let shutdown = Shutdown::on_signal(Drain::of(listen))?;
         metrics_endpoint::serve(metrics, shutdown.clone()).await?;
         (self.run)(config, listener, shutdown).await
     }

@@ -4,6 +4,10 @@ use eventboard_domain::Quotas;
 
 use crate::config::Env;
 
+/// The largest limits: more than one PostgreSQL can store. The sum of a limit and a growth thus fits into an integer.
+const MAX_COUNT: i64 = 1_000_000_000_000;
+const MAX_BYTES: i64 = 1_000_000_000_000_000;
+
 /// Reads the limits:
 ///
 /// - `MAX_EVENTS_PER_ORGANIZATION` (default 2000000): the number of events. Lists and searches are measured with a
@@ -13,8 +17,8 @@ use crate::config::Env;
 /// - `MAX_MEMBERS_PER_ORGANIZATION` (default 100000): the number of users.
 pub fn quotas_from_env(env: &mut Env) -> Quotas {
     Quotas {
-        events: env.number("MAX_EVENTS_PER_ORGANIZATION", 2_000_000, 1..=i64::MAX),
-        bytes: env.number("MAX_BYTES_PER_ORGANIZATION", 4 * 1024 * 1024 * 1024, 1..=i64::MAX),
-        members: env.number("MAX_MEMBERS_PER_ORGANIZATION", 100_000, 1..=i64::MAX),
+        events: env.number("MAX_EVENTS_PER_ORGANIZATION", 2_000_000, 1..=MAX_COUNT),
+        bytes: env.number("MAX_BYTES_PER_ORGANIZATION", 4 * 1024 * 1024 * 1024, 1..=MAX_BYTES),
+        members: env.number("MAX_MEMBERS_PER_ORGANIZATION", 100_000, 1..=MAX_COUNT),
     }
 }

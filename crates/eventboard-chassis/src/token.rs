@@ -1,5 +1,7 @@
 //! Access tokens: HS256 JWTs that every service verifies itself.
 
+mod claims;
+
 use std::{collections::HashSet, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
 pub use eventboard_domain::Identity;
@@ -8,19 +10,20 @@ use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use moka::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
+use self::claims::{CallerClaims, NumericDate, is_header_understood};
 use crate::{
     client_address::AddressVerifier,
-    config::{AppEnv, Env},
+    config::{self, AppEnv, Env},
 };
 
-/// The default secret, which is rejected in production.
+/// The default secret, which is accepted only where no other machine can reach the service.
 const DEVELOPMENT_SECRET: &str = "eventboard-development-secret-change-me";
 
-/// Prefixes of the secrets that appear in files of this repository and are therefore publicly known.
-const KNOWN_SECRET_PREFIXES: &[&str] =
+/// Parts of the secrets that appear in files of this repository and are therefore publicly known.
+const KNOWN_SECRET_PARTS: &[&str] =
     &["eventboard-development", "eventboard-demonstration", "change-me", "changeme", "your-"];
 
 /// An HMAC-SHA256 key must be at least as long as the hash (RFC 7518, section 3.2).
@@ -40,18 +43,21 @@ pub struct TokenConfig {
 }
 
 impl TokenConfig {
-    /// Reads the `JWT_*` variables. In production the secret must be set, not publicly known, and at least 32 bytes
-    /// long.
+    /// Reads the `JWT_*` variables. In production, and where other machines can reach the service, the secrets must be
+    /// secrets of the operator's own.
     pub fn from_env(env: &mut Env) -> Self {
-        let app_env = AppEnv::from_env(env);
-        let secret = env.secret("JWT_SECRET");
+        let secret = env.secret("JWT_SECRET").unwrap_or_else(|| DEVELOPMENT_SECRET.into());
         let previous = env.secret("JWT_SECRET_PREVIOUS");
-        if app_env == AppEnv::Production {
-            reject_weak(env, "JWT_SECRET", Some(secret.as_ref().map_or("", |secret| secret.expose_secret())));
-            reject_weak(env, "JWT_SECRET_PREVIOUS", previous.as_ref().map(|secret| secret.expose_secret()));
+        if let Some(reason) = reason_for_own_secret(env) {
+            let secrets = [("JWT_SECRET", Some(&secret)), ("JWT_SECRET_PREVIOUS", previous.as_ref())];
+            for (variable, secret) in secrets {
+                if secret.is_some_and(|secret| !is_own(secret.expose_secret())) {
+                    env.report_invalid(variable, &format!("must be a secret of your own {reason}"));
+                }
+            }
         }
         Self {
-            secret: secret.unwrap_or_else(|| DEVELOPMENT_SECRET.into()),
+            secret,
             previous,
             issuer: env.text("JWT_ISSUER", "eventboard"),
             audience: env.text("JWT_AUDIENCE", "eventboard-api"),
@@ -64,17 +70,33 @@ impl TokenConfig {
     }
 }
 
-fn reject_weak(env: &mut Env, variable: &str, secret: Option<&str>) {
-    let Some(secret) = secret else { return };
-    if secret.len() < MIN_SECRET_BYTES {
-        env.report_invalid(variable, &format!("must have at least {MIN_SECRET_BYTES} bytes in production"));
-    } else if is_known(secret) {
-        env.report_invalid(variable, "must not be a secret from the documentation in production");
+/// Why the secrets must be the operator's own, and what to do, as the end of an error message. `None` where any secret
+/// is accepted: in development on a loopback address, or with `ALLOW_INSECURE_JWT_SECRET` (default false).
+fn reason_for_own_secret(env: &mut Env) -> Option<String> {
+    let how = format!("with at least {MIN_SECRET_BYTES} bytes (`openssl rand -base64 48`)");
+    let host = config::host(env);
+    let is_insecure_allowed = env.flag("ALLOW_INSECURE_JWT_SECRET", false);
+    if AppEnv::from_env(env) == AppEnv::Production {
+        return Some(format!("{how} in production"));
     }
+    // An IPv4 address may be written as IPv6, as ::ffff:127.0.0.1.
+    let is_reachable = !host.to_canonical().is_loopback();
+    (is_reachable && !is_insecure_allowed).then(|| {
+        format!(
+            "{how}, because other machines can reach the address in HOST ({host}); or set HOST=127.0.0.1, or, for a \
+             demo, ALLOW_INSECURE_JWT_SECRET=true"
+        )
+    })
+}
+
+/// Whether only the operator can know the secret.
+fn is_own(secret: &str) -> bool {
+    secret.trim().len() >= MIN_SECRET_BYTES && !is_known(secret)
 }
 
 fn is_known(secret: &str) -> bool {
-    KNOWN_SECRET_PREFIXES.iter().any(|prefix| secret.starts_with(prefix))
+    let secret = secret.to_ascii_lowercase();
+    KNOWN_SECRET_PARTS.iter().any(|part| secret.contains(part))
 }
 
 /// How long a verified token is cached. Clients send the same token repeatedly, and verifying its signature costs as
@@ -87,16 +109,6 @@ const CACHE_CAPACITY: u64 = 2_000;
 /// Longer tokens are not verified, in bytes. Issued tokens have some 400 bytes, and less than 1 KiB even with the longest
 /// e-mail address. The gateway sends the token to the services, which accept 16 KiB for all headers together.
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
-
-/// The claims that are read from a verified token.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CallerClaims {
-    sub: Uuid,
-    role: String,
-    organization_id: Uuid,
-    exp: u64,
-}
 
 /// The claims of an issued token (RFC 7519).
 #[derive(Debug, Serialize)]
@@ -122,7 +134,7 @@ pub struct VerifiedToken {
     pub authorization: HeaderValue,
 }
 
-/// Verifies the signature, expiry, issuer and audience of tokens.
+/// Verifies the signature, time, issuer, audience and header of tokens.
 #[derive(Clone)]
 pub struct TokenVerifier(Arc<VerifierParts>);
 
@@ -130,6 +142,7 @@ struct VerifierParts {
     keys: Vec<DecodingKey>,
     addresses: AddressVerifier,
     validation: Validation,
+    issuer: String,
     /// Recently verified tokens. The key is the whole token, so a modified token is not found in the cache.
     cache: Cache<Box<str>, CachedToken>,
 }
@@ -137,19 +150,18 @@ struct VerifierParts {
 #[derive(Clone)]
 struct CachedToken {
     token: VerifiedToken,
-    /// Seconds since 1970.
-    expires_at: u64,
+    expires_at: NumericDate,
 }
 
 impl TokenVerifier {
     /// Creates a verifier for the current and the previous secret.
     pub fn new(config: &TokenConfig) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // No leeway, because the hosts that issue and verify tokens have synchronized clocks.
-        validation.leeway = 0;
-        validation.iss = Some(HashSet::from([config.issuer.clone()]));
         validation.aud = Some(HashSet::from([config.audience.clone()]));
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.set_required_spec_claims(&["aud"]);
+        // The module `claims` checks the times and the issuer: jsonwebtoken accepts a token at the instant when it
+        // expires, and a list of issuers.
+        validation.validate_exp = false;
         let secrets = [Some(&config.secret), config.previous.as_ref()];
         let keys = secrets
             .into_iter()
@@ -158,14 +170,14 @@ impl TokenVerifier {
         let keys: Vec<_> = keys.collect();
         let addresses = AddressVerifier::new(keys.clone());
         let cache = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
-        Self(Arc::new(VerifierParts { keys, addresses, validation, cache }))
+        let issuer = config.issuer.clone();
+        Self(Arc::new(VerifierParts { keys, addresses, validation, issuer, cache }))
     }
 
     /// Verifies the bearer token of the `Authorization` header. `None` when it is missing or invalid.
     pub fn verify(&self, headers: &HeaderMap) -> Option<VerifiedToken> {
         let token = bearer_token(headers)?;
-        let has_not_expired =
-            |cached: &CachedToken| cached.expires_at > jsonwebtoken::get_current_timestamp();
+        let has_not_expired = |cached: &CachedToken| NumericDate::now() < cached.expires_at;
         if let Some(cached) = self.0.cache.get(token).filter(has_not_expired) {
             return Some(cached.token);
         }
@@ -180,8 +192,14 @@ impl TokenVerifier {
     }
 
     fn decode(&self, token: &str) -> Option<CachedToken> {
-        let VerifierParts { keys, validation, addresses: _, cache: _ } = &*self.0;
+        let VerifierParts { keys, validation, issuer, addresses: _, cache: _ } = &*self.0;
         let claims = keys.iter().find_map(|key| decode::<CallerClaims>(token, key, validation).ok())?.claims;
+        let is_valid = is_header_understood(token)
+            && claims.is_issued_by(issuer)
+            && claims.is_valid_at(NumericDate::now());
+        if !is_valid {
+            return None;
+        }
         let role = Role::from_str(&claims.role).ok()?;
         let identity = Identity { user_id: claims.sub, organization_id: claims.organization_id, role };
         let authorization = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
@@ -189,9 +207,16 @@ impl TokenVerifier {
     }
 }
 
-/// The token in the `Authorization` header, without the blanks around it. `None` when it is too long to be one of ours.
+/// The token in the only `Authorization` header, without the blanks around it. `None` when it is too long to be one of
+/// ours.
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?;
+    // A proxy in front may have read another one (RFC 9110, section 5.3).
+    if values.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN_BYTES).then_some(token)
 }
@@ -288,6 +313,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_beside_another_authorization_is_rejected() {
+        let config = config("one secret", None);
+        let mut headers = bearer(&issue(&config, &identity()));
+        headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
+        assert!(TokenVerifier::new(&config).verify(&headers).is_none());
+    }
+
+    #[test]
     fn a_token_beyond_the_length_limit_is_rejected_even_if_it_is_signed() {
         let config = config("one secret", None);
         let token = |email_bytes| {
@@ -363,16 +396,85 @@ mod tests {
         assert!(verifier.verify(&HeaderMap::new()).is_none());
     }
 
+    const OWN_SECRET: &str = "Vq3#x8!mZp0$Lr7^Tn2&Wk5*Yb9(Hd4)";
+
+    fn read(variables: &[(&str, &str)]) -> Result<TokenConfig, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        config::read(variables.collect(), TokenConfig::from_env).map_err(|error| error.to_string())
+    }
+
+    /// Secrets that are short, blank or published.
+    const INSECURE_SECRETS: [&str; 7] = [
+        "",
+        "short",
+        DEVELOPMENT_SECRET,
+        "EventBoard-Development-Secret-Change-Me",
+        "\"eventboard-development-secret-change-me\"",
+        "eventboard-demonstration-secret-that-everybody-knows",
+        "                                        ",
+    ];
+
     #[test]
-    fn production_rejects_default_and_short_secrets() {
-        let is_rejected = |secret: Option<&str>| {
-            let mut variables = vec![("APP_ENV".to_owned(), "production".to_owned())];
-            variables.extend(secret.map(|secret| ("JWT_SECRET".to_owned(), secret.to_owned())));
-            crate::config::read(Env::from_iter(variables), TokenConfig::from_env).is_err()
-        };
-        assert!(is_rejected(None));
-        assert!(is_rejected(Some("short")));
-        assert!(is_rejected(Some(DEVELOPMENT_SECRET)));
-        assert!(!is_rejected(Some("Vq3#x8!mZp0$Lr7^Tn2&Wk5*Yb9(Hd4)")));
+    fn an_insecure_secret_is_accepted_only_on_a_loopback_address() {
+        for (host, is_loopback) in [
+            ("", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("192.0.2.1", false),
+            ("10.0.0.1", false),
+            ("169.254.0.1", false),
+            ("128.0.0.1", false),
+            ("fe80::1", false),
+            ("::ffff:0.0.0.0", false),
+            ("::ffff:192.0.2.1", false),
+            ("::2", false),
+            ("127.0.0.1", true),
+            ("127.255.255.254", true),
+            ("::1", true),
+            ("0:0:0:0:0:0:0:1", true),
+            ("::ffff:127.0.0.2", true),
+        ] {
+            for secret in INSECURE_SECRETS {
+                let result = read(&[("HOST", host), ("JWT_SECRET", secret)]);
+                assert_eq!(result.is_ok(), is_loopback, "HOST={host} JWT_SECRET={secret}");
+                let message = result.err().unwrap_or_default();
+                for part in ["JWT_SECRET must be", "HOST=127.0.0.1", "ALLOW_INSECURE_JWT_SECRET=true"] {
+                    assert!(is_loopback || message.contains(part), "{message}");
+                }
+            }
+            assert!(read(&[("HOST", host), ("JWT_SECRET", OWN_SECRET)]).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_insecure_previous_secret_is_rejected_where_an_insecure_secret_is() {
+        for secret in INSECURE_SECRETS.into_iter().filter(|secret| !secret.is_empty()) {
+            let error = read(&[("JWT_SECRET", OWN_SECRET), ("JWT_SECRET_PREVIOUS", secret)]);
+            let error = error.expect_err("HOST is 0.0.0.0");
+            assert!(error.starts_with("configuration error: JWT_SECRET_PREVIOUS must be"), "{error}");
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_insecure_secret_can_be_allowed_in_development_only() {
+        let allow = ("ALLOW_INSECURE_JWT_SECRET", "true");
+        assert!(read(&[allow]).is_ok());
+        assert!(read(&[allow, ("JWT_SECRET", "short")]).is_ok());
+        assert!(read(&[("APP_ENV", "development")]).is_err());
+        assert!(read(&[("ALLOW_INSECURE_JWT_SECRET", "false")]).is_err());
+        assert!(read(&[allow, ("APP_ENV", "production")]).is_err());
+    }
+
+    #[test]
+    fn production_rejects_insecure_secrets_on_every_address() {
+        for host in ["127.0.0.1", "0.0.0.0"] {
+            let production =
+                |secret| read(&[("APP_ENV", "production"), ("HOST", host), ("JWT_SECRET", secret)]);
+            for secret in INSECURE_SECRETS {
+                assert!(production(secret).is_err(), "{secret}");
+            }
+            assert!(production(OWN_SECRET).is_ok());
+        }
     }
 }

@@ -22,12 +22,14 @@ use crate::{
     deadline::{Deadline, DeadlineLayer},
     replicas::Replicas,
     retry::{RetryConfig, RetryPolicy},
+    timings::CallTimings,
 };
 
 /// Connects the generated clients to the stack, which needs bodies in memory. Every response of a service is `Ok`,
 /// even one with an error status. `Err` means that there was no response.
 #[derive(Clone)]
 pub struct ServiceChannel {
+    service: &'static str,
     stack: Deadline<Retry<RetryPolicy, AttemptService>>,
     /// Durations of whole calls, including all attempts.
     durations: Arc<Histograms<Code>>,
@@ -44,7 +46,7 @@ impl ServiceChannel {
             // Innermost, because each attempt picks its own replica. It reads whole responses, so that a connection
             // that is lost in the middle of a response fails only the attempt and not the request.
             .service(AttemptService::new(Arc::clone(replicas)));
-        Self { stack, durations: Arc::new(client_call_durations()) }
+        Self { service: replicas.service, stack, durations: Arc::new(client_call_durations()) }
     }
 }
 
@@ -65,13 +67,18 @@ impl Service<Request<Body>> for ServiceChannel {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Self { stack, durations } = self.clone();
+        let Self { service, stack, durations } = self.clone();
         Box::pin(async move {
             let (started, uri) = (Instant::now(), request.uri().clone());
+            let timings = request.extensions().get::<CallTimings>().cloned();
             // `None` means that the call was cancelled, because its caller stopped waiting.
             let guard = observe_outcome(|code: Option<Code>| {
                 let code = code.unwrap_or(Code::Cancelled);
-                durations.record(method_name(uri.path()), code, started.elapsed());
+                let elapsed = started.elapsed();
+                durations.record(method_name(uri.path()), code, elapsed);
+                if let Some(timings) = timings {
+                    timings.record(service, elapsed);
+                }
             });
             let request = buffer_request(request).await?;
             let result = stack.oneshot(request).await.map_err(Status::from);

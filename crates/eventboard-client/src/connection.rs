@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use eventboard_chassis::grpc::{MAX_HEADER_LIST_BYTES, grpc_code};
+use eventboard_chassis::grpc::{LAST_RESORT, MAX_HEADER_LIST_BYTES, grpc_code};
 use h2::{Reason, RecvStream, client::SendRequest};
 use http::{
     HeaderMap, Request, Response, StatusCode, Uri, response,
@@ -25,7 +25,7 @@ use http::{
 use http_body_util::{BodyExt, Full};
 use tokio::{net::TcpStream, task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, body::Body};
+use tonic::{Code, body::Body, metadata::MetadataValue};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -180,14 +180,18 @@ impl Connection {
         Call(Arc::clone(connection))
     }
 
-    /// Calls the gRPC health service of the replica over this connection.
-    pub(crate) async fn probe(&self, grpc_service: &'static str) -> ProbeResult {
+    /// Calls the gRPC health service of the replica over this connection. With `is_last_resort`, tells the replica that
+    /// no other one is ready, so that it goes on serving if it drains.
+    pub(crate) async fn probe(&self, grpc_service: &'static str, is_last_resort: bool) -> ProbeResult {
         let mut client = HealthClient::new(tower::service_fn(async |request: Request<Body>| {
             let request = buffer_request(request).await?;
             let sender = self.ready_sender().await.ok_or(CallError::NotConnected(CONNECTION_CLOSING))?;
             self.send(sender, request).await
         }));
-        let request = HealthCheckRequest { service: grpc_service.to_owned() };
+        let mut request = tonic::Request::new(HealthCheckRequest { service: grpc_service.to_owned() });
+        if is_last_resort {
+            request.metadata_mut().insert(LAST_RESORT, MetadataValue::from_static("true"));
+        }
         match tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await {
             Ok(Ok(reply)) => {
                 self.record_activity();

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
-use crate::policy::CallPolicy;
+use crate::{policy::CallPolicy, timings::CallTimings};
 
 /// The metadata of every call that is made for one client request.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct CallContext {
     pub client_address: Option<SignedAddress>,
     /// Unique to this request and the same for all its attempts.
     pub request_id: Uuid,
+    /// Collects how long the calls take.
+    pub timings: CallTimings,
 }
 
 impl CallContext {
@@ -45,6 +47,7 @@ impl CallContext {
         let mut request = tonic::Request::new(message);
         *request.metadata_mut() = MetadataMap::from_headers(headers);
         request.extensions_mut().insert(policy);
+        request.extensions_mut().insert(self.timings.clone());
         request
     }
 }

@@ -25,15 +25,9 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The addresses from the last successful resolution of each host, by its index.
 type ResolvedAddresses = BTreeMap<usize, BTreeSet<SocketAddr>>;
 
-/// Resolves every host periodically while the future is polled, and runs a monitor for each address.
-pub(crate) async fn discover(
-    service: &'static str,
-    grpc_service: &'static str,
-    target: Target,
-    rotation: Arc<Rotation>,
-) {
+/// Resolves every host periodically while the future is polled.
+pub(crate) async fn discover(target: Target, mut known: KnownReplicas) {
     let mut resolved = ResolvedAddresses::new();
-    let mut monitors = ReplicaMonitors::default();
     loop {
         for (index, host) in target.hosts().iter().enumerate() {
             match resolve(host).await {
@@ -43,7 +37,7 @@ pub(crate) async fn discover(
                 // Keeps the last known addresses: a failing DNS server must not make a working service unavailable.
                 Err(error) => {
                     tracing::debug!(
-                        target_service = service,
+                        target_service = known.service,
                         host = host.name,
                         %error,
                         "Host name resolution failed"
@@ -51,16 +45,7 @@ pub(crate) async fn discover(
                 }
             }
         }
-        let addresses: BTreeSet<_> = resolved.values().flatten().copied().collect();
-        rotation.update(|states| {
-            states.retain(|address, _| addresses.contains(address));
-            for address in &addresses {
-                states.entry(*address).or_insert(ReplicaState::Connecting);
-            }
-        });
-        monitors.update(&addresses, |address| {
-            ReplicaMonitor::new(service, grpc_service, address, Arc::clone(&rotation))
-        });
+        known.set(resolved.values().flatten().copied().collect());
         tokio::time::sleep(RESOLVE_INTERVAL).await;
     }
 }
@@ -71,6 +56,36 @@ async fn resolve(host: &Host) -> io::Result<BTreeSet<SocketAddr>> {
     let addresses: BTreeSet<_> =
         lookup.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??.collect();
     if addresses.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(addresses) }
+}
+
+/// The replicas of one service. Each has a monitor while this value exists.
+pub(crate) struct KnownReplicas {
+    service: &'static str,
+    grpc_service: &'static str,
+    rotation: Arc<Rotation>,
+    monitors: ReplicaMonitors,
+}
+
+impl KnownReplicas {
+    pub(crate) fn new(service: &'static str, grpc_service: &'static str, rotation: Arc<Rotation>) -> Self {
+        Self { service, grpc_service, rotation, monitors: ReplicaMonitors::default() }
+    }
+
+    /// Sets the addresses of the replicas. While none of them is ready, replicas at earlier addresses
+    /// are kept if they are connected.
+    pub(crate) fn set(&mut self, mut addresses: BTreeSet<SocketAddr>) {
+        let Self { service, grpc_service, rotation, monitors } = self;
+        addresses.extend(rotation.connected_while_none_ready(&addresses));
+        rotation.update(|states| {
+            states.retain(|address, _| addresses.contains(address));
+            for address in &addresses {
+                states.entry(*address).or_insert(ReplicaState::Connecting);
+            }
+        });
+        monitors.update(&addresses, |address| {
+            ReplicaMonitor::new(service, grpc_service, address, Arc::clone(rotation))
+        });
+    }
 }
 
 /// One monitor task for each replica. Dropping it aborts all of them.

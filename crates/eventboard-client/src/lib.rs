@@ -22,6 +22,7 @@ mod replicas;
 mod retry;
 mod rotation;
 mod target;
+mod timings;
 
 pub use self::{
     channel::ServiceChannel,
@@ -31,6 +32,7 @@ pub use self::{
     replicas::Replicas,
     retry::RetryConfig,
     target::Target,
+    timings::CallTimings,
 };
 
 #[cfg(test)]

@@ -118,7 +118,8 @@ impl ReplicaMonitor {
     async fn monitor_connection(&mut self, connection: &Arc<Connection>) -> ConnectionEnd {
         let mut unanswered = 0;
         loop {
-            let result = connection.probe(self.grpc_service).await;
+            let is_last_resort = !self.rotation.has_other_ready(self.address);
+            let result = connection.probe(self.grpc_service, is_last_resort).await;
             unanswered = if result == ProbeResult::NoResponse { unanswered + 1 } else { 0 };
             match result {
                 _ if connection.is_closed() => return ConnectionEnd::Closed,

@@ -6,7 +6,12 @@ use eventboard_chassis::health::Check;
 use metrics::Counter;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{discovery, replica_monitor, rotation::Rotation, target::Target};
+use crate::{
+    discovery::{self, KnownReplicas},
+    replica_monitor,
+    rotation::Rotation,
+    target::Target,
+};
 
 /// The replicas of one service. Background tasks discover, connect and monitor them until this value is dropped.
 pub struct Replicas {
@@ -26,8 +31,17 @@ impl Replicas {
     /// # Panics
     /// Panics if it is called outside of a Tokio runtime.
     pub fn discover(service: &'static str, grpc_service: &'static str, target: &Target) -> Arc<Self> {
-        let (rotation, stop) = (Arc::new(Rotation::new()), CancellationToken::new());
-        let discovery = discovery::discover(service, grpc_service, target.clone(), Arc::clone(&rotation));
+        let rotation = Arc::new(Rotation::new());
+        let known = KnownReplicas::new(service, grpc_service, Arc::clone(&rotation));
+        Self::start(service, rotation, discovery::discover(target.clone(), known))
+    }
+
+    /// Creates the replicas whose rotation this background task fills.
+    pub(crate) fn start<F>(service: &'static str, rotation: Arc<Rotation>, discovery: F) -> Arc<Self>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(discovery));
         rotation.register_gauges(service);
         // Registers the counter, so that the metrics include it before any replica is found.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use eventboard_chassis::{config::Env, grpc::grpc_code, metrics::at_each_scrape};
+use eventboard_chassis::{config::Env, grpc::grpc_code, metrics::at_each_scrape, server::MAX_DEADLINE};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use metrics::Counter;
@@ -19,10 +19,14 @@ use crate::{
     policy::{CallPolicy, RetryOn},
 };
 
+/// The shortest configurable delay.
+const MIN_DELAY: Duration = Duration::from_millis(1);
+
 /// The delays between attempts, and the budget for all retries.
 #[derive(Debug, Clone)]
 pub struct RetryConfig {
-    /// `RETRY_BASE` (default `100ms`): the longest delay before the first retry. It doubles with each retry.
+    /// `RETRY_BASE` (default `100ms`, at most `RETRY_CAP`): the longest delay before the first retry. It doubles with
+    /// each retry.
     pub base: Duration,
     /// `RETRY_CAP` (default `2s`): the longest delay before any retry.
     pub cap: Duration,
@@ -36,9 +40,15 @@ pub struct RetryConfig {
 impl RetryConfig {
     /// Reads the `RETRY_*` variables.
     pub fn from_env(env: &mut Env) -> Self {
+        let range = || MIN_DELAY..=MAX_DEADLINE;
+        let base = env.duration("RETRY_BASE", Duration::from_millis(100), range());
+        let cap = env.duration("RETRY_CAP", Duration::from_secs(2), range());
+        if base > cap {
+            env.report_invalid("RETRY_BASE", "must not be longer than RETRY_CAP");
+        }
         Self {
-            base: env.positive_duration("RETRY_BASE", Duration::from_millis(100)),
-            cap: env.positive_duration("RETRY_CAP", Duration::from_secs(2)),
+            base,
+            cap,
             budget: env.ratio("RETRY_BUDGET", 0.2),
             min_per_second: env.number("RETRY_BUDGET_MIN", 10, 0..=10_000),
         }

@@ -1,7 +1,7 @@
 //! The rotation: the current state of all replicas of one service, and the choice of a replica for each call.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
         Arc,
@@ -46,6 +46,14 @@ impl ReplicaState {
             Self::Suspect(..) => suspect,
             Self::Connecting => connecting,
             Self::Unavailable(_) => unavailable,
+        }
+    }
+
+    /// Whether calls can be sent.
+    fn is_connected(&self) -> bool {
+        match self {
+            Self::Ready(connection) | Self::Suspect(connection, _) => !connection.is_closed(),
+            Self::Connecting | Self::Unavailable(_) => false,
         }
     }
 
@@ -117,6 +125,19 @@ impl Rotation {
         let states = self.states.borrow();
         let others = states.iter().flatten().filter(|(other, _)| **other != address);
         others.into_iter().any(|(_, state)| matches!(state, ReplicaState::Ready(_)))
+    }
+
+    /// The connected replicas, if none at `addresses` is ready. A call needs them until one of `addresses` is.
+    pub(crate) fn connected_while_none_ready(&self, addresses: &BTreeSet<SocketAddr>) -> Vec<SocketAddr> {
+        let states = self.states.borrow();
+        let states = || states.iter().flatten();
+        let is_ready = |(address, state): (&_, &_)| {
+            addresses.contains(address) && matches!(state, ReplicaState::Ready(_))
+        };
+        if states().any(is_ready) {
+            return Vec::new();
+        }
+        states().filter(|(_, state)| state.is_connected()).map(|(address, _)| *address).collect()
     }
 
     /// Checks that at least one replica is ready.
@@ -198,5 +219,10 @@ impl Rotation {
         let states = self.states.borrow();
         let is_ready = |state: &&ReplicaState| matches!(state, ReplicaState::Ready(_));
         states.iter().flat_map(BTreeMap::values).filter(is_ready).count()
+    }
+
+    /// The addresses of all replicas.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.states.borrow().iter().flat_map(BTreeMap::keys).copied().collect()
     }
 }

@@ -21,13 +21,14 @@ impl Target {
     /// commas, each optionally with its own port) and `AUTH_SERVICE_PORT` (the port of the hosts without their own
     /// port).
     pub fn from_env(env: &mut Env, hosts: &str, port: &str, default_port: u16) -> Self {
-        let port = env.parse(port, default_port, "a port number");
+        let port = env.port(port, default_port);
         let text = env.text(hosts, "localhost");
         let parsed: Option<Vec<_>> = text.split(',').map(|host| Host::parse(host.trim(), port)).collect();
         parsed.map(Self).unwrap_or_else(|| {
             env.report_invalid(
                 hosts,
-                "must be host names or addresses, separated by commas, each optionally with a port",
+                "must be host names or addresses, separated by commas; each has a port other than 0, its own or that \
+                 of the service",
             );
             Self(Vec::new())
         })
@@ -45,7 +46,8 @@ impl Host {
         let rest = authority.as_str().strip_prefix(host)?;
         let is_plain = !host.is_empty() && (rest.is_empty() || port.is_some());
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        is_plain.then(|| Self { name, port: port.unwrap_or(default_port) })
+        let port = port.unwrap_or(default_port);
+        (is_plain && port != 0).then_some(Self { name, port })
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_invalid_host_is_rejected() {
-        for bad in ["a,,b", "http://a", "a/b", "user@a", "a:port", "a b"] {
+        for bad in ["a,,b", "http://a", "a/b", "user@a", "a:port", "a:0", "a:65536", "a b"] {
             assert!(read(bad).is_err_and(|error| error.contains('H')), "{bad:?}");
         }
     }

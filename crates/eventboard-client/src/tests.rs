@@ -1,5 +1,6 @@
 //! Tests of the whole stack. The replicas are real servers in this process.
 
+mod draining;
 mod raw_replica;
 mod refusals;
 

@@ -2,15 +2,19 @@
 
 mod as_text;
 mod config;
+mod connect;
 mod error;
 mod migrations;
 mod pool;
+mod roles;
+mod schema;
 mod statement;
 mod usage;
 
 pub use self::{
     as_text::AsText,
     config::DatabaseConfig,
+    connect::connect,
     error::{OnConstraint, db_error},
     migrations::migrate,
     pool::{Database, Lease},

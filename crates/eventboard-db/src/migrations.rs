@@ -9,7 +9,12 @@ use sqlx::{
     postgres::PgConnectOptions,
 };
 
-use crate::error::is_unavailable;
+use crate::{
+    config::{AppRole, DatabaseConfig},
+    connect::connect,
+    error::is_unavailable,
+    roles, schema,
+};
 
 /// All migrations, in order.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -39,18 +44,66 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Brings the schema up to date. Several processes may call this at the same time: one migrates, and the others wait
 /// and then find nothing to do.
 ///
+/// If `MIGRATE_DATABASE_URL` has another role than `DATABASE_URL`, this also sets up the roles (`roles.rs`).
+/// Otherwise, a role that may not change the schema only checks it.
+///
 /// # Errors
-/// When the database cannot be reached, does not meet the requirements, or a migration fails.
-pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
-    let mut connection =
-        PgConnection::connect_with(options).await.context("the database cannot be reached")?;
+/// When the database cannot be reached, does not meet the requirements, a role cannot be set up, a migration fails, or
+/// the schema is not up to date and the role may not change it.
+pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<()> {
+    migrate_with(config, Roles::SetUp).await
+}
+
+/// What a migration does with the roles, if `MIGRATE_DATABASE_URL` has one of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Roles {
+    /// The operator asks for it.
+    SetUp,
+    /// A service starts. It must not take the tables of an installation whose operator did not ask for that.
+    KeepSetUp,
+}
+
+async fn migrate_with(config: &DatabaseConfig, roles: Roles) -> anyhow::Result<()> {
+    let mut connection = connect(&config.direct).await?;
     check_requirements(&mut connection).await?;
+    if config.app_role.is_none() && !schema::may_change(&mut connection).await? {
+        return schema::check(&mut connection, MIGRATIONS.iter().map(|migration| migration.version)).await;
+    }
     // Migrations have no timeout. This statement is needed because behind a pooler the role sets a timeout.
     sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
     acquire_migration_lock(&mut connection).await?;
+    let app = match &config.app_role {
+        Some(app) if roles == Roles::SetUp || roles::are_set_up(&mut connection).await? => Some(app),
+        _ => None,
+    };
+    if let Some(app) = app
+        && roles::may_manage(&mut connection, app).await?
+    {
+        set_up_roles(&mut connection, &config.direct, app).await?;
+    }
     run(&mut connection).await.context("a migration failed")?;
+    if let Some(app) = app {
+        roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
+    }
     connection.close().await?;
     Ok(())
+}
+
+/// Sets up the roles. Tries again when another session holds a lock on a table that gets another owner.
+async fn set_up_roles(
+    connection: &mut PgConnection,
+    direct: &PgConnectOptions,
+    app: &AppRole,
+) -> anyhow::Result<()> {
+    loop {
+        match roles::set_up(connection, direct, app).await {
+            Err(roles::Error::Database(cause)) if is_lock_timeout(&cause) => {
+                tracing::warn!(%cause, "The change of an owner timed out waiting for a table lock and will be retried");
+                tokio::time::sleep(LOCK_TIMEOUT_RETRY_DELAY).await;
+            }
+            outcome => return outcome.context("the database roles cannot be set up"),
+        }
+    }
 }
 
 /// Runs the pending migrations. Retries a migration that times out on a table lock.
@@ -71,8 +124,12 @@ fn lock_timed_out(error: &MigrateError) -> bool {
     let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = error else {
         return false;
     };
+    is_lock_timeout(cause)
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
     // lock_not_available
-    cause.as_database_error().is_some_and(|cause| cause.code().as_deref() == Some("55P03"))
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
 }
 
 /// Waits until no other process migrates. PostgreSQL releases the lock when the connection closes.
@@ -84,14 +141,15 @@ async fn acquire_migration_lock(connection: &mut PgConnection) -> sqlx::Result<(
     Ok(())
 }
 
-/// Waits for the database without a time limit, then migrates.
+/// Waits for the database without a time limit, then migrates. If the role may not change the schema, waits until
+/// another process has migrated.
 ///
 /// # Errors
 /// When the failure is permanent.
-pub(crate) async fn migrate_when_available(options: &PgConnectOptions) -> anyhow::Result<()> {
+pub(crate) async fn migrate_when_available(config: &DatabaseConfig) -> anyhow::Result<()> {
     let mut reported = None;
     loop {
-        let error = match migrate(options).await {
+        let error = match migrate_with(config, Roles::KeepSetUp).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -110,6 +168,11 @@ pub(crate) async fn migrate_when_available(options: &PgConnectOptions) -> anyhow
 /// Returns whether the failure can go away while the service waits. An unsupported database or a failed migration is
 /// permanent.
 fn is_transient(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(roles::Error::Refused { role: _, reason: _ } | roles::Error::OwnerRefused) => return false,
+        Some(roles::Error::Database(_)) => return true,
+        None => {}
+    }
     if error.is::<UnsupportedDatabase>() {
         return false;
     }

@@ -142,12 +142,13 @@ impl Database {
         Self(inner)
     }
 
-    /// Waits for the database and brings the schema up to date.
+    /// Waits for the database and brings the schema up to date. If the role of this process may not change the schema,
+    /// waits until `eventboard migrate` has done it.
     ///
     /// # Errors
     /// When the database is reachable but unusable.
     pub async fn prepare(&self) -> anyhow::Result<()> {
-        migrations::migrate_when_available(&self.0.config.direct).await?;
+        migrations::migrate_when_available(&self.0.config).await?;
         self.0.is_migrated.send_replace(true);
         tracing::info!("The database schema is up to date");
         Ok(())

@@ -5,12 +5,15 @@
 //! services apply the same rules again, because clients can call their ports without the gateway. A decision takes
 //! the data that was read from the database and returns the data to write.
 
+mod characters;
+mod escape;
 mod event;
 mod event_action;
 mod excerpt;
 mod idempotency_key;
 mod identity;
 mod login;
+mod preconditions;
 mod quota;
 mod quotas;
 mod refusal;
@@ -18,15 +21,18 @@ pub mod rules;
 mod signup;
 mod slug;
 mod string_enum;
+mod text;
 mod violations;
 mod workflow;
 
+pub use escape::{escape, escape_json};
 pub use event::{Event, EventPatch, NewEvent};
 pub use event_action::EventAction;
 pub use excerpt::excerpt;
 pub use idempotency_key::check_idempotency_key;
 pub use identity::Identity;
 pub use login::{AccountState, LoginFailure, check_login};
+pub use preconditions::{EntityTags, Preconditions};
 pub use quota::Quota;
 pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
@@ -34,4 +40,4 @@ pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{EventStatus, HistoryAction, Role, SortBy, SortOrder, StringEnum, UnknownVariant};
 pub use violations::{Violation, Violations};
-pub use workflow::{Effect, EventChange, IfMatch, Visibility};
+pub use workflow::{Effect, EventChange, Visibility};

@@ -15,6 +15,11 @@ pub enum Refusal {
     EventForbidden(EventAction),
     /// `If-Match` does not match the current version of the event.
     StaleVersion,
+    /// Another condition of the request is false (RFC 9110, section 13.1).
+    PreconditionFailed {
+        /// The header that contains the condition.
+        header: &'static str,
+    },
     /// The event's status does not allow the transition.
     WrongStatus {
         /// The status of the event.
@@ -59,6 +64,10 @@ impl Refusal {
             Self::EventForbidden(action) => forbidden(*action),
             Self::StaleVersion => {
                 "The event has changed since; read it again and repeat the request with its new ETag."
+            }
+            Self::PreconditionFailed { header } => {
+                return format!("The condition in {header} is false, so the request was not performed.")
+                    .into();
             }
             Self::WrongStatus { status, allowed, participle } => {
                 return wrong_status(*status, allowed, participle).into();

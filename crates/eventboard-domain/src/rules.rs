@@ -1,12 +1,22 @@
 //! Validation rules. Each kind of input has one function, which validates the input and returns the value to store.
 //!
-//! Text is trimmed before its length is checked. Blank text counts as missing. Lengths are in characters, not bytes.
-//! A message is phrased to follow the name of the field: `is required`.
+//! Text is trimmed before its length is checked. Text that shows nothing is blank, and counts as missing. Lengths are in
+//! characters, not bytes; invisible characters do not count for a minimum. A message is phrased to follow the name of the
+//! field: `is required`.
+//!
+//! A line (a title, a location, a name, an e-mail address) contains no control character and no bidirectional control. A
+//! text (a description, a reason) may contain tabs, line breaks and bidirectional controls, but these never act beyond
+//! their paragraph. The rules apply to input only: what earlier versions stored can still be read and changed.
 
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use email_address::{EmailAddress, Options};
+
+use crate::{
+    characters::{breaks_line, is_bidi_control, shows_nothing},
+    text::{is_blank, isolate_directions, trim, visible_length},
+};
 
 /// The length of an event's title.
 pub const TITLE_LENGTH: RangeInclusive<usize> = 3..=200;
@@ -38,7 +48,7 @@ pub const REQUIRED: &str = "is required";
 
 /// Validates an event's title.
 pub fn title(raw: &str) -> Result<String, String> {
-    required_text(raw, TITLE_LENGTH)
+    required_line(raw, TITLE_LENGTH)
 }
 
 /// Validates an event's description.
@@ -48,7 +58,7 @@ pub fn description(raw: &str) -> Result<String, String> {
 
 /// Validates an event's location; `None` when blank.
 pub fn location(raw: &str) -> Result<Option<String>, String> {
-    optional_text(raw, *LOCATION_LENGTH.end())
+    optional(line(raw)?, *LOCATION_LENGTH.end())
 }
 
 /// Validates a rejection reason.
@@ -58,30 +68,33 @@ pub fn reason(raw: &str) -> Result<String, String> {
 
 /// Validates a person's first or last name.
 pub fn person_name(raw: &str) -> Result<String, String> {
-    required_text(raw, PERSON_NAME_LENGTH)
+    required_line(raw, PERSON_NAME_LENGTH)
 }
 
 /// Validates an organization's name. Its slug must not be empty.
 pub fn organization_name(raw: &str) -> Result<String, String> {
-    let name = required_text(raw, ORGANIZATION_NAME_LENGTH)?;
+    let name = required_line(raw, ORGANIZATION_NAME_LENGTH)?;
     if crate::slug(&name).is_empty() {
         return Err("must contain a letter or a digit".into());
     }
     Ok(name)
 }
 
-/// Validates an e-mail address. The domain must contain a dot; display names and address literals are not allowed.
+/// Validates an e-mail address. The domain must contain a dot; display names, address literals and invisible characters
+/// are not allowed.
 pub fn email(raw: &str) -> Result<String, String> {
     let email = login_email(raw)?;
     let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
-    EmailAddress::parse_with_options(&email, options)
-        .map_err(|_| "must be a valid e-mail address".to_owned())?;
+    let is_hidden = |c: char| c.is_control() || (c != ' ' && shows_nothing(c));
+    if email.contains(is_hidden) || EmailAddress::parse_with_options(&email, options).is_err() {
+        return Err("must be a valid e-mail address".into());
+    }
     Ok(email)
 }
 
 /// Validates the e-mail address of a login. Only presence and length are checked.
 pub fn login_email(raw: &str) -> Result<String, String> {
-    optional_text(raw, EMAIL_MAX_LENGTH)?.ok_or_else(|| REQUIRED.to_owned())
+    optional(present(raw)?, EMAIL_MAX_LENGTH)?.ok_or_else(|| REQUIRED.to_owned())
 }
 
 /// Validates a new password: 8 to 100 characters with an upper-case letter, a lower-case letter, and a digit or
@@ -100,12 +113,13 @@ pub fn login_password(raw: &str) -> Result<(), String> {
     if raw.is_empty() {
         return Err(REQUIRED.into());
     }
-    check_length(raw.chars().count(), PASSWORD_LENGTH)
+    check_count(raw.chars().count(), PASSWORD_LENGTH)
 }
 
-/// Validates a search text; `None` when blank.
+/// Validates a search text; `None` when blank. It is only compared with other texts, so it may contain what they can
+/// contain.
 pub fn search(raw: &str) -> Result<Option<String>, String> {
-    optional_text(raw, SEARCH_MAX_LENGTH)
+    optional(text(raw)?, SEARCH_MAX_LENGTH)
 }
 
 /// Parses an RFC 3339 timestamp between the years 1 and 9999. Digits beyond milliseconds are dropped.
@@ -127,27 +141,64 @@ pub fn check_date_order(start: DateTime<Utc>, end: DateTime<Utc>) -> Result<(), 
     if end > start { Ok(()) } else { Err("must be after startDate".into()) }
 }
 
+fn required_line(raw: &str, length: RangeInclusive<usize>) -> Result<String, String> {
+    check_length(line(raw)?.ok_or(REQUIRED)?, length)
+}
+
+/// Checks the length twice: first because the work for a long text would not be bounded, then because isolated
+/// directions may need more characters.
 fn required_text(raw: &str, length: RangeInclusive<usize>) -> Result<String, String> {
-    let text = reject_nul(raw.trim())?;
-    if text.is_empty() {
-        return Err(REQUIRED.into());
+    let text = check_length(text(raw)?.ok_or(REQUIRED)?, length.clone())?;
+    check_length(&isolate_directions(&text), length)
+}
+
+fn optional(text: Option<&str>, max: usize) -> Result<Option<String>, String> {
+    check_count(text.map_or(0, |text| text.chars().count()), 0..=max)?;
+    Ok(text.map(str::to_owned))
+}
+
+/// Trims a text of one line; `None` when blank.
+fn line(raw: &str) -> Result<Option<&str>, String> {
+    let line = present(raw)?;
+    let has = |test: fn(char) -> bool| line.is_some_and(|line| line.contains(test));
+    if has(|c| c.is_control() || breaks_line(c)) {
+        return Err("must not contain line breaks or other control characters".into());
     }
-    check_length(text.chars().count(), length)?;
+    if has(is_bidi_control) {
+        return Err("must not contain characters that change the direction of text".into());
+    }
+    Ok(line)
+}
+
+/// Trims a text that may have several lines; `None` when blank.
+fn text(raw: &str) -> Result<Option<&str>, String> {
+    let text = present(raw)?;
+    let is_forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if text.is_some_and(|text| text.contains(is_forbidden)) {
+        return Err("must not contain control characters other than tabs and line breaks".into());
+    }
+    Ok(text)
+}
+
+/// Trims any text; `None` when blank.
+fn present(raw: &str) -> Result<Option<&str>, String> {
+    // PostgreSQL's type `text` can store every character except NUL.
+    if raw.contains('\0') {
+        return Err("must not contain the NUL character".into());
+    }
+    Ok(Some(trim(raw)).filter(|text| !is_blank(text)))
+}
+
+fn check_length(text: &str, allowed: RangeInclusive<usize>) -> Result<String, String> {
+    let min = *allowed.start();
+    check_count(text.chars().count(), allowed)?;
+    if visible_length(text) < min {
+        return Err(format!("must contain at least {min} visible characters"));
+    }
     Ok(text.to_owned())
 }
 
-fn optional_text(raw: &str, max: usize) -> Result<Option<String>, String> {
-    let text = reject_nul(raw.trim())?;
-    check_length(text.chars().count(), 0..=max)?;
-    Ok((!text.is_empty()).then(|| text.to_owned()))
-}
-
-/// PostgreSQL's type `text` can store every character except NUL.
-fn reject_nul(text: &str) -> Result<&str, String> {
-    if text.contains('\0') { Err("must not contain the NUL character".into()) } else { Ok(text) }
-}
-
-fn check_length(length: usize, allowed: RangeInclusive<usize>) -> Result<(), String> {
+fn check_count(length: usize, allowed: RangeInclusive<usize>) -> Result<(), String> {
     if allowed.contains(&length) {
         return Ok(());
     }
@@ -191,6 +242,91 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_shows_nothing_is_blank() {
+        for blank in [
+            "\u{200b}\u{200b}\u{200b}",
+            "\u{3164}\u{2800} \u{ffa0}",
+            "\u{301}\u{302}\u{303}",
+            " \u{202e}\n\u{feff}",
+        ] {
+            for rule in [title, description, reason, person_name, organization_name, email, login_email] {
+                assert_eq!(rule(blank), Err("is required".into()), "{blank:?}");
+            }
+            assert_eq!((location(blank), search(blank)), (Ok(None), Ok(None)), "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_do_not_count_for_a_minimum() {
+        let too_short = Err("must contain at least 3 visible characters".to_owned());
+        assert_eq!(title("a\u{200b}\u{200b}b"), too_short);
+        assert_eq!(title("❤\u{fe0f}❤\u{fe0f}"), too_short);
+        assert_eq!(title(" \u{200c}a\u{200b} "), Err("must be 3 to 200 characters long".into()));
+        assert!(description(&format!("ten {}chars", "\u{2060}".repeat(10))).is_err());
+        for valid in ["a b", "می\u{200c}خواهم", "👩\u{200d}👩\u{200d}👧", "e\u{301}e\u{301}"] {
+            assert_eq!(title(valid), Ok(valid.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_line_contains_no_control_characters() {
+        let refused = Err("must not contain line breaks or other control characters".to_owned());
+        let controls = ('\u{1}'..='\u{9f}').filter(|c| c.is_control()).chain(['\u{2028}', '\u{2029}']);
+        for control in controls {
+            let text = format!("Acme{control}Corporation");
+            for rule in [title, person_name, organization_name] {
+                assert_eq!(rule(&text), refused, "{control:?}");
+            }
+            assert_eq!(location(&text), refused.clone().map(Some), "{control:?}");
+            assert!(email(&format!("a{control}b@example.org")).is_err(), "{control:?}");
+        }
+        assert_eq!(title("\u{1b}[31mRed"), refused);
+        assert_eq!(title(" \t A title\r\n"), Ok("A title".into()));
+    }
+
+    #[test]
+    fn a_text_contains_no_control_characters_except_tabs_and_line_breaks() {
+        let text = "First line\r\n\tsecond\nthird\u{2028}fourth";
+        for rule in [description, reason] {
+            assert_eq!(rule(text), Ok(text.to_owned()));
+            for control in ['\u{1}', '\u{8}', '\u{b}', '\u{c}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}'] {
+                let refused = "must not contain control characters other than tabs and line breaks";
+                assert_eq!(rule(&format!("some{control}other words")), Err(refused.into()), "{control:?}");
+            }
+        }
+        assert_eq!(search("two\nlines"), Ok(Some("two\nlines".into())));
+        assert!(search("a\u{7}").is_err());
+    }
+
+    #[test]
+    fn bidirectional_controls_are_refused_in_lines_and_isolated_in_texts() {
+        let controls = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter();
+        for control in controls.chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+            for text in
+                [format!("Acme{control}Corp"), format!("{control}Acme Corp"), format!("Acme Corp{control}")]
+            {
+                let refused = Err("must not contain characters that change the direction of text".to_owned());
+                for rule in [title, person_name, organization_name] {
+                    assert_eq!(rule(&text), refused, "{control:?}");
+                }
+                assert_eq!(location(&text), refused.map(Some), "{control:?}");
+                assert!(email(&format!("a{control}@example.org")).is_err(), "{control:?}");
+                assert_eq!(search(&text), Ok(Some(text.clone())), "{control:?}");
+            }
+        }
+        for rule in [description, reason] {
+            assert_eq!(rule("\u{202e}a description"), Ok("\u{202e}a description\u{202c}".into()));
+        }
+    }
+
+    #[test]
+    fn isolated_directions_count_for_the_maximum() {
+        let text = format!("\u{202e}{}", "x".repeat(4999));
+        assert_eq!(description(&text), Err("must be 10 to 5000 characters long".into()));
+        assert!(description(&text[..text.len() - 1]).is_ok());
+    }
+
+    #[test]
     fn passwords_need_three_kinds_of_characters_and_are_not_trimmed() {
         for (password, is_valid) in [
             ("Password123!", true),
@@ -220,6 +356,12 @@ mod tests {
             ("Admin <admin@acme.com>", false),
             ("a@[127.0.0.1]", false),
             ("a b@c.de", false),
+            ("\u{feff}a@c.de\u{200b}", true),
+            ("a\u{200b}b@c.de", false),
+            ("ab\u{200d}@c.de", false),
+            ("ab@c.de\u{200d}", false),
+            ("ab@c\u{ad}d.de", false),
+            ("\u{2800}ab@c.de\u{fe0f}", false),
         ] {
             assert_eq!(email(address).is_ok(), is_valid, "{address:?}");
         }
@@ -243,10 +385,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_valid_text_is_valid_again_and_unchanged(raw in "\\PC{0,220}") {
-            if let Ok(once) = title(&raw) {
-                prop_assert_eq!(title(&once), Ok(once.clone()));
-                prop_assert!(TITLE_LENGTH.contains(&once.chars().count()));
+        fn a_valid_text_is_valid_again_and_unchanged(raw in prop_oneof!["\\PC{0,220}", any::<String>()]) {
+            for (rule, length) in [(title as fn(&str) -> _, TITLE_LENGTH), (reason, REASON_LENGTH)] {
+                if let Ok(once) = rule(&raw) {
+                    prop_assert_eq!(rule(&once), Ok(once.clone()));
+                    prop_assert!(length.contains(&once.chars().count()));
+                }
             }
         }
 

@@ -9,27 +9,9 @@ pub use self::change::{Effect, EventChange};
 use crate::{
     Event, EventAction,
     EventStatus::{self, Approved, Draft, Rejected, Submitted},
-    HistoryAction, Identity, Refusal,
+    HistoryAction, Identity, Preconditions, Refusal,
     Role::Admin,
 };
-
-/// The condition in an `If-Match` header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IfMatch {
-    /// Any version, `*`.
-    Any,
-    /// One of these versions.
-    Versions(Vec<i64>),
-}
-
-impl IfMatch {
-    fn matches(&self, version: i64) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Versions(versions) => versions.contains(&version),
-        }
-    }
-}
 
 /// Which events of the organization a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,7 +111,7 @@ impl EventAction {
 fn check_action(
     caller: &Identity,
     action: EventAction,
-    if_match: Option<&IfMatch>,
+    preconditions: &Preconditions,
     event: &Event,
 ) -> Result<(), Refusal> {
     if event.organization_id != caller.organization_id || !Visibility::of(caller).includes(event) {
@@ -138,9 +120,7 @@ fn check_action(
     if !action.is_permitted(caller, event) {
         return Err(Refusal::EventForbidden(action));
     }
-    if if_match.is_some_and(|condition| !condition.matches(event.version)) {
-        return Err(Refusal::StaleVersion);
-    }
+    preconditions.check_event(event.version)?;
     action.transition().map_or(Ok(()), |transition| transition.check(event.status))
 }
 

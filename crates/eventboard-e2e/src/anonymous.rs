@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{HOST, HeaderMap},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,6 +19,7 @@ use crate::{
 pub struct Anonymous {
     client: Client,
     gateway: SocketAddr,
+    host: Option<String>,
 }
 
 impl Anonymous {
@@ -26,9 +30,23 @@ impl Anonymous {
 
     /// Creates a client for the process that listens on this address.
     pub fn at(gateway: SocketAddr) -> Self {
+        Self::new_for(gateway, None)
+    }
+
+    /// Creates a client for a proxy, which finds the gateway by this host name.
+    pub fn behind_proxy(proxy: SocketAddr, host: &str) -> Self {
+        Self::new_for(proxy, Some(host.to_owned()))
+    }
+
+    fn new_for(gateway: SocketAddr, host: Option<String>) -> Self {
         // The timeout is longer than any deadline in the system, so that a request that hangs fails its test.
-        let client = Client::builder().timeout(Duration::from_secs(90)).build().unwrap();
-        Self { client, gateway }
+        let client = http_client(Duration::from_secs(90), host.as_deref());
+        Self { client, gateway, host }
+    }
+
+    /// Another HTTP client for the same gateway. It shares no connection with this one.
+    pub(crate) fn separate_http_client(&self, timeout: Duration) -> Client {
+        http_client(timeout, self.host.as_deref())
     }
 
     /// A request that can be extended before it is sent.
@@ -55,6 +73,12 @@ impl Anonymous {
     pub async fn login(&self, email: &Value, password: &str) -> Response {
         self.post("/auth/login", &json!({ "email": email, "password": password })).await
     }
+}
+
+/// An HTTP client. It sends this host name, if there is one, instead of the address.
+fn http_client(timeout: Duration, host: Option<&str>) -> Client {
+    let headers: HeaderMap = host.map(|host| (HOST, host.parse().unwrap())).into_iter().collect();
+    Client::builder().timeout(timeout).no_proxy().default_headers(headers).build().unwrap()
 }
 
 /// A signup body with a unique email address. These fields override the defaults.

@@ -15,6 +15,8 @@ pub mod process;
 pub mod report;
 mod response;
 pub mod runbook;
+pub mod settings;
+pub mod shell;
 mod waiting;
 
 pub use self::{

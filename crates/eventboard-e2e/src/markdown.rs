@@ -28,6 +28,26 @@ pub fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
+/// The code blocks in bash, in order, without their indentation.
+pub fn bash_blocks(text: &str) -> Vec<String> {
+    let (mut blocks, mut open) = (Vec::new(), None::<(usize, String)>);
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match &mut open {
+            Some((outer, _)) if is_fence(line) && indent == *outer => {
+                blocks.extend(open.take().map(|(_, lines)| lines));
+            }
+            Some((outer, lines)) => {
+                *lines += line.get(*outer..).unwrap_or_default();
+                lines.push('\n');
+            }
+            None if line.trim_start().starts_with("```bash") => open = Some((indent, String::new())),
+            None => {}
+        }
+    }
+    blocks
+}
+
 /// The targets of the links `[text](target)` outside of code blocks.
 pub fn links(text: &str) -> Vec<String> {
     let mut is_code = false;
@@ -76,6 +96,13 @@ file](../file.md#x).
     fn anchors_follow_the_rule_of_github() {
         let anchors: Vec<_> = sections(DOCUMENT).into_iter().map(|section| section.anchor).collect();
         assert_eq!(anchors, ["rotate-jwt_secret-now", "a-503-isnt-fatal", "a-503-isnt-fatal-1"]);
+    }
+
+    #[test]
+    fn a_block_loses_the_indentation_of_its_list() {
+        let text =
+            "1. Do this:\n\n   ```bash\n   for x in 1; do\n     echo\n   done\n   ```\n\n```text\nno\n```\n";
+        assert_eq!(bash_blocks(text), ["for x in 1; do\n  echo\ndone\n"]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use crate::markdown::{links, sections};
+use crate::{
+    files,
+    markdown::{bash_blocks, links, sections},
+};
 
 const INDEX: &str = "RUNBOOK.md";
 
@@ -25,6 +28,17 @@ impl Page {
         let text = fs::read_to_string(checkout.join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
         Self { path, text }
     }
+}
+
+/// The only block in bash, in a section of a page of docs/runbook, that contains a text.
+pub fn block(page: &str, heading: &str, text: &str) -> String {
+    let page = files::text(format!("{FOLDER}/{page}"));
+    let section = sections(&page).into_iter().find(|section| section.heading == heading);
+    let section = section.unwrap_or_else(|| panic!("no section {heading}"));
+    let blocks: Vec<_> =
+        bash_blocks(&section.body).into_iter().filter(|block| block.contains(text)).collect();
+    assert_eq!(blocks.len(), 1, "blocks with {text} in {heading}");
+    blocks.concat()
 }
 
 /// RUNBOOK.md, followed by the pages in the order of the links in its section "Pages".

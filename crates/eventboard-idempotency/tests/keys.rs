@@ -92,10 +92,7 @@ async fn the_response_of_a_key_can_be_loaded_without_claiming_the_key() {
     let outdated = ScopedKey { caller: Identity { role: Role::Admin, ..CALLER }, ..key.clone() };
     let refused = load_response(&mut connection, &outdated).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Unauthenticated);
-    sqlx::raw_sql(r#"update "IdempotencyKey" set "expiresAt" = now()"#)
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    database.expire_keys().await;
     assert!(load_response(&mut connection, &key).await.unwrap().is_none(), "expired");
 }
 

@@ -12,16 +12,21 @@ use std::{
 
 use eventboard_chassis::config::Env;
 use eventboard_db::DatabaseConfig;
-use private_postgres::{Cluster, find_binaries};
+pub use private_postgres::Cluster;
+use private_postgres::find_binaries;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::{Mutex, OnceCell};
 
 const TEMPLATE: &str = "eventboard_template";
 
+/// The role of the services, as in production: it cannot change the schema.
+const SERVICE_ROLE: &str = "eventboard_app";
+
 /// A migrated database without rows.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
+    service_url: String,
 }
 
 impl TestDatabase {
@@ -34,20 +39,41 @@ impl TestDatabase {
         let cluster = shared_cluster().await;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         clone_template(cluster, &name).await;
-        Self { url: cluster.url(&name) }
+        Self::of(cluster, &name)
     }
 
-    /// The URL of the database: `postgres://user:password@host:port/name`.
+    fn of(cluster: &Cluster, name: &str) -> Self {
+        Self { url: cluster.url(name), service_url: service_url(cluster, name) }
+    }
+
+    /// The superuser's URL of the database: `postgres://user:password@host:port/name`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Opens a connection for the test itself, to read rows and to inject faults.
+    /// The same URL for the role of the services, which can read and write but cannot change the schema.
+    pub fn service_url(&self) -> &str {
+        &self.service_url
+    }
+
+    /// Opens a superuser's connection for the test itself, to read rows and to inject faults.
     ///
     /// # Panics
     /// When the database is unavailable.
     pub async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.url).await.expect("the test database is available")
+    }
+
+    /// Lets all idempotency keys expire.
+    ///
+    /// # Panics
+    /// When the database is unavailable.
+    pub async fn expire_keys(&self) {
+        // The column rounds to milliseconds, so that now() could be in the future when the next statement asks.
+        sqlx::raw_sql(r#"update "IdempotencyKey" set "expiresAt" = now() - interval '1 second'"#)
+            .execute(&mut self.connect().await)
+            .await
+            .expect("the keys are updated");
     }
 }
 
@@ -57,8 +83,8 @@ impl TestDatabase {
 /// When no PostgreSQL is found.
 pub async fn dedicated_cluster() -> (Cluster, TestDatabase) {
     let cluster = start_cluster().await;
-    let url = cluster.url(TEMPLATE);
-    (cluster, TestDatabase { url })
+    let database = TestDatabase::of(&cluster, TEMPLATE);
+    (cluster, database)
 }
 
 /// The PostgreSQL server that all tests of this process share.
@@ -72,10 +98,17 @@ async fn start_cluster() -> Cluster {
         find_binaries(&env::temp_dir().join("eventboard-postgres")).await.expect("server binaries");
     let cluster = Cluster::temporary(&binaries).await.expect("a cluster");
     cluster.create_database(TEMPLATE).await.expect("a template database");
-    let mut env: Env = [("DATABASE_URL".to_owned(), cluster.url(TEMPLATE))].into_iter().collect();
+    let variables =
+        [("DATABASE_URL", service_url(&cluster, TEMPLATE)), ("MIGRATE_DATABASE_URL", cluster.url(TEMPLATE))];
+    let mut env: Env = variables.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
     let config = DatabaseConfig::from_env(&mut env, "tests");
-    eventboard_db::migrate(config.direct()).await.expect("the migrations apply");
+    eventboard_db::migrate(&config).await.expect("the migrations apply");
     cluster
+}
+
+/// The URL for the role of the services. Its password need not be random, because the role cannot run programs.
+fn service_url(cluster: &Cluster, database: &str) -> String {
+    format!("postgres://{SERVICE_ROLE}:{SERVICE_ROLE}@127.0.0.1:{}/{database}", cluster.port())
 }
 
 async fn clone_template(cluster: &Cluster, name: &str) {

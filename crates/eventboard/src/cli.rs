@@ -43,7 +43,11 @@ pub(crate) enum Command {
     /// .eventboard/ (EVENTBOARD_HOME selects another folder). Nothing needs to be installed or configured.
     #[cfg(feature = "up")]
     Up,
-    /// Bring the database schema up to date
+    /// Bring the database schema up to date; set up the database roles
+    ///
+    /// If MIGRATE_DATABASE_URL has another role than DATABASE_URL, it must be a superuser or have CREATEROLE. The
+    /// command then creates the role in DATABASE_URL, which can read and write but cannot change the schema, sets its
+    /// password, and gives the schema to the role eventboard_owner, which nobody can log in as.
     Migrate,
     /// Insert the demo data; running it again adds only what is missing
     Seed {
@@ -54,8 +58,8 @@ pub(crate) enum Command {
     /// Check the health of a service; exit code 0 means that it returned status 200
     ///
     /// By default it checks whether the service of this container is ready to accept requests. It does not use
-    /// /health/live: a container that cannot serve requests should not count as healthy. The port is PORT, else
-    /// GATEWAY_PORT, else 3000.
+    /// /health/live: a container that cannot serve requests should not count as healthy. The address is HOST (a loopback
+    /// address if the service listens on all addresses), the port is PORT, else GATEWAY_PORT, else 3000.
     Healthcheck {
         /// URL to request, for example http://localhost:3000/health [default: /health/ready of this container]
         #[arg(long)]

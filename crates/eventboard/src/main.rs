@@ -1,4 +1,5 @@
 //! The command-line tool for operators: runs the whole system locally and manages an installation.
+#![warn(clippy::print_stdout, clippy::print_stderr)] // see `output`
 
 mod cli;
 mod commands;
@@ -23,17 +24,17 @@ use crate::cli::{Cli, Command};
 const INVALID_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
-    match start(Cli::parse().into_command()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("eventboard: {error:#}");
-            exit_code(&error)
-        }
-    }
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => start(cli.into_command()),
+        Err(usage) => output::usage(&usage),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::notice(&format!("eventboard: {error:#}"));
+        exit_code(&error)
+    })
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
-    // Must run before other threads start, because it changes the environment.
     dotenv::load()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(run(command));

@@ -1,16 +1,16 @@
 //! The fingerprint of a write, which identifies repeated requests. It includes the event id, the normalized body and
-//! `If-Match`.
+//! the preconditions.
 //!
 //! The fingerprint must be stable across releases, because stored keys outlive a release.
 
-use eventboard_domain::{EventChange, EventPatch, IfMatch, NewEvent};
+use eventboard_domain::{EntityTags, EventChange, EventPatch, NewEvent, Preconditions};
 use eventboard_idempotency::Fingerprint;
 use uuid::Uuid;
 
 /// Returns the fingerprint of a request to create an event.
-pub(crate) fn of_create(method: &str, content: &NewEvent) -> [u8; 32] {
+pub(crate) fn of_create(method: &str, preconditions: &Preconditions, content: &NewEvent) -> [u8; 32] {
     let NewEvent { title, description, location, start_date, end_date } = content;
-    Fingerprint::of(method)
+    add_preconditions(Fingerprint::of(method), preconditions)
         .text("title", Some(title))
         .text("description", Some(description))
         .text("location", location.as_deref())
@@ -23,12 +23,11 @@ pub(crate) fn of_create(method: &str, content: &NewEvent) -> [u8; 32] {
 pub(crate) fn of_change(
     method: &str,
     id: Uuid,
-    if_match: Option<&IfMatch>,
+    preconditions: &Preconditions,
     change: &EventChange,
 ) -> [u8; 32] {
-    let fingerprint = Fingerprint::of(method)
-        .text("id", Some(&id.to_string()))
-        .text("ifMatch", if_match.map(if_match_text).as_deref());
+    let fingerprint = Fingerprint::of(method).text("id", Some(&id.to_string()));
+    let fingerprint = add_preconditions(fingerprint, preconditions);
     match change {
         EventChange::Update(patch) => add_patch(fingerprint, patch),
         EventChange::Reject { reason } => fingerprint.text("reason", Some(reason)),
@@ -48,10 +47,17 @@ fn add_patch(fingerprint: Fingerprint, patch: &EventPatch) -> Fingerprint {
         .instant("endDate", *end_date)
 }
 
-fn if_match_text(if_match: &IfMatch) -> String {
-    match if_match {
-        IfMatch::Any => "*".into(),
-        IfMatch::Versions(versions) => format!("{versions:?}"),
+fn add_preconditions(fingerprint: Fingerprint, preconditions: &Preconditions) -> Fingerprint {
+    let Preconditions { if_match, if_none_match } = preconditions;
+    fingerprint
+        .text("ifMatch", if_match.as_ref().map(entity_tags_text).as_deref())
+        .text("ifNoneMatch", if_none_match.as_ref().map(entity_tags_text).as_deref())
+}
+
+fn entity_tags_text(tags: &EntityTags) -> String {
+    match tags {
+        EntityTags::Any => "*".into(),
+        EntityTags::Versions(versions) => format!("{versions:?}"),
     }
 }
 
@@ -63,8 +69,14 @@ mod tests {
 
     use super::*;
 
-    fn of(method: &str, id: u128, if_match: Option<&IfMatch>, change: &EventChange) -> [u8; 32] {
-        of_change(method, Uuid::from_u128(id), if_match, change)
+    fn of(method: &str, id: u128, if_match: Option<EntityTags>, change: &EventChange) -> [u8; 32] {
+        let preconditions = Preconditions { if_match, if_none_match: None };
+        of_change(method, Uuid::from_u128(id), &preconditions, change)
+    }
+
+    fn submit_unless(if_none_match: EntityTags) -> [u8; 32] {
+        let preconditions = Preconditions { if_match: None, if_none_match: Some(if_none_match) };
+        of_change("Submit", Uuid::from_u128(1), &preconditions, &EventChange::Submit)
     }
 
     fn hex(fingerprint: [u8; 32]) -> String {
@@ -81,8 +93,10 @@ mod tests {
             of("Reject", 1, None, &EventChange::Reject { reason: "one good reason".into() }),
             of("Reject", 1, None, &EventChange::Reject { reason: "another good reason".into() }),
             of("Submit", 2, None, &EventChange::Submit),
-            of("Submit", 1, Some(&IfMatch::Any), &EventChange::Submit),
-            of("Submit", 1, Some(&IfMatch::Versions(vec![1])), &EventChange::Submit),
+            of("Submit", 1, Some(EntityTags::Any), &EventChange::Submit),
+            of("Submit", 1, Some(EntityTags::Versions(vec![1])), &EventChange::Submit),
+            submit_unless(EntityTags::Any),
+            submit_unless(EntityTags::Versions(vec![1])),
             patch(EventPatch::default()),
             patch(EventPatch { location: Some(None), ..EventPatch::default() }),
             patch(EventPatch { location: Some(Some("Here".into())), ..EventPatch::default() }),
@@ -105,8 +119,8 @@ mod tests {
             start_date: start,
             end_date: end,
         };
-        let versions = IfMatch::Versions(vec![1, 7]);
-        let fingerprint = of("Update", 1, Some(&versions), &EventChange::Update(patch));
+        let versions = EntityTags::Versions(vec![1, 7]);
+        let fingerprint = of("Update", 1, Some(versions), &EventChange::Update(patch));
         assert_eq!(hex(fingerprint), "2d23a6d7c10200972038da7dd6fb0c28d68bee349de81400a3d6e58fc2b75c01");
 
         let content = NewEvent {
@@ -116,7 +130,7 @@ mod tests {
             start_date: start.unwrap_or_default(),
             end_date: end.unwrap_or_default(),
         };
-        let fingerprint = of_create("Create", &content);
+        let fingerprint = of_create("Create", &Preconditions::default(), &content);
         assert_eq!(hex(fingerprint), "3adfd823574693954a23934fb4602e6e2dedfea1eb2fab32023abf24c676225a");
     }
 }

@@ -15,7 +15,7 @@ mod use_cases;
 use std::time::Duration;
 
 use eventboard_chassis::{
-    config::{Env, ListenConfig},
+    config::{Env, ListenConfig, days},
     health::Health,
     quotas::quotas_from_env,
     server::{AddressLimit, Admission, GrpcServer, LoadConfig},
@@ -32,6 +32,10 @@ use crate::{cursor::CursorSigner, grpc::EventsGrpc, store::Store, use_cases::Eve
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
 pub const NAME: &str = "events-service";
+
+/// The range of `IDEMPOTENCY_TTL`.
+const MIN_IDEMPOTENCY_TTL: Duration = Duration::from_secs(1);
+const MAX_IDEMPOTENCY_TTL: Duration = days(365);
 
 /// The configuration of the service.
 #[derive(Debug, Clone)]
@@ -58,7 +62,11 @@ impl Config {
             load: LoadConfig::from_env(env),
             token: TokenConfig::from_env(env),
             database: DatabaseConfig::from_env(env, NAME),
-            idempotency_ttl: env.positive_duration("IDEMPOTENCY_TTL", Duration::from_secs(24 * 60 * 60)),
+            idempotency_ttl: env.duration(
+                "IDEMPOTENCY_TTL",
+                days(1),
+                MIN_IDEMPOTENCY_TTL..=MAX_IDEMPOTENCY_TTL,
+            ),
             quotas: quotas_from_env(env),
         }
     }

@@ -40,7 +40,7 @@ mod version;
 pub use binaries::{Binaries, Origin};
 pub use cluster::Cluster;
 pub use config::ClusterConfig;
-pub use finder::find_binaries;
+pub use finder::{find_binaries, find_binaries_or_use};
 pub use folders::usable_data_dir;
 pub use postmaster::running_port;
 pub use version::{OLDEST_MAJOR, Version};

@@ -26,7 +26,7 @@ pub(crate) const DOWNLOADED_PREFIX: &str = "postgresql-";
 /// The inputs of a search. Tests can set the inputs without changing the process environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search {
-    pub(crate) override_dir: Option<OsString>,
+    pub(crate) override_dir: Option<PathBuf>,
     pub(crate) path: OsString,
     pub(crate) download_dir: PathBuf,
 }
@@ -41,15 +41,10 @@ pub(crate) enum SearchResult {
 }
 
 impl Search {
-    pub(crate) fn of_environment(download_dir: PathBuf) -> Self {
-        let override_dir = std::env::var_os(OVERRIDE_VARIABLE).filter(|value| !value.is_empty());
-        Self { override_dir, path: std::env::var_os("PATH").unwrap_or_default(), download_dir }
-    }
-
     /// Searches all locations in order. Blocks, because it runs programs.
     pub(crate) fn run(&self) -> Result<SearchResult> {
         if let Some(folder) = &self.override_dir {
-            return inspect_override(Path::new(folder)).map(SearchResult::Found);
+            return inspect_override(folder).map(SearchResult::Found);
         }
         let mut tried = Vec::new();
         for origin in [Origin::Path, Origin::PgConfig, Origin::Installed, Origin::Downloaded] {
@@ -69,7 +64,7 @@ impl Search {
 
     fn folders(&self, origin: Origin) -> Vec<PathBuf> {
         match origin {
-            Origin::Override => self.override_dir.iter().map(PathBuf::from).collect(),
+            Origin::Override => self.override_dir.iter().cloned().collect(),
             Origin::Path => self.on_path(),
             Origin::PgConfig => self.reported_by_pg_config(),
             Origin::Installed => installed_versions(),

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{Router, body::Body};
+use flate2::read::GzDecoder;
 use futures::stream;
 use http::{Method, Request, StatusCode, header, request::Builder};
 use http_body_util::BodyExt;
@@ -21,7 +22,7 @@ const LOGIN: &str = "/auth/login";
 const MAX_ERROR_OVERHEAD: usize = 9 * 1024;
 
 fn post_json(path: &str) -> Builder {
-    Request::post(path).header(header::CONTENT_TYPE, "application/json")
+    Request::post(path).header(header::HOST, "localhost").header(header::CONTENT_TYPE, "application/json")
 }
 
 #[tokio::test]
@@ -109,9 +110,10 @@ async fn a_uri_of_more_than_8000_bytes_is_a_414() {
 #[tokio::test]
 async fn header_fields_of_more_than_8_kib_are_a_431() {
     let gateway = gateway([]);
-    // Each field counts 32 bytes more than its name and value.
+    // Each field counts 32 bytes more than its name and value. `Host` is one of them.
+    let host = "host".len() + "localhost".len() + 32;
     let with_fields = |fields: usize, bytes: usize| {
-        let value = "x".repeat(bytes / fields - "cookie".len() - 32);
+        let value = "x".repeat((bytes - host) / fields - "cookie".len() - 32);
         (0..fields).fold(Request::get("/nowhere"), |request, _| request.header("cookie", &value))
     };
     for fields in [1, 8] {
@@ -209,8 +211,8 @@ async fn texts_of_the_client_are_cut_to_100_characters() {
     for (method, path) in [(Method::GET, format!("/{long}")), (Method::POST, format!("/events/{long}"))] {
         let body = json(send(&gateway, Request::builder().method(&method).uri(&path), "").await).await;
         let instance = body["instance"].as_str().expect("text");
-        assert_eq!(instance.chars().count(), 100, "{method}");
-        assert!(instance.ends_with('…') && path.starts_with(instance.trim_end_matches('…')), "{instance}");
+        assert_eq!(instance.len(), 100, "{method}");
+        assert!(instance.ends_with("...") && path.starts_with(instance.trim_end_matches('.')), "{instance}");
     }
 }
 
@@ -325,10 +327,73 @@ async fn head_is_allowed_wherever_get_is() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_missing_ambiguous_or_invalid_is_a_400_before_any_other_error() {
+    for (hosts, detail) in [
+        (&[][..], "The request has no Host header."),
+        (&["a", "a"], "The request has more than one Host header."),
+        (&["a b"], "The Host header is not a host with an optional port."),
+    ] {
+        for (method, path) in
+            [(Method::GET, "/events"), (Method::GET, "/nowhere"), (Method::OPTIONS, "/events")]
+        {
+            let request = Request::builder().method(method).uri(path).header("origin", "http://localhost:1");
+            let request = request.header("access-control-request-method", "POST");
+            let request = hosts.iter().fold(request, |request, host| request.header(header::HOST, *host));
+            let response = gateway([]).oneshot(request.body(Body::empty()).expect("a request")).await;
+            let response = response.expect("a router does not fail");
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path} {hosts:?}");
+            let body = json(response).await;
+            assert_eq!(body["type"], "urn:eventboard:problem:invalid-host");
+            assert_eq!(body["detail"], detail);
+        }
+    }
+}
+
+#[tokio::test]
 async fn health_returns_a_health_document_and_not_a_problem() {
     let response = send(&gateway([]), Request::get("/health"), "").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.headers().contains_key("x-correlation-id"));
     assert!(!response.headers().contains_key("ratelimit-limit"));
     assert_eq!(json(response).await["service"], "api-gateway");
+}
+
+#[tokio::test]
+async fn a_refused_condition_is_not_cached_as_the_content_and_has_the_problem_as_its_body() {
+    for path in ["/", "/favicon.ico", "/robots.txt", "/api", "/api/openapi.json", "/api/swagger-ui-bundle.js"]
+    {
+        let request = Request::get(path)
+            .header(header::IF_MATCH, "\"another\"")
+            .header(header::ACCEPT, "text/html")
+            .header(header::ACCEPT_ENCODING, "gzip, identity;q=0");
+        let response = send(&gateway([]), request, "").await;
+        assert_eq!(response.status(), StatusCode::PRECONDITION_FAILED, "{path}");
+        let headers = response.headers();
+        assert_eq!(headers["content-type"], "application/problem+json", "{path}");
+        for name in ["cache-control", "etag", "link", "content-security-policy"] {
+            assert!(!headers.contains_key(name), "{path}: {name}");
+        }
+        assert_eq!(headers["content-encoding"], "gzip", "{path}");
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        let problem: Value = serde_json::from_reader(GzDecoder::new(&body[..])).expect("JSON");
+        assert_eq!(problem["status"], 412, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn signup_and_login_have_no_representation_that_could_match() {
+    let login = r#"{"email":"a@b.example","password":"Passw0rd!"}"#;
+    let signup = r#"{"email":"a@b.example","password":"Passw0rd!","firstName":"A","lastName":"B","organizationName":"Acme"}"#;
+    for (path, body) in [(LOGIN, login), ("/auth/signup", signup)] {
+        for (name, value, status) in [
+            (header::IF_MATCH, "\"1\"", StatusCode::PRECONDITION_FAILED),
+            (header::IF_MATCH, "*", StatusCode::PRECONDITION_FAILED),
+            (header::IF_MATCH, "1", StatusCode::BAD_REQUEST),
+            // Goes on to auth-service, which does not run.
+            (header::IF_NONE_MATCH, "*", StatusCode::SERVICE_UNAVAILABLE),
+        ] {
+            let response = send(&gateway([]), post_json(path).header(&name, value), body).await;
+            assert_eq!(response.status(), status, "{path} {name}: {value}");
+        }
+    }
 }

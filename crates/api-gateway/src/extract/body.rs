@@ -12,7 +12,7 @@ use eventboard_domain::rules::REQUIRED;
 use http::{HeaderMap, header, request::Parts};
 use serde_json::{Map, Value};
 
-use super::input::{FromInput, Input};
+use super::input::{FromInput, Input, require_no_coding};
 use crate::{
     middleware::{admission::Place, requester::requester},
     openapi::{
@@ -36,6 +36,7 @@ impl<T: FromInput> FromRequest<AppState> for WithBody<T> {
         let (mut parts, body) = request.into_parts();
         let mut input = Input::from_parts(&mut parts).await?;
         let received = receive(&parts, body, state).await?;
+        require_no_coding(&parts.headers)?;
         require_json(&parts.headers)?;
         input.body = input.violations.check(BODY, parse_object(&received.bytes));
         input.read().map(Self)
@@ -268,6 +269,30 @@ mod tests {
         assert!(!check("application/jsonp"));
         assert!(!check("application/merge-patch+json"));
         assert!(require_json(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_body_must_not_have_a_content_coding() {
+        let check = |values: &[&str]| {
+            let headers =
+                values.iter().map(|value| (header::CONTENT_ENCODING, value.parse().expect("a value")));
+            require_no_coding(&headers.collect()).is_ok()
+        };
+        for accepted in [&[][..], &["identity"], &["Identity"], &[""], &[" , identity,"], &["identity", ""]] {
+            assert!(check(accepted), "{accepted:?}");
+        }
+        for rejected in [
+            &["gzip"][..],
+            &["x-gzip"],
+            &["br"],
+            &["identity, gzip"],
+            &["gzip,identity"],
+            &["identity", "deflate"],
+            &["identity;q=1"],
+            &["utf-8"],
+        ] {
+            assert!(!check(rejected), "{rejected:?}");
+        }
     }
 
     proptest! {

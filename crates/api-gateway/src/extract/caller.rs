@@ -46,6 +46,7 @@ impl OutgoingCall {
             authorization: token.map(|token| token.authorization.clone()),
             client_address,
             request_id: Uuid::now_v7(),
+            timings: parts.extensions.get().cloned().unwrap_or_default(),
         };
         let policy = policy.ok_or_else(|| ServiceError::internal("the route has no call policy"))?;
         Ok(Self { context, policy })

@@ -1,6 +1,6 @@
 //! Request headers: conditions and the idempotency key.
 
-use eventboard_domain::check_idempotency_key;
+use eventboard_domain::{Refusal, check_idempotency_key};
 use eventboard_proto::events as proto;
 use http::{HeaderName, header};
 use utoipa::openapi::{
@@ -9,26 +9,30 @@ use utoipa::openapi::{
 };
 use uuid::Uuid;
 
-use super::{
+use super::input::{FromInput, Input};
+use crate::{
     entity_tag::EntityTags,
-    input::{FromInput, Input},
-};
-use crate::openapi::{
-    OperationDescription, OperationPart, optional_parameter,
-    problems::{KeyReused, PreconditionFailed},
-    schemas::{string, text},
+    openapi::{
+        OperationDescription, OperationPart, optional_parameter,
+        problems::{KeyReused, PreconditionFailed},
+        schemas::{string, text},
+    },
+    problem::Problem,
 };
 
 /// The header that makes a write safe to retry.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// `If-None-Match`, for weak comparison.
+/// The conditions of a read, which are only validated here. `middleware::conditional` evaluates them, as for every read.
 #[derive(Debug)]
-pub(crate) struct IfNoneMatch(pub(crate) Option<EntityTags>);
+pub(crate) struct ReadConditions;
 
-/// `If-Match` in the form that the service expects: only the versions that can match.
-#[derive(Debug, PartialEq)]
-pub(crate) struct IfMatch(pub(crate) Option<proto::IfMatch>);
+/// The conditions of a write in the form that the service expects: only the versions that can match.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Preconditions {
+    pub(crate) if_match: Option<proto::EntityTags>,
+    pub(crate) if_none_match: Option<proto::EntityTags>,
+}
 
 /// The key that makes a write safe to retry: the client's `Idempotency-Key`, or a generated key for the attempts of
 /// this request.
@@ -46,35 +50,60 @@ impl IdempotencyKey {
     }
 }
 
-impl FromInput for IfNoneMatch {
+impl FromInput for ReadConditions {
     fn from_input(input: &mut Input) -> Option<Self> {
-        input.read_entity_tags(&header::IF_NONE_MATCH, "If-None-Match").map(Self)
+        let if_match = input.read_entity_tags(&header::IF_MATCH, "If-Match");
+        let if_none_match = input.read_entity_tags(&header::IF_NONE_MATCH, "If-None-Match");
+        if_match.and(if_none_match).map(|_| Self)
     }
 }
 
-impl OperationPart for IfNoneMatch {
+impl OperationPart for ReadConditions {
     fn describe(description: &mut OperationDescription) {
-        let about = "Returns 304 if the event's `ETag` is one of these (RFC 9110, section 13.1.2).";
-        description.add_parameter(header_parameter("If-None-Match", about, entity_tags()));
+        let if_match = "Returns 412 unless the event's `ETag` is one of these (RFC 9110, section 13.1.1).";
+        let if_none_match = "Returns 304 if the event's `ETag` is one of these (RFC 9110, section 13.1.2).";
+        description.add_parameter(header_parameter("If-Match", if_match, entity_tags()));
+        description.add_parameter(header_parameter("If-None-Match", if_none_match, entity_tags()));
+        description.add_problem::<PreconditionFailed>();
     }
 }
 
-impl FromInput for IfMatch {
+impl Preconditions {
+    /// Evaluates the conditions of an operation on a resource without a representation, where nothing can match (RFC
+    /// 9110, section 13.1.1).
+    ///
+    /// # Errors
+    /// When there is an `If-Match`.
+    pub(crate) fn check_without_representation(self) -> Result<(), Problem> {
+        let Self { if_match, if_none_match: _ } = self;
+        match if_match {
+            Some(_) => Err(Refusal::PreconditionFailed { header: "If-Match" }.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromInput for Preconditions {
     fn from_input(input: &mut Input) -> Option<Self> {
-        let tags = input.read_entity_tags(&header::IF_MATCH, "If-Match")?;
-        let condition = |tags: EntityTags| proto::IfMatch {
-            any: tags == EntityTags::Any,
-            versions: tags.strong_versions(),
-        };
-        Some(Self(tags.map(condition)))
+        let if_match = input.read_entity_tags(&header::IF_MATCH, "If-Match");
+        let if_none_match = input.read_entity_tags(&header::IF_NONE_MATCH, "If-None-Match");
+        let message =
+            |tags: &EntityTags, versions| proto::EntityTags { any: *tags == EntityTags::Any, versions };
+        Some(Self {
+            if_match: if_match?.map(|tags| message(&tags, tags.strong_versions())),
+            if_none_match: if_none_match?.map(|tags| message(&tags, tags.weak_versions())),
+        })
     }
 }
 
-impl OperationPart for IfMatch {
+impl OperationPart for Preconditions {
     fn describe(description: &mut OperationDescription) {
-        let about = "Performs the write only if the event's `ETag` is one of these; otherwise returns 412 \
+        let if_match = "Performs the write only if the current `ETag` is one of these; otherwise returns 412 \
             (RFC 9110, section 13.1.1).";
-        description.add_parameter(header_parameter("If-Match", about, entity_tags()));
+        let if_none_match = "Performs the write only if the current `ETag` is none of these; otherwise returns 412 \
+            (RFC 9110, section 13.1.2).";
+        description.add_parameter(header_parameter("If-Match", if_match, entity_tags()));
+        description.add_parameter(header_parameter("If-None-Match", if_none_match, entity_tags()));
         description.add_problem::<PreconditionFailed>();
     }
 }
@@ -106,10 +135,14 @@ fn header_parameter(name: &str, about: &str, schema: ObjectBuilder) -> Parameter
     optional_parameter(ParameterIn::Header, name, about, schema.into())
 }
 
-/// The schema of `*` or a comma-separated list of entity tags (RFC 9110, section 8.8.3).
+/// The schema of `*` or a comma-separated list of entity tags, which may be empty (RFC 9110, sections 5.6.1.2 and 8.8.3).
 fn entity_tags() -> ObjectBuilder {
-    let tag = r#"(W/)?"[!#-~]*""#;
-    string().pattern(Some(format!(r"^(\*|{tag}([ \t]*,[ \t]*{tag})*)$")))
+    string().pattern(Some(entity_tags_pattern()))
+}
+
+fn entity_tags_pattern() -> String {
+    let element = r#"((W/)?"[!#-~\x80-\xff]*")?"#;
+    format!(r"^(\*|[ \t]*{element}([ \t]*,[ \t]*{element})*[ \t]*)$")
 }
 
 impl Input {
@@ -127,6 +160,9 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, string::string_regex};
+    use regex::Regex;
+
     use super::{
         super::input::tests::{input, violations},
         *,
@@ -137,24 +173,47 @@ mod tests {
     }
 
     #[test]
-    fn if_match_is_converted_to_the_message_of_the_service() {
-        let read = |headers: &[(&str, &str)]| with_headers(headers).read::<IfMatch>().expect("well-formed").0;
-        assert_eq!(read(&[]), None);
-        assert_eq!(read(&[("if-match", "*")]), Some(proto::IfMatch { any: true, versions: vec![] }));
-        assert_eq!(
-            read(&[("if-match", "\"3\", W/\"4\"")]),
-            Some(proto::IfMatch { any: false, versions: vec![3] })
-        );
-        // A condition that can never be true is still sent, so that the service rejects the write.
-        assert_eq!(read(&[("if-match", "\"x\"")]), Some(proto::IfMatch { any: false, versions: vec![] }));
+    fn conditions_are_converted_to_the_messages_of_the_service() {
+        let tags = |any, versions: &[i64]| Some(proto::EntityTags { any, versions: versions.to_vec() });
+        for (value, if_match, if_none_match) in [
+            (None, None, None),
+            (Some("*"), tags(true, &[]), tags(true, &[])),
+            (Some("\"3-gzip\", W/\"4\""), tags(false, &[3]), tags(false, &[3, 4])),
+            // A condition that can never be true is still sent, so that the service rejects the write.
+            (Some("\"x\""), tags(false, &[]), tags(false, &[])),
+            (Some(""), tags(false, &[]), tags(false, &[])),
+        ] {
+            let headers = |name| value.map(|value| (name, value));
+            let headers: Vec<_> = headers("if-match").into_iter().chain(headers("if-none-match")).collect();
+            let read = with_headers(&headers).read::<Preconditions>().expect("well-formed");
+            assert_eq!(read, Preconditions { if_match, if_none_match }, "{value:?}");
+        }
     }
 
     #[test]
-    fn a_malformed_condition_is_a_violation() {
-        let found = violations::<IfMatch>(with_headers(&[("if-match", "3")]));
-        assert_eq!(found, ["If-Match must be * or a list of entity tags, for example \"7\""]);
-        let found = violations::<IfNoneMatch>(with_headers(&[("if-none-match", "3")]));
-        assert_eq!(found.len(), 1);
+    fn every_malformed_condition_is_a_violation() {
+        let headers = [("if-match", "3"), ("if-none-match", "\"3")];
+        let message = "must be * or a list of entity tags, for example \"7\"";
+        let expected = [format!("If-Match {message}"), format!("If-None-Match {message}")];
+        assert_eq!(violations::<Preconditions>(with_headers(&headers)), expected);
+        assert_eq!(violations::<ReadConditions>(with_headers(&headers)), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn the_documented_pattern_is_what_the_parser_accepts(value in r#"\*|([ \t]|W/|"|,|\*|[0-9a-z!~\x80-\xff]){0,12}"#) {
+            let pattern = Regex::new(&entity_tags_pattern()).expect("a regular expression");
+            // What HTTP removes before anybody reads the value.
+            let value = value.trim_ascii();
+            prop_assert_eq!(pattern.is_match(value), EntityTags::parse(&[value.as_bytes()]).is_ok(), "{:?}", value);
+        }
+
+        #[test]
+        fn every_documented_value_is_accepted(
+            value in string_regex(entity_tags_pattern().trim_matches(['^', '$'])).expect("a regular expression")
+        ) {
+            prop_assert!(EntityTags::parse(&[value.as_bytes()]).is_ok(), "{:?}", value);
+        }
     }
 
     #[test]

@@ -128,8 +128,31 @@ impl<T: FromInput> FromRequestParts<AppState> for Parameters<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        Input::from_parts(parts).await?.read().map(Self)
+        let input = Input::from_parts(parts).await?;
+        // The body is ignored, but what the client meant with it is not known.
+        if has_body(&parts.headers) {
+            require_no_coding(&parts.headers)?;
+        }
+        input.read().map(Self)
     }
+}
+
+/// Rejects a compressed body. `identity` means no coding; clients should not send it, but some do.
+pub(super) fn require_no_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings =
+        values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(HttpError::UnsupportedContentCoding.into())
+    }
+}
+
+/// Whether the head announces a body (RFC 9112, section 6). A body of HTTP/2 may also come without a length.
+fn has_body(headers: &HeaderMap) -> bool {
+    let is_empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+    !is_empty || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 impl<T: FromInput> OperationPart for Parameters<T> {
@@ -170,7 +193,7 @@ pub(crate) fn uuid(text: &str) -> Result<String, String> {
         Some(text).filter(|text| text.len() == UUID_LENGTH).and_then(|text| Uuid::try_parse(text).ok());
     parsed
         .map(|id| id.to_string())
-        .ok_or_else(|| "must be a UUID, for example 00000000-0000-0000-0000-000000000001".to_owned())
+        .ok_or_else(|| "must be a UUID, for example 01890000-0000-7000-8000-000000000001".to_owned())
 }
 
 /// Rejects a body whose `Content-Length` exceeds the limit, even if the route does not read the body.

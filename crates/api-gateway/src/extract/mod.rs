@@ -6,9 +6,9 @@
 //! description of a body or a query from one struct, `field` and `shared_fields` contain the single values, and
 //! `headers` contains the request headers.
 
+mod accept;
 mod body;
 mod caller;
-pub(crate) mod entity_tag;
 mod field;
 mod headers;
 mod input;
@@ -17,11 +17,11 @@ pub(crate) mod query;
 pub(crate) mod shared_fields;
 
 pub(crate) use self::{
+    accept::prefers_html,
     body::WithBody,
     caller::{AnonymousCaller, Caller},
-    entity_tag::EntityTags,
     field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},
-    headers::{IdempotencyKey, IfMatch, IfNoneMatch},
+    headers::{IdempotencyKey, Preconditions, ReadConditions},
     input::{EventId, FromInput, Input, Parameters},
     macros::{camel_case, query_parameters, request_body},
 };

@@ -82,11 +82,18 @@ impl ObservedRequest<'_> {
         let (status, elapsed) = (status.unwrap_or(CLIENT_CLOSED_REQUEST), self.started.elapsed());
         let route = self.route.template().unwrap_or(UNMATCHED_ROUTE);
         self.metrics.durations.record(route, (self.method, status), elapsed);
-        if status >= 500 && !route.starts_with("/health") {
+        let is_health_check = route.starts_with("/health");
+        if status >= 500 && !is_health_check {
             self.metrics.failed.increment(1);
         }
+        let duration_ms = elapsed.as_secs_f64() * 1000.0;
         // The method is not repeated here, because it is a field of the span.
-        tracing::info!(route, status, duration_ms = elapsed.as_secs_f64() * 1000.0, "Request finished");
+        if is_health_check && status < 400 {
+            // Probes come every few seconds for as long as the process runs.
+            tracing::debug!(route, status, duration_ms, "Request finished");
+        } else {
+            tracing::info!(route, status, duration_ms, "Request finished");
+        }
     }
 }
 

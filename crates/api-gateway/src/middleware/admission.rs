@@ -91,14 +91,14 @@ mod tests {
         testing::{bearer, env, json, public_operations, send},
     };
 
-    /// A gateway with this limit, whose route `/` responds when the semaphore has a permit.
+    /// A gateway with this limit, whose route `/events` responds when the semaphore has a permit.
     fn router(max_requests: u32, responses: &Arc<Semaphore>) -> Router {
         let config = Config::from_env(&mut env([]));
         let verifier = TokenVerifier::new(&TokenConfig::from_env(&mut env([])));
         let responses = Arc::clone(responses);
         let respond = async move || responses.acquire().await.expect("not closed").forget();
         Router::new()
-            .route("/", get(respond))
+            .route("/events", get(respond))
             .layer(layer_fn(Admission::new(max_requests), admit))
             .layer(layer_fn(Requesters::new(&config, public_operations()), identify))
             .layer(layer_fn(verifier, verify_token))
@@ -109,14 +109,14 @@ mod tests {
     async fn a_request_over_the_concurrency_limit_is_rejected_at_once() {
         let responses = Arc::new(Semaphore::new(0));
         let router = router(1, &responses);
-        let mut admitted = Box::pin(send(&router, Request::get("/"), ""));
+        let mut admitted = Box::pin(send(&router, Request::get("/events"), ""));
         assert!(futures::poll!(&mut admitted).is_pending());
-        let response = send(&router, Request::get("/"), "").await;
+        let response = send(&router, Request::get("/events"), "").await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()["retry-after"], "1");
         responses.add_permits(2);
         assert_eq!(admitted.await.status(), StatusCode::OK);
-        assert_eq!(send(&router, Request::get("/"), "").await.status(), StatusCode::OK);
+        assert_eq!(send(&router, Request::get("/events"), "").await.status(), StatusCode::OK);
     }
 
     #[tokio::test]
@@ -124,8 +124,8 @@ mod tests {
         let responses = Arc::new(Semaphore::new(0));
         let router = router(8, &responses);
         let busy = bearer(Uuid::now_v7());
-        let from_busy = || send(&router, Request::get("/").header("authorization", &busy), "");
-        let anonymous = || send(&router, Request::get("/"), "");
+        let from_busy = || send(&router, Request::get("/events").header("authorization", &busy), "");
+        let anonymous = || send(&router, Request::get("/events"), "");
         let (mut first, mut second) = (Box::pin(from_busy()), Box::pin(from_busy()));
         let (mut third, mut fourth) = (Box::pin(anonymous()), Box::pin(anonymous()));
         assert!(futures::poll!(&mut first).is_pending() && futures::poll!(&mut second).is_pending());
@@ -141,7 +141,8 @@ mod tests {
 
         responses.add_permits(5);
         let elsewhere = ConnectInfo(SocketAddr::from(([192, 0, 2, 2], 4711)));
-        let other = Request::get("/").header("authorization", bearer(Uuid::now_v7())).extension(elsewhere);
+        let other =
+            Request::get("/events").header("authorization", bearer(Uuid::now_v7())).extension(elsewhere);
         assert_eq!(send(&router, other, "").await.status(), StatusCode::OK);
         for admitted in [first.await, second.await, third.await, fourth.await] {
             assert_eq!(admitted.status(), StatusCode::OK);

@@ -9,14 +9,13 @@ use eventboard_chassis::{
     correlation::CorrelationId,
     layer::{Inner, Next},
 };
-use eventboard_domain::excerpt;
 use http::{HeaderValue, header};
 
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::problem::{self, MEDIA_TYPE, Problem};
 
 /// The layer function: writes the problem details (RFC 9457) of an error response.
 pub(crate) async fn render((): (), request: Request, next: Next<impl Inner>) -> Response {
-    let instance = excerpt(request.uri().path()).into_owned();
+    let instance = problem::instance(request.uri().path());
     let correlation = request.extensions().get::<CorrelationId>().cloned();
     let mut response = next.run(request).await;
     match problem_of(&mut response) {

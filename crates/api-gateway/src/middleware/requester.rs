@@ -13,25 +13,19 @@ use eventboard_chassis::{
 };
 use http::Extensions;
 
-use super::client_ip::client_block;
-use crate::{
-    config::{Config, TrustedProxy},
-    openapi::PublicOperations,
-};
+use super::client_ip::ClientAddresses;
+use crate::{config::Config, openapi::PublicOperations};
 
 /// Determines who sends a request.
 #[derive(Clone)]
 pub(crate) struct Requesters {
     public_operations: Arc<PublicOperations>,
-    trusted_proxies: Arc<[TrustedProxy]>,
+    addresses: ClientAddresses,
 }
 
 impl Requesters {
     pub(crate) fn new(config: &Config, public_operations: PublicOperations) -> Self {
-        Self {
-            public_operations: Arc::new(public_operations),
-            trusted_proxies: config.trusted_proxies.as_slice().into(),
-        }
+        Self { public_operations: Arc::new(public_operations), addresses: ClientAddresses::new(config) }
     }
 
     /// The user of the verified token, or else anybody from the client's address. An unverified token could contain any
@@ -41,7 +35,7 @@ impl Requesters {
     /// A request that no operation serves (404, 405) counts for its user. It costs nearly nothing, and it should not
     /// use up the logins of all who share the address.
     fn of(&self, request: &Request) -> Requester {
-        let address = client_block(request.extensions(), request.headers(), &self.trusted_proxies);
+        let address = self.addresses.block_of(request);
         let is_public = self.public_operations.contains(request.method(), request.uri().path());
         match request.extensions().get::<VerifiedToken>() {
             Some(token) if !is_public => Requester::member(token, Some(address)),

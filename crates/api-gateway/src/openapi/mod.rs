@@ -12,7 +12,7 @@ mod tests;
 use eventboard_domain::{EventStatus, Role, SortBy, SortOrder, StringEnum};
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, OpenApi, Server, Tag,
-    info::LicenseBuilder,
+    info::{ContactBuilder, LicenseBuilder},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     tag::TagBuilder,
 };
@@ -32,8 +32,12 @@ const INTRODUCTION: &str = "Manage the events of an organization: create, submit
     *Authorize*, and paste the `accessToken`.\n\n\
     **Errors** are `application/problem+json` (RFC 9457). `type` is `urn:eventboard:problem:NAME` and \
     identifies the kind of error. `correlationId` identifies the request in the logs.\n\n\
+    **Texts** are trimmed. A text that shows nothing is blank, and invisible characters do not count for a \
+    minimum length. Titles, locations, names and e-mail addresses are one line, without control characters and \
+    without characters that change the direction of text. Descriptions and reasons may have tabs and line \
+    breaks; directional formatting that is left open is closed at the end of its paragraph.\n\n\
     **Concurrent changes.** Every event has an `ETag`. Send it in `If-Match` to change the event only if \
-    it has not changed since you read it.\n\n\
+    it has not changed since you read it. Send it in `If-None-Match` to read the event only if it has changed.\n\n\
     **Retries.** Send an `Idempotency-Key` with a write to make it safe to retry.";
 
 /// The complete document with these operations.
@@ -53,6 +57,7 @@ fn info() -> Info {
         .title("EventBoard")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(INTRODUCTION))
+        .contact(Some(ContactBuilder::new().name(Some("The EventBoard authors")).build()))
         .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
         .build()
 }

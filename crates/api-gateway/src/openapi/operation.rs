@@ -16,8 +16,10 @@ use utoipa::openapi::{
 use super::{
     BEARER,
     headers::{self, COMMON, RATE_LIMITED},
-    parameters::{correlation_id, optional_parameter},
-    problems::{HeadersTooLarge, Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable},
+    parameters::{correlation_id, optional_parameter, request_id},
+    problems::{
+        HeadersTooLarge, Internal, ProblemResponse, Timeout, TooManyRequests, Unavailable, UriTooLong,
+    },
     schemas,
 };
 use crate::policy::OperationPolicy;
@@ -66,6 +68,7 @@ impl OperationDescription {
     pub(crate) fn new(operation: &Operation) -> Self {
         let mut description = Self { operation: operation.clone(), schemas: Vec::new() };
         description.add_parameter(correlation_id());
+        description.add_parameter(request_id());
         description
     }
 
@@ -108,7 +111,6 @@ impl OperationDescription {
         policy: OperationPolicy,
     ) -> (Operation, Vec<(String, RefOr<Schema>)>) {
         self.add_problem::<Timeout>();
-        self.add_problem::<HeadersTooLarge>();
         self.describe_access_and_policy(policy);
         let schemas = std::mem::take(&mut self.schemas);
         (self.with_rate_limit(), schemas)
@@ -116,7 +118,9 @@ impl OperationDescription {
 
     /// Completes the description of a rate-limited operation that calls no service.
     pub(crate) fn with_rate_limit(mut self) -> Operation {
+        self.add_problem::<UriTooLong>();
         self.add_problem::<TooManyRequests>();
+        self.add_problem::<HeadersTooLarge>();
         self.add_problem::<Internal>();
         self.add_problem::<Unavailable>();
         self.add_headers(RATE_LIMITED);

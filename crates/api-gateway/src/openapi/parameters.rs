@@ -13,6 +13,12 @@ pub(super) fn correlation_id() -> Parameter {
     optional_parameter(ParameterIn::Header, "X-Correlation-ID", about, string().into())
 }
 
+/// The optional `X-Request-ID` header of every operation.
+pub(super) fn request_id() -> Parameter {
+    let about = "Another name of `X-Correlation-ID`. Ignored if that is present.";
+    optional_parameter(ParameterIn::Header, "X-Request-ID", about, string().into())
+}
+
 /// An optional parameter.
 pub(crate) fn optional_parameter(
     location: ParameterIn,

@@ -101,7 +101,7 @@ problems! {
         headers: [], example: "/events", Refusal::QuotaExceeded { quota: Quota::Events, limit: 2_000_000 }
     }
     PreconditionFailed {
-        "The event's current `ETag` does not match `If-Match`.",
+        "The current `ETag` does not match `If-Match`, or it matches the `If-None-Match` of a write.",
         headers: [], example: "/events/01890000-0000-7000-8000-000000000002",
         Refusal::StaleVersion
     }
@@ -109,9 +109,13 @@ problems! {
         "The request body exceeds 64 KiB.",
         headers: [], example: "/events", HttpError::PayloadTooLarge
     }
+    UriTooLong {
+        "The path with its query is longer than 8000 bytes.",
+        headers: [], example: "/events", HttpError::UriTooLong
+    }
     UnsupportedMediaType {
-        "The `Content-Type` of the request body is not `application/json`.",
-        headers: [], example: "/events", HttpError::UnsupportedMediaType
+        "The `Content-Type` of the request body is not `application/json`, or it has a `Content-Encoding`.",
+        headers: ["Accept-Encoding"], example: "/events", HttpError::UnsupportedMediaType
     }
     KeyReused {
         "The `Idempotency-Key` was already used for a different request.",
@@ -154,7 +158,8 @@ fn violations() -> Violations {
 fn response(description: &str, own_headers: &[&str], example: &Problem, instance: &str) -> Response {
     let document = example.document(instance, "0198c0de-0000-7000-8000-000000000000");
     let example: Option<Value> = serde_json::to_value(document).ok();
-    let content = ContentBuilder::new().schema(Some(schemas::component("Problem"))).example(example).build();
+    let content =
+        ContentBuilder::new().schema(Some(schemas::component("ProblemDetails"))).example(example).build();
     let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
     headers::with_headers(headers::with_headers(response, headers::RATE_LIMITED), own_headers).build()
 }

@@ -100,15 +100,38 @@ async fn the_quick_reference_lists_the_operations_of_the_document() {
 }
 
 #[tokio::test]
-async fn every_operation_has_a_unique_id_a_known_tag_and_a_summary() {
+async fn every_operation_has_a_unique_id_a_known_tag_and_texts() {
     let document = api_document().await;
     let tags: Vec<_> =
         document["tags"].as_array().expect("tags").iter().map(|tag| tag["name"].clone()).collect();
     let mut ids = BTreeSet::new();
     for (name, operation) in operations(&document) {
         assert!(ids.insert(operation["operationId"].to_string()), "{name}: the id is not unique");
-        assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{name}");
+        for text in ["summary", "description"] {
+            assert!(operation[text].as_str().is_some_and(|text| !text.is_empty()), "{name}: {text}");
+        }
         assert!(tags.contains(&operation["tags"][0]), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_except_health_checks_may_return_414_429_and_431() {
+    for (name, operation) in operations(&api_document().await) {
+        for status in ["414", "429", "431"] {
+            let is_described = operation["responses"].get(status).is_some();
+            assert_eq!(is_described, !name.starts_with("GET /health"), "{name}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_that_depend_on_the_request_or_on_settings_are_not_required() {
+    let headers = &api_document().await["components"]["headers"];
+    for name in ["X-Correlation-ID", "ETag", "Location", "Cache-Control", "Retry-After", "WWW-Authenticate"] {
+        assert_eq!(headers[name]["required"], true, "{name}");
+    }
+    for name in ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Idempotency-Replayed"] {
+        assert!(headers[name].get("required").is_none(), "{name}");
     }
 }
 
@@ -145,6 +168,7 @@ async fn every_route_of_the_contract_is_described() {
         "POST /events/{id}/submit",
         "POST /events/{id}/approve",
         "POST /events/{id}/reject",
+        "GET /",
         "GET /health",
         "GET /health/live",
         "GET /health/ready",
@@ -153,7 +177,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 16);
+    assert_eq!(names.len(), 17);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use super::{operation, time};
 use crate::{
     clients::Backend,
     extract::{
-        AnonymousCaller, Caller, EnumValue, Input, Parameters, WithBody, fields, request_body,
+        AnonymousCaller, Caller, EnumValue, Input, Parameters, Preconditions, WithBody, fields, request_body,
         shared_fields::Id,
     },
     openapi::{
@@ -103,8 +103,9 @@ request_body! {
 async fn signup(
     State(state): State<AppState>,
     AnonymousCaller(call): AnonymousCaller,
-    WithBody(user): WithBody<Signup>,
+    WithBody((user, preconditions)): WithBody<(Signup, Preconditions)>,
 ) -> Result<Response, Problem> {
+    preconditions.check_without_representation()?;
     let reply = state.clients().auth().signup(call.request(user.into())).await;
     let session = Session::try_from(Backend::Auth.reply(reply)?)?;
     Ok((StatusCode::CREATED, [NO_STORE], Json(session)).into_response())
@@ -134,8 +135,10 @@ request_body! {
 async fn login(
     State(state): State<AppState>,
     AnonymousCaller(call): AnonymousCaller,
-    WithBody(Login { email, password }): WithBody<Login>,
+    WithBody((login, preconditions)): WithBody<(Login, Preconditions)>,
 ) -> Result<Response, Problem> {
+    preconditions.check_without_representation()?;
+    let Login { email, password } = login;
     let message = LoginRequest { email: email.0, password: password.0 };
     let reply = state.clients().auth().login(call.request(message)).await;
     let session = Session::try_from(Backend::Auth.reply(reply)?)?;
@@ -144,9 +147,9 @@ async fn login(
 
 /// Get the current user
 #[utoipa::path(
-    get, path = "/auth/me", tag = TAG, operation_id = "me",
+    get, path = "/auth/me", tag = TAG, operation_id = "getCurrentUser",
     responses(
-        (status = 200, description = "The user and the organization.", body = Me, headers(("Cache-Control"))),
+        (status = 200, description = "The user and the organization.", body = CurrentUser, headers(("Cache-Control"))),
     ),
     extensions(("x-access" = json!("any authenticated user"))),
 )]
@@ -156,8 +159,8 @@ async fn me(
     Parameters(()): Parameters<()>,
 ) -> Result<Response, Problem> {
     let reply = state.clients().auth().get_me(call.request(GetMeRequest {})).await;
-    let me = Me::try_from(Backend::Auth.reply(reply)?)?;
-    Ok(([NO_STORE], Json(me)).into_response())
+    let user = CurrentUser::try_from(Backend::Auth.reply(reply)?)?;
+    Ok(([NO_STORE], Json(user)).into_response())
 }
 
 /// A user.
@@ -210,7 +213,7 @@ struct Organization {
 /// A user and the organization that the user belongs to.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Me {
+struct CurrentUser {
     #[serde(flatten)]
     user: User,
     organization: Organization,
@@ -281,7 +284,7 @@ impl TryFrom<proto::SessionReply> for Session {
     }
 }
 
-impl TryFrom<proto::GetMeReply> for Me {
+impl TryFrom<proto::GetMeReply> for CurrentUser {
     type Error = ServiceError;
 
     fn try_from(reply: proto::GetMeReply) -> Result<Self, ServiceError> {

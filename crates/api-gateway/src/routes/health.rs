@@ -26,8 +26,10 @@ pub(crate) fn routes(health: &Health) -> OpenApiRouter {
 }
 
 /// Check health
+///
+/// Checks the gateway and every service that it depends on.
 #[utoipa::path(
-    get, path = "/health", tag = TAG, operation_id = "health",
+    get, path = "/health", tag = TAG, operation_id = "getHealth",
     responses(
         (status = 200, description = "The gateway and its dependencies are healthy.", body = HealthDocument),
         (
@@ -42,8 +44,10 @@ async fn overall(State(health): State<Health>) -> Response {
 }
 
 /// Check liveness
+///
+/// Only says that the process responds. Restart it if it does not.
 #[utoipa::path(
-    get, path = "/health/live", tag = TAG, operation_id = "live",
+    get, path = "/health/live", tag = TAG, operation_id = "getLiveness",
     responses((status = 200, description = "The process is running.", body = HealthDocument)),
     extensions(("x-access" = json!("anyone"))),
 )]
@@ -52,13 +56,16 @@ async fn live(State(health): State<Health>) -> Response {
 }
 
 /// Check readiness
+///
+/// Send requests to this replica only while it is ready.
 #[utoipa::path(
-    get, path = "/health/ready", tag = TAG, operation_id = "ready",
+    get, path = "/health/ready", tag = TAG, operation_id = "getReadiness",
     responses(
         (status = 200, description = "The gateway accepts requests.", body = HealthDocument),
         (
-            status = 503, description = "The gateway is shutting down.", body = HealthDocument,
-            headers(("Retry-After")),
+            status = 503,
+            description = "The gateway is shutting down, or was just started and has not reached its services yet.",
+            body = HealthDocument, headers(("Retry-After")),
         ),
     ),
     extensions(("x-access" = json!("anyone"))),

@@ -5,6 +5,7 @@ mod auth;
 mod docs;
 mod events;
 mod health;
+mod index;
 mod time;
 
 use axum::routing::MethodRouter;
@@ -15,6 +16,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 pub(crate) use self::{
     docs::{FILES as DOCS_FILES, operations as docs_operations, routes as docs},
     health::routes as health,
+    index::{FILES as INDEX_FILES, routes as index},
 };
 use crate::{
     middleware::deadline,

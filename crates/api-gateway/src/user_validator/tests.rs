@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
+use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
     GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest,
@@ -74,6 +75,7 @@ async fn validate(validator: &UserValidator, identity: &Identity, time: Duration
         authorization: None,
         client_address: None,
         request_id: Uuid::now_v7(),
+        timings: CallTimings::default(),
     };
     let policy = CallPolicy { deadline: Instant::now() + time, ..validator.policy.start() };
     validator.validate(identity.clone(), &context, policy).await.map_err(|error| error.code())

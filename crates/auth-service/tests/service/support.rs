@@ -42,7 +42,7 @@ impl TestService {
     /// Starts the service with these variables and waits until its database is prepared.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create().await;
-        let config = read_config(database.url(), variables);
+        let config = read_config(database.service_url(), variables);
         let token = config.token.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -110,7 +110,7 @@ impl TestService {
 }
 
 pub(crate) fn read_config(url: &str, variables: &[(&str, &str)]) -> Config {
-    let all = [("DATABASE_URL", url), ("DATABASE_MAX_CONNECTIONS", "4")].into_iter();
+    let all = [("DATABASE_URL", url), ("DATABASE_MAX_CONNECTIONS", "4"), ("HOST", "127.0.0.1")].into_iter();
     let all = all.chain(variables.iter().copied());
     let env: Env = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     config::read(env, Config::from_env).unwrap()

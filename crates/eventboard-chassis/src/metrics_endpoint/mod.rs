@@ -19,7 +19,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
 use crate::{
-    config::{Env, ListenConfig},
+    config::{self, Env, ListenConfig},
     fairness::{Client, FairLimits, FairSemaphore, address_block},
     layer::{Inner, Next, layer_fn},
     metrics::run_scrape_callbacks,
@@ -54,8 +54,8 @@ impl MetricsConfig {
     /// Reads `METRICS_PORT`, `HOST`, `EVENTBOARD_REVISION` and `MAX_CONNECTIONS_PER_ADDRESS`.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
-            port: env.parse("METRICS_PORT", 9464, "a port number"),
-            host: env.parse("HOST", IpAddr::from([0, 0, 0, 0]), "an IP address"),
+            port: env.port("METRICS_PORT", 9464),
+            host: config::host(env),
             revision: env.text("EVENTBOARD_REVISION", "unknown"),
             max_connections_per_address: server::max_connections_per_address(env),
         }
@@ -81,7 +81,8 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
     process.describe();
     let (version, revision) = (env!("CARGO_PKG_VERSION"), config.revision);
     metrics::gauge!("eventboard_build_info", "version" => version, "revision" => revision).set(1.0);
-    let listen = ListenConfig { host: config.host, port: config.port, drain_grace: Duration::ZERO };
+    let (host, port) = (config.host, config.port);
+    let listen = ListenConfig { host, port, drain_grace: Duration::ZERO, drain_timeout: Duration::ZERO };
     let listener = server::bind("the metrics endpoint", &listen).await?;
     tokio::spawn(upkeep(handle.clone()));
     let renderer = Renderer { handle, process, turns: FairSemaphore::new(RENDERINGS) };
@@ -90,9 +91,10 @@ pub async fn serve(config: MetricsConfig, shutdown: Shutdown) -> anyhow::Result<
             "/metrics",
             get(async move |ConnectInfo(peer): ConnectInfo<SocketAddr>| renderer.render(peer).await),
         )
-        .layer(layer_fn((), bound_response));
+        .layer(layer_fn((), bound_response))
+        .layer(layer_fn((), server::require_host));
     let addresses = AddressLimit::new(config.max_connections_per_address);
-    tokio::spawn(server::serve_http(listener, router, addresses, shutdown));
+    tokio::spawn(server::serve_http(listener, router, addresses, server::DEFAULT_KEEP_ALIVE, shutdown));
     Ok(())
 }
 

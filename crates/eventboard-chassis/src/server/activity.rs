@@ -26,6 +26,8 @@ pub(super) struct Activity {
     /// Whether the socket accepts no more bytes.
     is_write_blocked: AtomicBool,
     writable: Notify,
+    /// Cancelled when the connection is being closed gracefully.
+    closing: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,8 @@ struct State {
     expires: Option<Instant>,
     /// Since when the connection is being closed gracefully.
     closing_since: Option<Instant>,
+    /// Since when the server stops. It waits only briefly for what its clients owe.
+    stopping_since: Option<Instant>,
 }
 
 /// A request whose response the client has not taken completely.
@@ -57,6 +61,8 @@ struct ExchangeState {
     unread_pieces: usize,
     /// When the exchange began, the first piece was handed to hyper, or the client last took a piece.
     progress: Instant,
+    /// Whether the response may send nothing for as long as the connection exists.
+    is_endless: bool,
     /// Resets the HTTP/2 stream. `None` if only the whole connection can be reset: with HTTP/1, and after the last
     /// piece of the response was handed to h2.
     reset: Option<CancellationToken>,
@@ -67,7 +73,7 @@ struct ExchangeState {
 pub(super) enum Verdict {
     /// No limit can pass before this instant. This many streams were reset.
     CheckAt { next: Instant, reset_streams: u64 },
-    /// Close it gracefully.
+    /// Close it gracefully, and say so with [`Activity::begin_close`].
     Close,
     /// End it immediately.
     Abort(AbortReason),
@@ -85,6 +91,17 @@ pub(super) enum AbortReason {
     CloseTimeout,
 }
 
+impl AbortReason {
+    /// Whether to discard what the operating system has not sent, because the client takes nothing. A client that does
+    /// not close its idle connection may still be receiving the last response.
+    pub(super) fn discards_unsent(self) -> bool {
+        match self {
+            Self::HeadTimeout | Self::UnreadResponse | Self::Stalled => true,
+            Self::CloseTimeout => false,
+        }
+    }
+}
+
 impl Activity {
     /// The activity of a connection that was accepted now.
     pub(super) fn new(limits: ConnectionLimits) -> Self {
@@ -100,12 +117,14 @@ impl Activity {
             idle_since: now,
             expires: limits.max_age.map(|age| now + age.mul_f64(rand::rng().random_range(0.9..1.1))),
             closing_since: None,
+            stopping_since: None,
         };
         Self {
             limits,
             state: Mutex::new(state),
             is_write_blocked: AtomicBool::new(false),
             writable: Notify::new(),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -155,6 +174,14 @@ impl Activity {
         }
     }
 
+    /// The response may send nothing for as long as the connection exists. It must end when the connection is
+    /// [`closing`](Self::closing).
+    pub(super) fn set_endless(&self, exchange: u64) {
+        if let Some(exchange) = self.state().exchanges.get_mut(&exchange) {
+            exchange.is_endless = true;
+        }
+    }
+
     /// A piece of the response was handed to hyper.
     pub(super) fn send_piece(&self, exchange: u64) {
         if let Some(exchange) = self.state().exchanges.get_mut(&exchange) {
@@ -176,11 +203,32 @@ impl Activity {
     /// The connection is being closed gracefully.
     pub(super) fn begin_close(&self) {
         self.state().closing_since.get_or_insert_with(Instant::now);
+        self.closing.cancel();
     }
 
-    /// Checks all limits, and resets the streams whose clients take nothing.
-    pub(super) fn check(&self) -> Verdict {
-        self.state().check(&self.limits, Instant::now())
+    /// The server stops, so the connection is being closed gracefully.
+    pub(super) fn begin_stop(&self) {
+        self.state().stopping_since.get_or_insert_with(Instant::now);
+        self.begin_close();
+    }
+
+    /// Is cancelled when the connection is being closed gracefully.
+    pub(super) fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    /// Whether the connection is being closed gracefully.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state().closing_since.is_some()
+    }
+
+    /// Checks all limits, and resets the streams whose clients take nothing. While the port is crowded, the connection
+    /// may be idle for a shorter time.
+    pub(super) fn check(&self, is_crowded: bool) -> Verdict {
+        let limits = self.limits;
+        let crowded = limits.crowded_idle_timeout.min(limits.idle_timeout);
+        let idle_timeout = if is_crowded { crowded } else { limits.idle_timeout };
+        self.state().check(&ConnectionLimits { idle_timeout, ..limits }, Instant::now())
     }
 }
 
@@ -224,7 +272,10 @@ impl State {
         }
         let number = self.next_exchange;
         self.next_exchange += 1;
-        self.exchanges.insert(number, ExchangeState { unread_pieces: 0, progress: now, reset: None });
+        self.exchanges.insert(
+            number,
+            ExchangeState { unread_pieces: 0, progress: now, is_endless: false, reset: None },
+        );
         number
     }
 
@@ -242,26 +293,35 @@ impl State {
     }
 
     fn check(&mut self, limits: &ConnectionLimits, now: Instant) -> Verdict {
+        let head = Limit { usual: limits.head_timeout, stopping: limits.stopping_head_timeout };
+        let unread = Limit { usual: limits.unread_timeout, stopping: limits.stopping_unread_timeout };
+        // A handler at work has its own deadline.
+        let stall = Limit { usual: limits.stall_timeout, stopping: limits.stall_timeout };
+        let stopping_since = self.stopping_since;
         // A phase that begins after this check cannot last too long before this instant.
-        let mut next = now + limits.head_timeout.min(limits.unread_timeout).min(limits.stall_timeout);
-        let mut has_passed = |since: Instant, limit: Duration| {
-            let due = since + limit;
+        let mut next = [head, unread, stall]
+            .map(|limit| limit.due(now, stopping_since))
+            .into_iter()
+            .min()
+            .unwrap_or(now);
+        let mut has_passed = |since: Instant, limit: Limit| {
+            let due = limit.due(since, stopping_since);
             if due > now {
                 next = next.min(due);
             }
             due <= now
         };
-        if self.head_since.is_some_and(|since| has_passed(since, limits.head_timeout)) {
+        if self.head_since.is_some_and(|since| has_passed(since, head)) {
             return Verdict::Abort(AbortReason::HeadTimeout);
         }
-        if self.write_blocked_since.is_some_and(|since| has_passed(since, limits.unread_timeout)) {
+        if self.write_blocked_since.is_some_and(|since| has_passed(since, unread)) {
             return Verdict::Abort(AbortReason::UnreadResponse);
         }
         let mut reset_streams = 0;
         for exchange in self.exchanges.values_mut() {
             let is_unread = exchange.unread_pieces > 0;
-            let limit = if is_unread { limits.unread_timeout } else { limits.stall_timeout };
-            if !has_passed(exchange.progress, limit) {
+            let limit = if is_unread { unread } else { stall };
+            if (exchange.is_endless && !is_unread) || !has_passed(exchange.progress, limit) {
                 continue;
             }
             let Some(reset) = exchange.reset.take() else {
@@ -275,19 +335,40 @@ impl State {
         }
         // With HTTP/2, a client can send parts of frames for ever without a request. With HTTP/1.1, a request has begun.
         let is_idle = self.exchanges.is_empty()
+            && self.write_blocked_since.is_none()
             && (self.head_since.is_none() || matches!(self.incoming, Incoming::Http2(_)));
         let idle_since = self.idle_since;
         if let Some(since) = self.closing_since {
-            if is_idle && has_passed(since.max(idle_since), limits.head_timeout) {
+            if is_idle && has_passed(since.max(idle_since), head) {
                 return Verdict::Abort(AbortReason::CloseTimeout);
             }
-        } else if (is_idle && has_passed(idle_since, limits.idle_timeout))
-            || self.expires.is_some_and(|expires| has_passed(expires, Duration::ZERO))
+        } else if (is_idle && has_passed(idle_since, Limit::always(limits.idle_timeout)))
+            || self.expires.is_some_and(|expires| has_passed(expires, Limit::always(Duration::ZERO)))
         {
-            self.closing_since = Some(now);
             return Verdict::Close;
         }
         Verdict::CheckAt { next, reset_streams }
+    }
+}
+
+/// How long a phase may last.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    usual: Duration,
+    /// While the server stops.
+    stopping: Duration,
+}
+
+impl Limit {
+    /// A limit that is the same while the server stops.
+    fn always(duration: Duration) -> Self {
+        Self { usual: duration, stopping: duration }
+    }
+
+    /// When a phase has lasted too long.
+    fn due(self, since: Instant, stopping_since: Option<Instant>) -> Instant {
+        let usual = since + self.usual;
+        stopping_since.map_or(usual, |stopping| usual.min(since.max(stopping) + self.stopping))
     }
 }
 
@@ -305,14 +386,14 @@ mod tests {
     const HALF_HEADERS: &[u8] = b"\0\0\x10\x01\x04\0\0\0\x01";
 
     fn is_aborted(activity: &Activity, reason: AbortReason) -> bool {
-        activity.check() == Verdict::Abort(reason)
+        activity.check(false) == Verdict::Abort(reason)
     }
 
     /// Checks whenever a check is due, until there is a verdict or `limit` has passed.
     async fn verdict_within(activity: &Activity, limit: Duration) -> Option<Verdict> {
         let end = Instant::now() + limit;
         loop {
-            match activity.check() {
+            match activity.check(false) {
                 Verdict::CheckAt { .. } if Instant::now() >= end => return None,
                 Verdict::CheckAt { next, .. } => tokio::time::sleep_until(next.min(end)).await,
                 verdict => return Some(verdict),
@@ -341,11 +422,11 @@ mod tests {
         http2.receive(PREFACE_AND_SETTINGS);
         tokio::time::sleep(HEAD * 2).await;
         for (activity, half) in [(&http1, b"GET /".as_slice()), (&http2, HALF_HEADERS)] {
-            assert!(matches!(activity.check(), Verdict::CheckAt { .. }));
+            assert!(matches!(activity.check(false), Verdict::CheckAt { .. }));
             activity.receive(half);
             tokio::time::sleep(HEAD - Duration::from_secs(1)).await;
             activity.receive(b"x");
-            assert!(matches!(activity.check(), Verdict::CheckAt { .. }));
+            assert!(matches!(activity.check(false), Verdict::CheckAt { .. }));
             tokio::time::sleep(Duration::from_secs(1)).await;
             assert!(is_aborted(activity, AbortReason::HeadTimeout));
         }
@@ -361,7 +442,7 @@ mod tests {
         for _ in 0..10 {
             tokio::time::sleep(HEAD / 2).await;
             activity.receive(&[&PING[5..], &PING[..5]].concat());
-            assert!(matches!(activity.check(), Verdict::CheckAt { .. }));
+            assert!(matches!(activity.check(false), Verdict::CheckAt { .. }));
         }
         activity.end_exchange(exchange);
     }
@@ -376,9 +457,23 @@ mod tests {
         assert_eq!(verdict_within(&activity, LIMITS.idle_timeout / 2).await, None);
         activity.receive(PING);
         assert_eq!(verdict_within(&activity, LIMITS.idle_timeout / 2).await, Some(Verdict::Close));
+        activity.begin_close();
         // The client does not take part in closing.
         let verdict = verdict_within(&activity, HEAD).await;
         assert_eq!(verdict, Some(Verdict::Abort(AbortReason::CloseTimeout)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_early_while_the_port_is_crowded() {
+        let activity = Activity::new(LIMITS);
+        activity.receive(b"GET / HTTP/1.1\r\n\r\n");
+        let exchange = activity.begin_exchange(false);
+        tokio::time::sleep(LIMITS.crowded_idle_timeout * 2).await;
+        assert!(matches!(activity.check(true), Verdict::CheckAt { .. }), "it is not idle");
+        activity.end_exchange(exchange);
+        tokio::time::sleep(LIMITS.crowded_idle_timeout).await;
+        assert!(matches!(activity.check(false), Verdict::CheckAt { .. }));
+        assert_eq!(activity.check(true), Verdict::Close);
     }
 
     #[tokio::test(start_paused = true)]
@@ -387,12 +482,13 @@ mod tests {
         activity.receive(PREFACE_AND_SETTINGS);
         activity.receive(&PING[..5]);
         let begin = Instant::now();
-        while matches!(activity.check(), Verdict::CheckAt { .. }) {
+        while matches!(activity.check(false), Verdict::CheckAt { .. }) {
             tokio::time::sleep(HEAD / 2).await;
             activity.receive(&[&PING[5..], &PING[..5]].concat());
             assert!(begin.elapsed() < LIMITS.idle_timeout * 2);
         }
-        assert!(activity.state().closing_since.is_some());
+        assert_eq!(activity.check(false), Verdict::Close);
+        activity.begin_close();
         let verdict = verdict_within(&activity, HEAD).await;
         assert!(matches!(verdict, Some(Verdict::Abort(_))), "{verdict:?}");
     }
@@ -427,7 +523,7 @@ mod tests {
         activity.wait_until_writable().await;
         activity.set_write_blocked(true);
         assert!(timeout(HEAD / 2, activity.wait_until_writable()).await.is_err());
-        assert!(matches!(activity.check(), Verdict::CheckAt { .. }));
+        assert!(matches!(activity.check(false), Verdict::CheckAt { .. }));
         let verdict = verdict_within(&activity, HEAD / 2).await;
         assert_eq!(verdict, Some(Verdict::Abort(AbortReason::UnreadResponse)));
     }
@@ -442,6 +538,63 @@ mod tests {
         assert!(!reset.is_cancelled());
         assert_eq!(verdict_within(&activity, HEAD).await, None);
         assert!(reset.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopping_server_waits_only_briefly_for_what_a_client_owes() {
+        let half_head = Activity::new(LIMITS);
+        half_head.receive(b"GET / HTTP/1.1\r\n");
+        let preface = Activity::new(LIMITS);
+        preface.receive(&PREFACE_AND_SETTINGS[..24]);
+        let half_frame = Activity::new(LIMITS);
+        half_frame.receive(&[PREFACE_AND_SETTINGS, HALF_HEADERS].concat());
+        let idle = Activity::new(LIMITS);
+        idle.receive(PREFACE_AND_SETTINGS);
+        let unread = Activity::new(LIMITS);
+        unread.receive(b"GET / HTTP/1.1\r\n\r\n");
+        unread.send_piece(unread.begin_exchange(false));
+        let blocked = Activity::new(LIMITS);
+        blocked.receive(b"GET / HTTP/1.1\r\n\r\n");
+        blocked.end_exchange(blocked.begin_exchange(false));
+        blocked.set_write_blocked(true);
+        for (activity, limit, reason) in [
+            (&half_head, LIMITS.stopping_head_timeout, AbortReason::HeadTimeout),
+            (&preface, LIMITS.stopping_head_timeout, AbortReason::HeadTimeout),
+            (&half_frame, LIMITS.stopping_head_timeout, AbortReason::HeadTimeout),
+            (&idle, LIMITS.stopping_head_timeout, AbortReason::CloseTimeout),
+            (&unread, LIMITS.stopping_unread_timeout, AbortReason::UnreadResponse),
+            (&blocked, LIMITS.stopping_unread_timeout, AbortReason::UnreadResponse),
+        ] {
+            assert!(matches!(activity.check(false), Verdict::CheckAt { .. }), "{reason:?}");
+            activity.begin_stop();
+            assert!(activity.closing().is_cancelled());
+            assert_eq!(verdict_within(activity, limit - Duration::from_millis(1)).await, None, "{reason:?}");
+            let verdict = verdict_within(activity, Duration::from_millis(1)).await;
+            assert_eq!(verdict, Some(Verdict::Abort(reason)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopping_server_waits_for_its_handlers() {
+        let activity = Activity::new(LIMITS);
+        activity.receive(PREFACE_AND_SETTINGS);
+        let exchange = activity.begin_exchange(false);
+        activity.begin_stop();
+        assert_eq!(verdict_within(&activity, HEAD * 2).await, None);
+        activity.end_exchange(exchange);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_response_lasts_until_its_connection_is_closed() {
+        let activity = Activity::new(ConnectionLimits::INTERNAL);
+        activity.receive(PREFACE_AND_SETTINGS);
+        let exchange = activity.begin_exchange(false);
+        activity.set_endless(exchange);
+        assert_eq!(verdict_within(&activity, LIMITS.stall_timeout * 8).await, None);
+        assert!(!activity.closing().is_cancelled());
+        assert_eq!(verdict_within(&activity, LIMITS.stall_timeout * 8).await, Some(Verdict::Close));
+        activity.begin_close();
+        assert!(activity.closing().is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
@@ -461,6 +614,7 @@ mod tests {
         };
         assert_eq!(advance(510).await, None);
         assert_eq!(advance(180).await, Some(Verdict::Close));
+        activity.begin_close();
         assert_eq!(advance(600).await, None);
         activity.end_exchange(exchange);
     }
@@ -480,7 +634,8 @@ mod tests {
         assert!(!reset.is_cancelled(), "the client took a piece");
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(
-            matches!(activity.check(), Verdict::CheckAt { reset_streams: 1, .. }) && reset.is_cancelled()
+            matches!(activity.check(false), Verdict::CheckAt { reset_streams: 1, .. })
+                && reset.is_cancelled()
         );
         let verdict = verdict_within(&activity, LIMITS.unread_timeout).await;
         assert_eq!(verdict, Some(Verdict::Abort(AbortReason::UnreadResponse)));

@@ -3,7 +3,7 @@
 //! A body is received before its request is admitted, or while its request has given its place back
 //! ([`Admission`](super::Admission) limits work), so that clients who send slowly take no capacity from others.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -16,7 +16,10 @@ use metrics::Counter;
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 
-use super::admission::{Requester, shed_requests};
+use super::{
+    admission::{Requester, shed_requests},
+    request_body::BodyCutOff,
+};
 use crate::{
     error::{ErrorCode, ServiceError},
     fairness::{Client, HeldMemory, MemoryExhausted, SharedMemory},
@@ -60,7 +63,7 @@ pub struct ReceivedBody {
 pub enum BodyError {
     /// It is longer than allowed.
     TooLong,
-    /// It arrived with less than 1 KiB per second.
+    /// It arrived with less than 1 KiB per second, or its client stopped sending while the server stops.
     TooSlow,
     /// The client did not send all of it.
     Incomplete,
@@ -92,7 +95,7 @@ impl BodyReceiver {
         loop {
             let next = timeout_at(due(start, bytes.len()), stream.next()).await;
             let Some(chunk) = next.map_err(|_| BodyError::TooSlow)? else { break };
-            let chunk = chunk.map_err(|_| BodyError::Incomplete)?;
+            let chunk = chunk.map_err(|error| read_error(&error))?;
             if bytes.len() + chunk.len() > max_length {
                 return Err(BodyError::TooLong);
             }
@@ -114,6 +117,12 @@ impl Default for BodyReceiver {
     fn default() -> Self {
         Self::with_memory(MAX_MEMORY)
     }
+}
+
+fn read_error(error: &axum::Error) -> BodyError {
+    let mut causes =
+        std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+    if causes.any(|cause| cause.is::<BodyCutOff>()) { BodyError::TooSlow } else { BodyError::Incomplete }
 }
 
 /// When more than `received` bytes must have arrived.
@@ -207,6 +216,8 @@ mod tests {
         assert_eq!(receive(Body::from(vec![b'x'; 64 * 1024 + 1])).await, Err(BodyError::TooLong));
         let broken = stream::iter([Ok("some"), Err(std::io::Error::other("reset"))]);
         assert_eq!(receive(Body::from_stream(broken)).await, Err(BodyError::Incomplete));
+        let cut_off = stream::iter([Ok("some"), Err(BodyCutOff)]);
+        assert_eq!(receive(Body::from_stream(cut_off)).await, Err(BodyError::TooSlow));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header::CONTENT_LENGTH};
 use hyper::{
     body::{Body as _, Incoming},
     rt::Executor,
@@ -38,8 +38,10 @@ use tower::Service;
 use super::{
     activity::{AbortReason, Activity, Verdict},
     address_limit::{AddressLimit, AddressPermit},
-    connection_limits::ConnectionLimits,
+    connection_limits::{ConnectionLimits, KEEP_ALIVE_MARGIN},
     exchange::{Exchange, TrackedBody, UnreadLimits, unread_responses_counter},
+    keep_alive::{announce_close, announce_timeout, may_persist, timeout_value},
+    request_body::RequestBody,
 };
 use crate::{fairness::SharedMemory, grpc::MAX_HEADER_LIST_BYTES, shutdown::Shutdown};
 
@@ -50,11 +52,18 @@ const MAX_HTTP1_HEAD: usize = 128 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A port is crowded while no more than this part of its connections is free.
+const CROWDED_DIVISOR: usize = 8;
+
 /// Serves the connections to one port.
 pub(super) struct ConnectionServer {
     router: Router,
     limits: ConnectionLimits,
     addresses: Arc<AddressLimit>,
+    /// One permit for each connection that may be open.
+    places: Arc<Semaphore>,
+    /// The value of `Keep-Alive`.
+    keep_alive: HeaderValue,
     /// The bytes of unread responses.
     unread_in_process: SharedMemory,
     builder: Builder<StreamExecutor>,
@@ -96,6 +105,8 @@ impl ConnectionServer {
             router,
             limits,
             addresses: Arc::new(addresses),
+            places: Arc::new(Semaphore::new(limits.max_connections)),
+            keep_alive: timeout_value(limits.idle_timeout.saturating_sub(KEEP_ALIVE_MARGIN)),
             unread_in_process,
             builder: builder(&limits),
             shutdown,
@@ -104,9 +115,20 @@ impl ConnectionServer {
         }
     }
 
-    /// Closes all connections gracefully.
-    pub(super) fn close_connections(&self) {
+    /// One permit for each connection that may be open.
+    pub(super) fn places(&self) -> &Arc<Semaphore> {
+        &self.places
+    }
+
+    /// Whether few connections are free, so that idle ones are closed early to make room for clients with requests.
+    fn is_crowded(&self) -> bool {
+        self.places.available_permits() <= self.limits.max_connections / CROWDED_DIVISOR
+    }
+
+    /// Closes all connections gracefully. Returns how long they may take.
+    pub(super) fn close_connections(&self) -> Duration {
         self.closing.cancel();
+        self.limits.shutdown_timeout
     }
 
     /// Counts the connection for its address. `None` if the address has too many, so that this one must be closed.
@@ -137,33 +159,47 @@ impl ConnectionServer {
             MonitoredStream { stream, activity: Arc::clone(&activity), must_reset: Arc::clone(&must_reset) };
         let mut connection = Box::pin(self.builder.serve_connection(TokioIo::new(stream), service));
         let mut check = pin!(sleep_until(Instant::now()));
-        let mut closing = pin!(self.closing.cancelled());
+        let mut stopping = pin!(self.closing.cancelled());
+        let mut is_stopping = false;
+        let mut closing = pin!(activity.closing().cancelled());
         let mut is_closing = false;
+        let mut must_look_again = true;
         loop {
             tokio::select! {
+                // Reads before it decides to close, so that a request which has just arrived is served.
+                biased;
                 result = &mut connection => {
                     if let Err(error) = result {
                         tracing::debug!(error, "A connection ended with an error");
                     }
                     return;
                 }
+                () = &mut stopping, if !is_stopping => {
+                    is_stopping = true;
+                    activity.begin_stop();
+                    check.as_mut().reset(Instant::now());
+                }
                 () = &mut closing, if !is_closing => {
                     is_closing = true;
-                    activity.begin_close();
                     connection.as_mut().graceful_shutdown();
+                    check.as_mut().reset(Instant::now());
                 }
-                () = &mut check => match activity.check() {
+                () = &mut check => match activity.check(self.is_crowded()) {
                     Verdict::CheckAt { next, reset_streams } => {
+                        must_look_again = true;
                         self.ended.unread_response.increment(reset_streams);
                         check.as_mut().reset(next);
                     }
-                    Verdict::Close => {
-                        connection.as_mut().graceful_shutdown();
+                    Verdict::Close if must_look_again => {
+                        // This task may be late. The runtime polls the socket before it goes on.
+                        must_look_again = false;
+                        tokio::task::yield_now().await;
                         check.as_mut().reset(Instant::now());
                     }
+                    Verdict::Close => activity.begin_close(),
                     Verdict::Abort(reason) => {
                         tracing::debug!(%peer, ?reason, "A connection was aborted");
-                        must_reset.store(true, Ordering::Relaxed);
+                        must_reset.store(reason.discards_unsent(), Ordering::Relaxed);
                         self.ended.count(reason);
                         return;
                     }
@@ -188,10 +224,13 @@ impl ConnectionServer {
         exchange: Exchange,
     ) -> impl Future<Output = Result<Response<TrackedBody>, Infallible>> + Send + use<> {
         let is_http1 = request.version() < Version::HTTP_2;
-        let mut request = request.map(Body::new);
+        // While the port is crowded, an idle connection is closed early, so no time is promised.
+        let keep_alive = (may_persist(&request) && !self.is_crowded()).then(|| self.keep_alive.clone());
+        let mut request = request.map(|body| self.request_body(body));
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(exchange.clone());
         let (response, shutdown) = (self.router.clone().call(request), self.shutdown.clone());
+        let closes_http2_while_draining = self.limits.closes_http2_while_draining;
         async move {
             exchange.set_reset(current_stream());
             // hyper collects the heads of HTTP/1 responses, and goes on reading requests. An HTTP/2 stream without a body
@@ -200,13 +239,31 @@ impl ConnectionServer {
                 exchange.wait_until_writable().await;
             }
             let mut response = response.await.unwrap_or_else(|never| match never {});
-            // Asks HTTP/1.1 clients to close while they are still served, so that they do not send a request on a
-            // connection that is being closed. HTTP/2 uses GOAWAY for this.
-            if is_http1 && shutdown.is_draining() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            // Tells clients when the connection will be closed, so that they do not send a request on a connection that is
+            // being closed. HTTP/2 uses GOAWAY for this.
+            if is_http1 && (shutdown.is_draining() || exchange.is_closing()) {
+                announce_close(&mut response);
+            } else if !is_http1 && shutdown.is_draining() && closes_http2_while_draining {
+                exchange.close_connection();
+            } else if let Some(keep_alive) = keep_alive.filter(|_| is_http1) {
+                announce_timeout(&mut response, &keep_alive);
+            }
+            // axum declares the length of every body, but in a 304 it would be that of the representation (RFC 9110, section
+            // 8.6). hyper removes it for HTTP/1 only.
+            if response.status() == StatusCode::NOT_MODIFIED {
+                response.headers_mut().remove(CONTENT_LENGTH);
             }
             Ok(exchange.track(response))
         }
+    }
+}
+
+impl ConnectionServer {
+    fn request_body(&self, body: Incoming) -> Body {
+        if body.is_end_stream() {
+            return Body::empty();
+        }
+        Body::new(RequestBody::new(body, self.closing.clone(), self.limits.stopping_head_timeout))
     }
 }
 

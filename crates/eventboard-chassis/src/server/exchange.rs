@@ -105,16 +105,32 @@ impl Exchange {
         self.0.activity.wait_until_writable().await;
     }
 
+    /// Closes the connection gracefully, after the requests that are in progress on it.
+    pub(super) fn close_connection(&self) {
+        self.0.activity.begin_close();
+    }
+
+    /// Whether the connection is being closed gracefully.
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.activity.is_closing()
+    }
+
     /// Sets how the HTTP/2 stream of the response is reset.
     pub(super) fn set_reset(&self, reset: Option<CancellationToken>) {
         self.0.activity.set_reset(self.0.number, reset);
     }
 
+    /// Allows the response to send nothing for as long as its connection exists. Returns the token that is cancelled
+    /// when the connection is being closed. Then the response must end.
+    pub(super) fn set_endless(&self) -> CancellationToken {
+        self.0.activity.set_endless(self.0.number);
+        self.0.activity.closing().clone()
+    }
+
     /// Passes the response on in small pieces, and follows them until they are written to the socket.
     pub(super) fn track(self, response: Response) -> http::Response<TrackedBody> {
-        // Error documents and the like are made after `bound_response`.
-        let length = response.body().size_hint().lower();
-        self.count(usize::try_from(length).unwrap_or(usize::MAX));
+        // Error documents are made after `bound_response`, and bodies are compressed.
+        self.count(&response.body().size_hint());
         response.map(|body| TrackedBody { body, rest: Bytes::new(), exchange: self })
     }
 
@@ -159,15 +175,21 @@ impl Exchange {
         Ok(())
     }
 
-    /// Counts the bytes of the response, as far as they are not counted yet.
-    fn count(&self, bytes: usize) {
+    /// Counts the bytes of the response as it is sent. Of a stream, only a lower bound is known, which may be less than what
+    /// is counted already.
+    fn count(&self, length: &SizeHint) {
+        let bytes = usize::try_from(length.lower()).unwrap_or(usize::MAX);
         let mut held = self.held();
         let peer = Client::Address(address_block(self.0.peer));
         let memory = held.memory.get_or_insert_with(|| self.0.limits.process.hold(peer));
         if bytes > memory.bytes() {
             memory.grow(bytes - memory.bytes());
-            held.resize_room(&self.0.limits, bytes);
+        } else if length.exact().is_some() {
+            memory.shrink_to(bytes);
+        } else {
+            return;
         }
+        held.resize_room(&self.0.limits, bytes);
     }
 
     fn held(&self) -> MutexGuard<'_, HeldResponse> {

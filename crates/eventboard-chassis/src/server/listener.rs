@@ -19,10 +19,7 @@ use super::{
     connection::ConnectionServer,
     connection_limits::{ConnectionLimits, MAX_UNREAD_BYTES},
 };
-use crate::{
-    fairness::SharedMemory,
-    shutdown::{SHUTDOWN_TIMEOUT, Shutdown},
-};
+use crate::{fairness::SharedMemory, shutdown::Shutdown};
 
 /// The length of the accept queue. The operating system may allow less (`net.core.somaxconn`, 4096). When the queue
 /// is full, a client retries after a second. A health check regards this delay as a failure.
@@ -38,10 +35,6 @@ const MAX_UNSENT: u32 = 32 * 1024;
 /// has sent, even after the process has closed the connection.
 #[cfg(target_os = "linux")]
 const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Maximum number of open connections. Further connections wait in the listener's backlog. An idle connection takes
-/// some 40 kB.
-const MAX_CONNECTIONS: usize = 10_000;
 
 /// The pause after a failed accept (for example with too many open files), because an immediate retry would fail too.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -68,10 +61,17 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves a router, with HTTP/1.1 and HTTP/2 on one port, until the shutdown, and then until the requests in flight
-/// are finished or [`SHUTDOWN_TIMEOUT`] has passed. Handlers get the peer's address as `ConnectInfo<SocketAddr>`.
-pub async fn serve_http(listener: TcpListener, router: Router, addresses: AddressLimit, shutdown: Shutdown) {
-    serve(listener, router, ConnectionLimits::PUBLIC, addresses, shutdown).await;
+/// Serves a router, with HTTP/1.1 and HTTP/2 on one port, until the shutdown, and then until the requests in flight are
+/// finished or [`SHUTDOWN_TIMEOUT`](crate::shutdown::SHUTDOWN_TIMEOUT) has passed. Handlers get the peer's address as `ConnectInfo<SocketAddr>`. Clients
+/// may keep a connection open without a request for the time `keep_alive`.
+pub async fn serve_http(
+    listener: TcpListener,
+    router: Router,
+    addresses: AddressLimit,
+    keep_alive: Duration,
+    shutdown: Shutdown,
+) {
+    serve(listener, router, ConnectionLimits::public(keep_alive), addresses, shutdown).await;
 }
 
 /// Like [`serve_http`], with limits for the connections.
@@ -92,7 +92,6 @@ pub(super) async fn accept_until_shutdown(
     shutdown: Shutdown,
 ) {
     let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let start = |stream, peer, permit: Option<OwnedSemaphorePermit>| {
         let Some(share) = server.admit(peer) else { return };
         let connection = Arc::clone(&server).serve(stream, peer, share);
@@ -103,7 +102,7 @@ pub(super) async fn accept_until_shutdown(
     };
     loop {
         tokio::select! {
-            (stream, peer, permit) = accept(&listener, &permits) => start(stream, peer, permit),
+            (stream, peer, permit) = accept(&listener, server.places()) => start(stream, peer, permit),
             () = shutdown.stopping() => break,
         }
     }
@@ -113,19 +112,19 @@ pub(super) async fn accept_until_shutdown(
     // From now on no client can connect, and every response closes its connection. Connections that have sent no
     // request so far get some more time, because their first request may be on its way.
     tokio::time::sleep(FIRST_REQUEST_TIMEOUT).await;
-    server.close_connections();
+    let timeout = server.close_connections();
     connections.close();
-    if tokio::time::timeout(SHUTDOWN_TIMEOUT, connections.wait()).await.is_err() {
+    if tokio::time::timeout(timeout, connections.wait()).await.is_err() {
         tracing::warn!("Some requests did not finish in time and were aborted");
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    permits: &Arc<Semaphore>,
+    places: &Arc<Semaphore>,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     loop {
-        let permit = Arc::clone(permits).acquire_owned().await.ok();
+        let permit = Arc::clone(places).acquire_owned().await.ok();
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer, permit),
             Err(error) => {
@@ -139,7 +138,7 @@ async fn accept(
 /// Closes a listener. Returns the connections in its backlog, which would otherwise be reset.
 fn close_listener(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(listener) = listener.into_std() else { return Vec::new() };
-    let backlog = std::iter::from_fn(|| listener.accept().ok()).take(MAX_CONNECTIONS);
+    let backlog = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG as usize);
     let into_tokio = |(stream, peer): (std::net::TcpStream, SocketAddr)| {
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream).ok()?, peer))

@@ -7,11 +7,17 @@ mod admission;
 mod body;
 mod call_observer;
 mod calls;
+mod connectable;
 mod connection;
 mod connection_limits;
 mod exchange;
+mod grpc_health;
+mod host;
 mod incoming;
+mod infrastructure;
+mod keep_alive;
 mod listener;
+mod request_body;
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -22,12 +28,17 @@ use tokio::net::TcpListener;
 use tonic::{body::Body, server::NamedService};
 use tower::{Service, ServiceBuilder};
 
+pub(crate) use self::host::require_host;
 pub use self::{
     address_limit::AddressLimit,
     admission::{Admission, AdmissionPermit, Requester, shed_requests},
     body::{BodyError, BodyReceiver, ReceivedBody},
     calls::{Caller, ClientAddress, Deadline, MAX_DEADLINE, verify_token},
+    connectable::connectable,
+    connection_limits::DEFAULT_KEEP_ALIVE,
     exchange::bound_response,
+    grpc_health::grpc_health,
+    host::{InvalidHost, check_host},
     listener::serve_http,
 };
 use self::{call_observer::CallObserver, connection_limits::ConnectionLimits};
@@ -35,7 +46,7 @@ use crate::{
     config::{Env, ListenConfig},
     health::Health,
     layer::layer_fn,
-    shutdown::Shutdown,
+    shutdown::{Shutdown, count_request},
     token::TokenVerifier,
 };
 
@@ -64,9 +75,6 @@ impl LoadConfig {
 pub(crate) fn max_connections_per_address(env: &mut Env) -> u32 {
     env.number("MAX_CONNECTIONS_PER_ADDRESS", 256, 1..=10_000)
 }
-
-/// The longest message to the health and reflection services, in bytes. It contains little more than a name.
-const MAX_INFRASTRUCTURE_MESSAGE: usize = 1024;
 
 /// Binds the port. This happens before anything else starts. So if the port is in use, the process stops with one
 /// clear line.
@@ -111,26 +119,17 @@ impl GrpcServer {
         S::Response: axum::response::IntoResponse,
         S::Future: Send + 'static,
     {
-        let (router, addresses) = self.router(methods)?;
+        let (router, addresses) = self.router(methods, &shutdown)?;
         listener::serve(listener, router, ConnectionLimits::INTERNAL, addresses, shutdown).await;
         Ok(())
     }
 
-    fn router<S>(self, methods: S) -> anyhow::Result<(Router, AddressLimit)>
+    fn router<S>(self, methods: S, shutdown: &Shutdown) -> anyhow::Result<(Router, AddressLimit)>
     where
         S: Service<Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
         S::Response: axum::response::IntoResponse,
         S::Future: Send + 'static,
     {
-        let (reporter, grpc_health) = tonic_health::server::health_reporter();
-        tokio::spawn(self.health.clone().report_over_grpc(reporter, S::NAME));
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(self.descriptors)
-            .build_v1()
-            .context("the gRPC descriptors are invalid")?
-            .max_decoding_message_size(MAX_INFRASTRUCTURE_MESSAGE);
-        let grpc_health = grpc_health.max_decoding_message_size(MAX_INFRASTRUCTURE_MESSAGE);
-
         let observer = CallObserver::new(self.service, self.descriptors)?;
         // The order of the layers matters. Correlation is the outermost layer, so that rejected calls are also logged
         // with their correlation ID. A panic in any layer below fails one call and does not break the connection.
@@ -138,6 +137,7 @@ impl GrpcServer {
         // message arrives. A call is admitted after that, so that a client who sends slowly takes no capacity. The layers
         // wrap all routes together, because axum clones a route with its layers for every call, once for each layer.
         let methods = ServiceBuilder::new()
+            .layer(layer_fn(shutdown.clone(), count_request))
             .layer(layer_fn(observer, calls::correlate))
             .layer(layer_fn((), calls::catch_panic))
             .layer(layer_fn(self.verifier, calls::verify_caller))
@@ -146,17 +146,11 @@ impl GrpcServer {
             .layer(layer_fn(BodyReceiver::default(), body::receive_message))
             .layer(layer_fn(self.admission, admission::admit_call))
             .service(axum_service(methods));
-        // Neither is refused under overload. Their streams end after `ConnectionLimits::stall_timeout`.
-        let infrastructure = Router::new()
-            .route_service(&route_of(&grpc_health), axum_service(grpc_health))
-            .route_service(&route_of(&reflection), axum_service(reflection));
+        let infrastructure = infrastructure::router(&self.health, S::NAME, self.descriptors, shutdown)?;
         let router = infrastructure.merge(self.health.routes()).fallback_service(methods);
-        Ok((router, self.addresses))
+        let service = ServiceBuilder::new().layer(layer_fn((), require_host)).service(router);
+        Ok((Router::new().fallback_service(service), self.addresses))
     }
-}
-
-fn route_of<S: NamedService>(_: &S) -> String {
-    format!("/{}/{{*method}}", S::NAME)
 }
 
 fn axum_service<S>(

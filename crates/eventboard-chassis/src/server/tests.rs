@@ -3,6 +3,7 @@
 mod calls;
 mod graceful;
 mod limits;
+mod responses;
 mod unread;
 
 use std::{

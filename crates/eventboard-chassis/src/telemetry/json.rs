@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use eventboard_domain::escape_json;
 use serde_json::{Map, Value};
 use tracing::{
     Event, Metadata, Subscriber,
@@ -121,53 +122,30 @@ impl Visit for Visitor<'_> {
     }
 }
 
-/// Formats a text as a JSON string.
+/// Formats a text as a JSON string. What a terminal would act on is escaped, because people read logs on terminals.
 struct JsonString<'t>(&'t str);
 
 impl fmt::Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let needs_no_escapes = self.0.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        let needs_no_escapes =
+            self.0.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
         match needs_no_escapes {
             true => write!(f, "\"{}\"", self.0),
-            false => f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?),
+            false => f.write_str(&escape_json(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use eventboard_domain::escape;
+    use tracing_subscriber::fmt;
 
-    use tracing_subscriber::{fmt, layer::SubscriberExt};
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no panic").write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use super::{super::testing::logged, *};
 
     fn line(log: impl FnOnce()) -> Value {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let layer = fmt::layer()
-            .fmt_fields(JsonFields)
-            .event_format(JsonFormatter { process: "a-service" })
-            .with_writer(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
-        let written = lines.0.lock().expect("no panic").clone();
-        let text = String::from_utf8(written).expect("UTF-8");
+        let format = JsonFormatter { process: "a-service" };
+        let text = logged(fmt::layer().fmt_fields(JsonFields).event_format(format), log);
         assert_eq!(text.matches('\n').count(), 1, "{text}");
         serde_json::from_str(&text).expect("JSON")
     }
@@ -214,7 +192,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_survives_a_round_trip(text: String) {
-            let parsed: String = serde_json::from_str(&JsonString(&text).to_string()).expect("JSON");
+            let json = JsonString(&text).to_string();
+            proptest::prop_assert_eq!(escape(&json), json.as_str());
+            let parsed: String = serde_json::from_str(&json).expect("JSON");
             proptest::prop_assert_eq!(parsed, text);
         }
     }

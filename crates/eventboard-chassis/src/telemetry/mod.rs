@@ -2,6 +2,7 @@
 //! also go to daily files.
 
 mod json;
+mod text;
 
 use std::{
     io::{self, BufWriter, IsTerminal},
@@ -20,7 +21,10 @@ use tracing_subscriber::{
     EnvFilter, Layer, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
 };
 
-use self::json::{JsonFields, JsonFormatter};
+use self::{
+    json::{JsonFields, JsonFormatter},
+    text::PrintableFields,
+};
 use crate::{
     config::Env,
     traces::{self, TracesConfig, TracesGuard},
@@ -120,7 +124,12 @@ pub fn init(process: &'static str, config: TelemetryConfig) -> anyhow::Result<Te
         LogFormat::Json => json_layer(process, stdout),
         LogFormat::Text => {
             let has_colors = io::stdout().is_terminal();
-            fmt::layer().with_writer(stdout).with_ansi(has_colors).with_target(false).boxed()
+            fmt::layer()
+                .fmt_fields(PrintableFields)
+                .with_writer(stdout)
+                .with_ansi(has_colors)
+                .with_target(false)
+                .boxed()
         }
     };
     tracing_subscriber::registry().with(config.filter).with(console).with(file).try_init()?;
@@ -168,5 +177,46 @@ impl<W: io::Write> io::Write for BatchWriter<W> {
         self.0.flush()?;
         thread::sleep(BATCH_DELAY);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use tracing_subscriber::{
+        fmt::{FormatEvent, FormatFields, Layer},
+        layer::SubscriberExt,
+        registry::Registry,
+    };
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `log` logs through the layer.
+    pub(super) fn logged<F, E>(layer: Layer<Registry, F, E>, log: impl FnOnce()) -> String
+    where
+        F: for<'writer> FormatFields<'writer> + Send + Sync + 'static,
+        E: FormatEvent<Registry, F> + Send + Sync + 'static,
+    {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = layer.with_ansi(false).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let written = lines.0.lock().expect("no panic").clone();
+        String::from_utf8(written).expect("UTF-8")
     }
 }

@@ -4,3 +4,4 @@
 mod current_caller;
 mod migrations;
 mod pool;
+mod roles;

@@ -45,7 +45,7 @@ impl OldDatabase {
     }
 
     async fn migrate(&self) {
-        eventboard_db::migrate(self.config().direct()).await.unwrap();
+        eventboard_db::migrate(&self.config()).await.unwrap();
     }
 }
 

@@ -47,7 +47,7 @@ async fn setting(connection: &mut PgConnection, name: &'static str) -> String {
 #[tokio::test]
 async fn acquire_fails_until_the_schema_is_up_to_date() {
     let test = TestDatabase::create().await;
-    let database = Database::open(config(test.url(), &[]));
+    let database = Database::open(config(test.service_url(), &[]));
     assert_eq!(database.acquire(Client::Service).await.err().unwrap().code(), ErrorCode::Unavailable);
     database.prepare().await.unwrap();
     assert!(database.acquire(Client::Service).await.is_ok());
@@ -61,7 +61,7 @@ async fn a_call_is_refused_after_the_acquire_timeout_or_at_once_when_the_queue_i
         ("DATABASE_MAX_WAITING", "1"),
         ("DATABASE_ACQUIRE_TIMEOUT", "200ms"),
     ];
-    let database = open(test.url(), &short_timeout).await;
+    let database = open(test.service_url(), &short_timeout).await;
 
     let lease = database.acquire(Client::Service).await.unwrap();
     assert_eq!(database.acquire(Client::Service).await.err().unwrap().code(), ErrorCode::Overloaded);
@@ -73,7 +73,7 @@ async fn a_call_is_refused_after_the_acquire_timeout_or_at_once_when_the_queue_i
         ("DATABASE_MAX_WAITING", "1"),
         ("DATABASE_ACQUIRE_TIMEOUT", "2s"),
     ];
-    let database = open(test.url(), &long_timeout).await;
+    let database = open(test.service_url(), &long_timeout).await;
     let _lease = database.acquire(Client::Service).await.unwrap();
     tokio::select! {
         biased;
@@ -90,7 +90,7 @@ async fn a_busy_organization_leaves_connections_and_places_in_the_queue_to_other
         ("DATABASE_MAX_WAITING", "4"),
         ("DATABASE_ACQUIRE_TIMEOUT", "2s"),
     ];
-    let database = open(test.url(), &limits).await;
+    let database = open(test.service_url(), &limits).await;
     let (busy, other) = (organization(), organization());
     database.acquire(other).await.unwrap().release();
 
@@ -114,7 +114,7 @@ async fn a_busy_organization_leaves_connections_and_places_in_the_queue_to_other
 async fn an_organization_with_a_long_queue_does_not_delay_the_calls_of_another() {
     let test = TestDatabase::create().await;
     let one = [("DATABASE_MAX_CONNECTIONS", "1"), ("DATABASE_ACQUIRE_TIMEOUT", "2s")];
-    let database = open(test.url(), &one).await;
+    let database = open(test.service_url(), &one).await;
     let (busy, other) = (organization(), organization());
     let lease = database.acquire(busy).await.unwrap();
     let mut queue: Vec<_> = (0..50).map(|_| Box::pin(database.acquire(busy))).collect();
@@ -132,7 +132,7 @@ async fn an_organization_with_a_long_queue_does_not_delay_the_calls_of_another()
 #[tokio::test]
 async fn connections_have_timeouts_and_a_transaction_shortens_its_statement_timeout() {
     let test = TestDatabase::create().await;
-    let database = open(test.url(), &[]).await;
+    let database = open(test.service_url(), &[]).await;
     let mut lease = database.acquire(Client::Service).await.unwrap();
     assert_eq!(setting(&mut lease, "statement_timeout").await, "10s");
     assert_eq!(setting(&mut lease, "idle_in_transaction_session_timeout").await, "2s");
@@ -151,7 +151,7 @@ async fn connections_have_timeouts_and_a_transaction_shortens_its_statement_time
 #[tokio::test]
 async fn behind_a_pooler_each_transaction_sets_the_timeouts() {
     let test = TestDatabase::create().await;
-    let database = open(test.url(), &[("DATABASE_PGBOUNCER", "true")]).await;
+    let database = open(test.service_url(), &[("DATABASE_PGBOUNCER", "true")]).await;
     let mut lease = database.acquire(Client::Service).await.unwrap();
     assert_eq!(setting(&mut lease, "statement_timeout").await, "0");
     let mut transaction = lease.begin(deadline_in_one_minute()).await.unwrap();
@@ -162,7 +162,7 @@ async fn behind_a_pooler_each_transaction_sets_the_timeouts() {
 #[tokio::test]
 async fn a_statement_timeout_is_reported_as_deadline_exceeded() {
     let test = TestDatabase::create().await;
-    let database = open(test.url(), &[]).await;
+    let database = open(test.service_url(), &[]).await;
     let mut lease = database.acquire(Client::Service).await.unwrap();
     let mut transaction = lease.begin(Deadline::after(Duration::from_millis(100))).await.unwrap();
     let error = sqlx::query("select pg_sleep(60)").execute(&mut *transaction).await.unwrap_err();
@@ -172,7 +172,7 @@ async fn a_statement_timeout_is_reported_as_deadline_exceeded() {
 #[tokio::test]
 async fn the_transaction_of_an_abandoned_begin_does_not_reach_the_next_call() {
     let test = TestDatabase::create().await;
-    let database = open(test.url(), &[("DATABASE_MAX_CONNECTIONS", "1")]).await;
+    let database = open(test.service_url(), &[("DATABASE_MAX_CONNECTIONS", "1")]).await;
     let mut abandoned = 0;
     while abandoned < 20 {
         let mut lease = database.acquire(Client::Service).await.unwrap();
@@ -192,7 +192,7 @@ async fn the_transaction_of_an_abandoned_begin_does_not_reach_the_next_call() {
 async fn an_abandoned_statement_is_ended_and_its_connection_is_replaced() {
     let test = TestDatabase::create().await;
     let one = [("DATABASE_MAX_CONNECTIONS", "1"), ("DATABASE_ACQUIRE_TIMEOUT", "2s")];
-    let database = open(test.url(), &one).await;
+    let database = open(test.service_url(), &one).await;
     let mut lease = database.acquire(Client::Service).await.unwrap();
     let endless = sqlx::query("select pg_sleep(3600)").execute(&mut *lease);
     assert!(tokio::time::timeout(Duration::from_millis(100), endless).await.is_err());
@@ -213,7 +213,7 @@ async fn an_abandoned_statement_is_ended_and_its_connection_is_replaced() {
 #[tokio::test]
 async fn the_locks_of_a_frozen_process_are_released() {
     let test = TestDatabase::create().await;
-    let database = open(test.url(), &[]).await;
+    let database = open(test.service_url(), &[]).await;
     let mut frozen = database.acquire(Client::Service).await.unwrap();
     let mut transaction = frozen.begin(deadline_in_one_minute()).await.unwrap();
     sqlx::query(r#"lock table "Event""#).execute(&mut *transaction).await.unwrap();
@@ -314,7 +314,7 @@ fn strings_of<T: StringEnum>() -> Vec<String> {
 #[tokio::test]
 async fn the_schema_has_the_enum_values_of_the_domain_in_the_same_order() {
     let test = TestDatabase::create().await;
-    let database = open(test.url(), &[]).await;
+    let database = open(test.service_url(), &[]).await;
     let mut lease = database.acquire(Client::Service).await.unwrap();
     for (name, expected) in
         [(Role::NAME, strings_of::<Role>()), (EventStatus::NAME, strings_of::<EventStatus>())]
@@ -345,7 +345,7 @@ async fn the_schema_has_the_enum_values_of_the_domain_in_the_same_order() {
 #[tokio::test]
 async fn the_pool_recovers_after_a_restart_of_the_database() {
     let (mut cluster, test) = dedicated_cluster().await;
-    let database = open(test.url(), &[("DATABASE_ACQUIRE_TIMEOUT", "200ms")]).await;
+    let database = open(test.service_url(), &[("DATABASE_ACQUIRE_TIMEOUT", "200ms")]).await;
     drop(database.acquire(Client::Service).await.unwrap());
 
     cluster.stop_fast().await.unwrap();
@@ -367,9 +367,9 @@ async fn several_processes_can_migrate_concurrently_and_a_repeated_migration_cha
     let (cluster, _) = dedicated_cluster().await;
     cluster.create_database("fresh").await.unwrap();
     let config = config(&cluster.url("fresh"), &[]);
-    let migrations = (0..5).map(|_| eventboard_db::migrate(config.direct()));
+    let migrations = (0..5).map(|_| eventboard_db::migrate(&config));
     futures::future::try_join_all(migrations).await.unwrap();
-    eventboard_db::migrate(config.direct()).await.unwrap();
+    eventboard_db::migrate(&config).await.unwrap();
 }
 
 #[tokio::test]
@@ -391,9 +391,45 @@ async fn a_database_with_locale_c_is_rejected() {
 
 #[test]
 fn the_error_for_an_invalid_url_does_not_contain_the_password() {
-    let env = [("DATABASE_URL".to_owned(), "invalid://user:s3cret@host".to_owned())].into_iter().collect();
-    let error = read(env, |env| DatabaseConfig::from_env(env, "tests")).unwrap_err().to_string();
-    assert!(error.contains("DATABASE_URL must be a URL") && !error.contains("s3cret"), "{error}");
+    for url in [
+        "invalid://user:s3cret@host",
+        "postgres://user:s3cret@host:port/db",
+        "postgres://user:12/s3cret@host/db",
+        "postgres://user:12?s3cret@host/db",
+        "postgres://user:12#s3cret@host/db",
+        "postgres://user:a@12/s3cret@host/db",
+        "postgres://user:12#s3cret",
+        "postgres://user@host/db?sslmode=s3cret",
+        "s3cret",
+    ] {
+        for variable in ["DATABASE_URL", "MIGRATE_DATABASE_URL"] {
+            let env = [(variable.to_owned(), url.to_owned())].into_iter().collect();
+            let error = read(env, |env| DatabaseConfig::from_env(env, "tests")).expect_err(url).to_string();
+            assert!(error.contains(&format!("{variable} must be a URL")), "{error}");
+            assert!(!error.contains("s3cret") && !error.contains("12"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_log_does_not_contain_the_parameters_of_a_url() {
+    struct Forbidden;
+    impl tracing::Subscriber for Forbidden {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            panic!("it was logged: {event:?}");
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+    tracing::subscriber::with_default(Forbidden, || config("postgres://user@host/db?passwrd=s3cret", &[]));
 }
 
 #[test]

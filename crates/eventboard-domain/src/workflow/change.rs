@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{APPROVE, IfMatch, REJECT, SUBMIT, check_action};
+use super::{APPROVE, REJECT, SUBMIT, check_action};
 use crate::{
-    ByteLimit, Event, EventAction, EventPatch, EventStatus, Growth, HistoryAction, Identity, ROW_BYTES,
-    Refusal, StorageUsage, Violations,
+    ByteLimit, Event, EventAction, EventPatch, EventStatus, Growth, HistoryAction, Identity, Preconditions,
+    ROW_BYTES, Refusal, StorageUsage, Violations,
     quotas::{byte_count, key_bytes},
 };
 
@@ -67,11 +67,11 @@ impl EventChange {
     pub fn decide(
         &self,
         caller: &Identity,
-        if_match: Option<&IfMatch>,
+        preconditions: &Preconditions,
         event: Event,
         now: DateTime<Utc>,
     ) -> Result<Effect, Refusal> {
-        check_action(caller, self.action(), if_match, &event)?;
+        check_action(caller, self.action(), preconditions, &event)?;
         Ok(match self {
             Self::Update(patch) => update(patch, event, now),
             Self::Delete => Effect::Deleted(event),

@@ -104,7 +104,7 @@ async fn create(
         location: draft.location,
         start_date: Some(parse(&draft.start_date)?),
         end_date: Some(parse(&draft.end_date)?),
-        idempotency: None,
+        ..Default::default()
     };
     let reply = events.create(request).await.map_err(|_| StatusCode::BAD_GATEWAY)?.into_inner();
     let event = reply.event.ok_or(StatusCode::BAD_GATEWAY)?;

@@ -39,6 +39,12 @@ pub(crate) enum Case {
     /// Repeat a create with one of a few idempotency keys.
     Replay,
     ListFirst,
+    /// 100 events.
+    List100,
+    /// `list100` in a content coding.
+    List100Gzip,
+    List100Brotli,
+    List100Zstd,
     /// Page 900.
     ListDeep,
     /// All pages, one after the other by cursor.
@@ -52,8 +58,12 @@ pub(crate) enum Case {
 }
 
 /// Cases that are measured for organizations of every size.
-pub(crate) const LISTING_CASES: [Case; 7] = [
+pub(crate) const LISTING_CASES: [Case; 11] = [
     Case::ListFirst,
+    Case::List100,
+    Case::List100Gzip,
+    Case::List100Brotli,
+    Case::List100Zstd,
     Case::ListDeep,
     Case::ListCursor,
     Case::SearchHalf,
@@ -84,6 +94,8 @@ pub(crate) const AUTH_CASES: [Case; 2] = [Case::Me, Case::Login];
 const REPLAYED_KEYS: usize = 100;
 
 const DEEP_PAGE: u32 = 900;
+
+const LIST_100: &str = "/events?limit=100";
 
 /// An organization and the token of its administrator.
 #[derive(Clone)]
@@ -118,6 +130,10 @@ impl Case {
             Self::Create | Self::BareCreate | Self::BareCreateConstant => create_events(tenant),
             Self::Replay => replay_creates(tenant, connection),
             Self::ListFirst => repeat(get(tenant, "/events")),
+            Self::List100 => repeat(get(tenant, LIST_100)),
+            Self::List100Gzip => repeat(get_coded(tenant, LIST_100, "gzip")),
+            Self::List100Brotli => repeat(get_coded(tenant, LIST_100, "br")),
+            Self::List100Zstd => repeat(get_coded(tenant, LIST_100, "zstd")),
             Self::ListDeep => repeat(get(tenant, &format!("/events?page={DEEP_PAGE}"))),
             Self::ListCursor => list_by_cursor(tenant),
             Self::SearchHalf => repeat(get(tenant, &format!("/events?search={COMMON_WORD}"))),
@@ -138,8 +154,14 @@ pub(crate) fn login(organization: &Organization) -> Vec<u8> {
 }
 
 fn get(tenant: &Tenant, path: &str) -> Vec<u8> {
+    get_coded(tenant, path, "identity")
+}
+
+/// The request for a response with this content coding.
+fn get_coded(tenant: &Tenant, path: &str, coding: &str) -> Vec<u8> {
     let token = &tenant.token;
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n").into()
+    let fields = format!("host: bench\r\nauthorization: Bearer {token}\r\naccept-encoding: {coding}");
+    format!("GET {path} HTTP/1.1\r\n{fields}\r\n\r\n").into()
 }
 
 fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {

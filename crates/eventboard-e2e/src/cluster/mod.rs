@@ -170,7 +170,7 @@ async fn backends(
 /// The variables of a backend, with a free port.
 pub fn backend_variables(port: &'static str, database: &TestDatabase) -> Variables {
     vec![
-        ("DATABASE_URL", database.url().to_owned()),
+        ("DATABASE_URL", database.service_url().to_owned()),
         (port, free_port().to_string()),
         ("METRICS_PORT", free_port().to_string()),
     ]

@@ -51,7 +51,7 @@ impl Request {
 
 impl LoadClient {
     pub(super) fn new(number: usize, actor: &Actor, gateways: Vec<SocketAddr>) -> Self {
-        let http = Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build().unwrap();
+        let http = actor.anonymous.separate_http_client(REQUEST_TIMEOUT);
         Self { http, current: number % gateways.len(), gateways, token: actor.token.clone() }
     }
 

@@ -7,12 +7,13 @@ mod verification;
 mod worker;
 
 use std::{
+    mem,
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{Actor, Anonymous};
@@ -28,10 +29,12 @@ use self::{tally::SharedTally, worker::Worker};
 /// The number of concurrent clients.
 const WORKERS: usize = 16;
 
+/// The pause of a client between two requests. It leaves CPU time for the system itself.
+const PAUSE: Duration = Duration::from_millis(8);
+
 /// Load that runs until it is stopped.
 pub struct Load {
     workers: Vec<JoinHandle<Ledger>>,
-    gateways: Vec<SocketAddr>,
     tally: SharedTally,
     stop: Arc<AtomicBool>,
 }
@@ -42,28 +45,43 @@ pub struct Outcome {
     pub tally: Tally,
     /// The writes of each client.
     pub ledgers: Vec<Ledger>,
-    gateways: Vec<SocketAddr>,
 }
 
 impl Load {
     /// Starts clients for these gateways. Each client is a user in a separate organization.
     pub async fn start(gateways: Vec<SocketAddr>) -> Self {
-        let anonymous = Anonymous::at(gateways[0]);
+        Self::start_with(&Anonymous::at(gateways[0]), gateways, PAUSE).await
+    }
+
+    /// Starts clients for a proxy, which finds the gateways by this host name. Each client sends at most one request in
+    /// each pause.
+    pub async fn start_behind_proxy(proxy: SocketAddr, host: &str, pause: Duration) -> Self {
+        Self::start_with(&Anonymous::behind_proxy(proxy, host), vec![proxy], pause).await
+    }
+
+    async fn start_with(anonymous: &Anonymous, gateways: Vec<SocketAddr>, pause: Duration) -> Self {
         let actors: Vec<Actor> = join_all((0..WORKERS).map(|_| anonymous.sign_up_admin())).await;
         let (tally, stop) = (SharedTally::default(), Arc::<AtomicBool>::default());
         let workers = actors.into_iter().enumerate().map(|(number, actor)| {
-            let worker = Worker::new(number, actor, gateways.clone(), tally.clone());
+            let worker = Worker::new(number, actor, gateways.clone(), tally.clone(), pause);
             tokio::spawn(worker.run(Arc::clone(&stop)))
         });
-        Self { workers: workers.collect(), gateways, tally, stop }
+        Self { workers: workers.collect(), tally, stop }
     }
 
     /// Stops the load. Writes with an idempotency key and an unknown outcome are repeated until they succeed. These
     /// repetitions are not counted.
-    pub async fn stop(self) -> Outcome {
+    pub async fn stop(mut self) -> Outcome {
         let ended = Instant::now();
         self.stop.store(true, Ordering::Relaxed);
-        let ledgers = join_all(self.workers).await.into_iter().map(Result::unwrap).collect();
-        Outcome { tally: self.tally.finish(ended), ledgers, gateways: self.gateways }
+        let ledgers = join_all(mem::take(&mut self.workers)).await.into_iter().map(Result::unwrap).collect();
+        Outcome { tally: self.tally.finish(ended), ledgers }
+    }
+}
+
+/// Load whose test has failed also ends.
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }

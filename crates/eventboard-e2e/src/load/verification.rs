@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::url;
 use futures::future::join_all;
 use sqlx::{FromRow, PgConnection};
 
@@ -70,10 +69,8 @@ impl Outcome {
 
     /// Asserts that a client can read every event whose creation was acknowledged to it.
     async fn verify_with_client(&self, ledger: &Ledger) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
         for (id, title) in &ledger.created {
-            let request = client.get(url(self.gateways[0], &format!("/events/{id}")));
-            let response = crate::send(request.bearer_auth(&ledger.actor.token)).await.expect(200);
+            let response = ledger.actor.get(&format!("/events/{id}")).await.expect(200);
             assert_eq!(response.body["title"], **title);
             if ledger.submitted.contains(id) {
                 assert_eq!(response.body["status"], "SUBMITTED", "{id} {title}");

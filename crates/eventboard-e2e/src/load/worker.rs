@@ -21,9 +21,6 @@ use super::{
     tally::{Failure, Kind, SharedTally},
 };
 
-/// The pause between two requests. It leaves CPU time for the system itself.
-const PAUSE: Duration = Duration::from_millis(8);
-
 /// The pause after a failure. It is long enough not to overload the system, and short enough to notice its recovery.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
@@ -53,6 +50,8 @@ pub(super) struct Worker {
     /// Writes with an idempotency key and an unknown outcome.
     pending: VecDeque<Task>,
     count: u64,
+    /// The pause between two requests.
+    pause: Duration,
 }
 
 impl Task {
@@ -66,7 +65,13 @@ impl Task {
 }
 
 impl Worker {
-    pub(super) fn new(number: usize, actor: Actor, gateways: Vec<SocketAddr>, tally: SharedTally) -> Self {
+    pub(super) fn new(
+        number: usize,
+        actor: Actor,
+        gateways: Vec<SocketAddr>,
+        tally: SharedTally,
+        pause: Duration,
+    ) -> Self {
         Self {
             name: format!("worker-{number}"),
             client: LoadClient::new(number, &actor, gateways),
@@ -74,6 +79,7 @@ impl Worker {
             tally,
             pending: VecDeque::new(),
             count: 0,
+            pause,
         }
     }
 
@@ -81,7 +87,7 @@ impl Worker {
         while !stop.load(Ordering::Relaxed) {
             let task = self.next_task();
             let is_success = self.perform(task).await;
-            tokio::time::sleep(if is_success { PAUSE } else { PAUSE_AFTER_FAILURE }).await;
+            tokio::time::sleep(if is_success { self.pause } else { PAUSE_AFTER_FAILURE }).await;
         }
         let ended = Instant::now();
         while let Some(task) = self.pending.pop_front() {

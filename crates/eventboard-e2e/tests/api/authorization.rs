@@ -17,17 +17,18 @@ type Row = [u16; 6];
 /// Operations that do not act on a single event.
 #[rustfmt::skip]
 const GENERAL: &[(&str, Row)] = &[
-    //           anonymous owner colleague moderator admin outsider
-    ("openapi",       [200, 200, 200, 200, 200, 200]),
-    ("ui",            [200, 200, 200, 200, 200, 200]),
-    ("health",        [200, 200, 200, 200, 200, 200]),
-    ("live",          [200, 200, 200, 200, 200, 200]),
-    ("ready",         [200, 200, 200, 200, 200, 200]),
-    ("signup",        [201, 201, 201, 201, 201, 201]),
-    ("login",         [200, 200, 200, 200, 200, 200]),
-    ("me",            [401, 200, 200, 200, 200, 200]),
-    ("createEvent",   [401, 201, 201, 201, 201, 201]),
-    ("listEvents",    [401, 200, 200, 200, 200, 200]),
+    //                         anonymous owner colleague moderator admin outsider
+    ("getIndex",             [200, 200, 200, 200, 200, 200]),
+    ("getOpenApiDocument",   [200, 200, 200, 200, 200, 200]),
+    ("getDocumentationPage", [200, 200, 200, 200, 200, 200]),
+    ("getHealth",            [200, 200, 200, 200, 200, 200]),
+    ("getLiveness",          [200, 200, 200, 200, 200, 200]),
+    ("getReadiness",         [200, 200, 200, 200, 200, 200]),
+    ("signup",               [201, 201, 201, 201, 201, 201]),
+    ("login",                [200, 200, 200, 200, 200, 200]),
+    ("getCurrentUser",       [401, 200, 200, 200, 200, 200]),
+    ("createEvent",          [401, 201, 201, 201, 201, 201]),
+    ("listEvents",           [401, 200, 200, 200, 200, 200]),
 ];
 
 /// Operations on one event, by event status.

@@ -28,6 +28,8 @@ async fn a_development_origin_may_read_responses_and_their_headers() {
             "etag",
             "location",
             "x-correlation-id",
+            "x-request-id",
+            "server-timing",
             "idempotency-replayed",
             "retry-after",
             "ratelimit-limit",
@@ -52,7 +54,8 @@ async fn other_origins_are_not_allowed() {
 async fn a_preflight_allows_every_method_and_header_of_the_api() {
     let stack = Stack::start().await;
     let preflight = stack.anonymous().request(Method::OPTIONS, "/events/1").header("origin", ALLOWED);
-    let requested = "authorization, content-type, idempotency-key, if-match, if-none-match, x-correlation-id";
+    let requested = "authorization, content-type, idempotency-key, if-match, if-none-match, x-correlation-id, \
+                     x-request-id";
     let preflight = preflight.header("access-control-request-headers", requested);
     let response = send(preflight.header("access-control-request-method", "PATCH")).await;
     assert!(matches!(response.status, 200 | 204), "{}", response.status);

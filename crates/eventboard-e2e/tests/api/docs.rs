@@ -1,6 +1,19 @@
-//! `/api`.
+//! `/` and `/api`.
 
-use crate::support::{Stack, shapes::keys};
+use reqwest::Method;
+
+use crate::support::{Stack, send, shapes::keys};
+
+#[tokio::test]
+async fn the_index_leads_browsers_and_programs_to_the_documentation() {
+    let stack = Stack::start().await;
+    let index = stack.anonymous().get("/").await.expect(200).body;
+    assert_eq!(index["links"]["documentation"], "/api");
+    let page =
+        send(stack.anonymous().request(Method::GET, "/").header("accept", "text/html")).await.expect(200);
+    assert!(page.text.contains("href=\"/api\""), "{}", page.text);
+    stack.anonymous().get("/favicon.ico").await.expect(200);
+}
 
 #[tokio::test]
 async fn swagger_ui_and_the_openapi_document_are_served() {
@@ -8,6 +21,7 @@ async fn swagger_ui_and_the_openapi_document_are_served() {
     let page = stack.anonymous().get("/api").await.expect(200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
     assert!(page.text.contains("swagger-ui"));
+    assert_eq!(stack.anonymous().get("/api/").await.expect(200).text, page.text);
 
     let document = stack.anonymous().get("/api/openapi.json").await.expect(200).body;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));

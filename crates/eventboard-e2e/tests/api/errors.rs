@@ -17,7 +17,6 @@ async fn post_bytes(actor: &Actor, body: Vec<u8>) -> Response {
 async fn an_unknown_path_returns_a_problem_document() {
     let stack = Stack::start().await;
     for path in [
-        "/",
         "/nowhere",
         "/events/",
         "/auth",
@@ -165,11 +164,48 @@ async fn a_body_without_a_declared_length_has_the_same_limit() {
 }
 
 #[tokio::test]
-async fn a_route_without_a_body_ignores_a_body() {
+async fn a_compressed_body_is_a_415_that_names_what_is_accepted() {
+    let stack = Stack::start().await;
+    let admin = stack.anonymous().sign_up_admin().await;
+    let event = format!("/events/{}", admin.create_event("Unchanged").await);
+    let reject = format!("{event}/reject");
+    let post = |path: &str| (Method::POST, path.to_owned());
+    for (method, path) in [
+        post("/events"),
+        (Method::PATCH, event.clone()),
+        post(&reject),
+        post("/auth/login"),
+        post("/auth/signup"),
+    ] {
+        for coding in ["gzip", "GZIP", "br", "identity, gzip", "aes128gcm"] {
+            let response =
+                admin.with_header(method.clone(), &path, ("content-encoding", coding), &json!({})).await;
+            assert_eq!(
+                response.expect_problem(415)["type"],
+                "urn:eventboard:problem:unsupported-content-coding"
+            );
+            assert_eq!(response.header("accept-encoding"), Some("identity"), "{path}");
+        }
+        let identity = admin.with_header(method, &path, ("content-encoding", ", Identity"), &json!({})).await;
+        assert_ne!(identity.status, 415, "{path}");
+    }
+    // The other reason for a 415 must not have the header (RFC 9110, section 12.5.3).
+    let text =
+        send(admin.request(Method::PATCH, &event).header("content-type", "text/plain").body("{}")).await;
+    text.expect_problem(415);
+    assert_eq!(text.header("accept-encoding"), None);
+}
+
+#[tokio::test]
+async fn a_route_without_a_body_ignores_a_body_unless_it_is_coded() {
     let stack = Stack::start().await;
     let admin = stack.anonymous().sign_up_admin().await;
     let id = admin.create_event("Submitted with a body").await;
-    admin.post(&format!("/events/{id}/submit"), &json!({})).await.expect(200);
+    let path = format!("/events/{id}/submit");
+    let refused = admin.with_header(Method::POST, &path, ("content-encoding", "gzip"), &json!({})).await;
+    refused.expect_problem(415);
+    assert_eq!(refused.headers["accept-encoding"], "identity");
+    admin.with_header(Method::POST, &path, ("content-encoding", "identity"), &json!({})).await.expect(200);
 }
 
 #[tokio::test]

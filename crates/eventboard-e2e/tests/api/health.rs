@@ -1,18 +1,22 @@
 //! The health of every service, over HTTP and gRPC.
 
-use eventboard_proto::{auth, events};
+use eventboard_proto::{
+    auth, events,
+    health::{
+        HealthCheckRequest, HealthListRequest, health_check_response::ServingStatus,
+        health_client::HealthClient,
+    },
+};
 use futures::StreamExt;
+use reqwest::Method;
 use serde_json::Value;
 use tonic::{server::NamedService, transport::Channel};
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
-use tonic_reflection::pb::v1::{
+use tonic_reflection::pb::v1alpha::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use crate::support::{Anonymous, Process, Stack, shapes::keys, url, wait_until};
+use crate::support::{Anonymous, Process, Stack, send, shapes::keys, url, wait_until};
 
 type Events = events::events_service_client::EventsServiceClient<Channel>;
 
@@ -62,7 +66,18 @@ async fn the_backends_support_grpc_health_and_reflection() {
         for name in ["", service] {
             assert_eq!(grpc_health(&channel, name).await, ServingStatus::Serving, "{service}");
         }
-        assert!(reflected_services(&channel).await.iter().any(|name| name == service), "{service}");
+        assert_eq!(
+            reflected_services(&channel).await,
+            [
+                service,
+                "grpc.health.v1.Health",
+                "grpc.reflection.v1.ServerReflection",
+                "grpc.reflection.v1alpha.ServerReflection",
+            ]
+        );
+        let list = HealthClient::new(channel).list(HealthListRequest {}).await.unwrap().into_inner().statuses;
+        assert_eq!(list.len(), 2);
+        assert!(["", service].iter().all(|name| list[*name].status() == ServingStatus::Serving), "{list:?}");
     }
     assert_eq!(<events::events_service_server::EventsServiceServer<()> as NamedService>::NAME, EVENTS);
     assert_eq!(<auth::auth_service_server::AuthServiceServer<()> as NamedService>::NAME, AUTH);
@@ -80,7 +95,9 @@ async fn reflected_services(channel: &Channel) -> Vec<String> {
     let Some(MessageResponse::ListServicesResponse(list)) = reply.message_response else {
         panic!("{reply:?}")
     };
-    list.service.into_iter().map(|service| service.name).collect()
+    let mut names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    names.sort_unstable();
+    names
 }
 
 #[tokio::test]
@@ -102,6 +119,45 @@ async fn a_draining_service_is_not_ready_but_still_serves() {
     admin.create_event("Created during the drain").await;
     for process in [&mut stack.gateway, &mut stack.auth, &mut stack.events] {
         assert_eq!(process.wait_for_exit().await, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_new_gateway_is_not_ready_before_it_has_reached_each_service_once() {
+    let mut stack = Stack::start().await;
+    stack.events.kill();
+    let gateway = stack.start_another_gateway().await;
+    let client = Anonymous::new(&gateway);
+    let waiting = client.get("/health/ready").await.expect(503);
+    assert_eq!(waiting.body["checks"]["events-service"]["status"], "down");
+    client.get("/health/live").await.expect(200);
+
+    stack.restart_events().await;
+    wait_until("the gateway reaches the service", async || client.get("/health").await.status == 200).await;
+    client.get("/health/ready").await.expect(200);
+
+    stack.events.kill();
+    wait_until("the gateway notices", async || client.get("/health").await.status == 503).await;
+    client.get("/health/ready").await.expect(200);
+}
+
+#[tokio::test]
+async fn only_failed_health_checks_are_logged() {
+    let stack = Stack::start_with(&[("DRAIN_GRACE", "6s")]).await;
+    let check = async |id: &str| {
+        let request = stack.anonymous().request(Method::GET, "/health/ready");
+        send(request.header("x-correlation-id", id)).await
+    };
+    check("succeeded").await.expect(200);
+    stack.gateway.start_draining().await;
+    check("failed").await.expect(503);
+    let logged = stack.gateway.log().wait_for_message("failed", "Request finished").await;
+    assert_eq!((&logged["route"], &logged["level"]), (&"/health/ready".into(), &"INFO".into()));
+    assert_eq!(stack.gateway.log().count("succeeded"), 0);
+    // The gateway has probed the services over gRPC.
+    for backend in [&stack.auth, &stack.events] {
+        Anonymous::new(backend).get("/health/ready").await.expect(200);
+        assert_eq!(backend.log().count("finished"), 0);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod auth;
 mod authorization;
+mod compression;
 mod connections;
 mod correlation;
 mod cors;
@@ -12,6 +13,7 @@ mod events;
 mod faults;
 mod former_member;
 mod health;
+mod host;
 mod metrics;
 mod quotas;
 mod rate_limit;

@@ -87,6 +87,19 @@ async fn a_trusted_proxy_sets_the_client_address_and_the_client_cannot_forge_it(
 }
 
 #[tokio::test]
+async fn all_forms_of_an_address_count_for_one_client() {
+    let stack = stack_with_limits(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    for form in ["2001:db8::7", "[2001:DB8:0::7]", "\"[2001:db8::7]:4711\""] {
+        get_forwarded_for(&stack.anonymous(), &format!("unknown, {form}")).await.expect_problem(401);
+    }
+    let forwarded = |value: &str| {
+        send(stack.anonymous().request(Method::GET, "/events").header("forwarded", value.to_owned()))
+    };
+    forwarded("for=\"[2001:db8::7]:1\";proto=https").await.expect_problem(429);
+    forwarded("for=\"[2001:db8:0:1::7]:1\";proto=https").await.expect_problem(401);
+}
+
+#[tokio::test]
 async fn without_limits_there_are_no_rate_limit_headers() {
     let stack = Stack::start().await;
     assert_eq!(stack.anonymous().get("/events").await.header("ratelimit-limit"), None);

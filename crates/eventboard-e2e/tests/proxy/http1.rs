@@ -38,11 +38,13 @@ pub(crate) async fn read_response(stream: &mut impl Stream) -> Response {
     let head = String::from_utf8(received[..head_length].to_vec()).unwrap();
     let (status_line, fields) = head.split_once("\r\n").unwrap();
     let headers: HeaderMap = fields.lines().filter_map(|line| line.split_once(": ")).map(field).collect();
-    let length: usize = headers["content-length"].to_str().unwrap().parse().unwrap();
+    // A 304 has none.
+    let length = headers.get("content-length").map_or(0, |length| length.to_str().unwrap().parse().unwrap());
     while received.len() < head_length + length {
         read_more(stream, &mut received).await;
     }
-    let text = String::from_utf8(received[head_length..].to_vec()).unwrap();
+    // A compressed body is not text.
+    let text = String::from_utf8_lossy(&received[head_length..]).into_owned();
     let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Response { status, headers, body, text }

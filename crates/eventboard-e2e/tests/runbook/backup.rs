@@ -52,7 +52,7 @@ async fn dump(installation: &Installation) -> String {
     }
     installation.compose("up -d").await;
     installation.wait_until_healthy().await;
-    let found = demo_user("user@acme.com").await.get("/events/00000000-0000-0000-0000-000000000001").await;
+    let found = demo_user("user@acme.com").await.get("/events/01890000-0000-7000-8000-000000000001").await;
     found.expect(200);
     format!("{expected:?}")
 }

@@ -48,11 +48,11 @@ async fn locked(installation: &Installation) -> String {
     let member = demo_user("user@acme.com").await;
     let lock = Lock::on_all_events_with(installation.database().await).await;
     let began = Instant::now();
-    let response = member.get("/events/00000000-0000-0000-0000-000000000001").await;
+    let response = member.get("/events/01890000-0000-7000-8000-000000000001").await;
     response.expect_problem(408);
     let took = began.elapsed();
     lock.release().await;
-    member.get("/events/00000000-0000-0000-0000-000000000001").await.expect(200);
+    member.get("/events/01890000-0000-7000-8000-000000000001").await.expect(200);
     format!("408 after {:.1} s", took.as_secs_f64())
 }
 

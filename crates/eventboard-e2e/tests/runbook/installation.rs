@@ -6,15 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventboard_e2e::{Actor, Anonymous, runbook::pages, wait_until};
+use eventboard_e2e::{
+    Actor, Anonymous,
+    runbook::pages,
+    shell::{CommandResult, bash, bash_on_terminal},
+    wait_until,
+};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
-use crate::{
-    document::{Block, blocks},
-    shell::{CommandResult, bash, bash_on_terminal},
-};
+use crate::document::{Block, blocks};
 
 const DATABASE: &str = "postgres://eventboard:eventboard_dev_password@localhost:5432/eventboard_db";
 
@@ -129,7 +131,7 @@ impl Installation {
 
     /// Removes every container, volume and network of both stacks.
     pub(crate) async fn remove_everything(&self) {
-        let stub = "POSTGRES_PASSWORD=x JWT_SECRET=x TLS_CERTIFICATE_DIR=./x";
+        let stub = "POSTGRES_PASSWORD=x DATABASE_PASSWORD=x JWT_SECRET=x TLS_CERTIFICATE_DIR=./x";
         self.sh(&format!("{stub} docker-compose -f docker-compose.prod.yml down -v --remove-orphans")).await;
         self.compose("down -v --remove-orphans").await;
         // The networks are removed explicitly, because one version of docker-compose does not remove the networks

@@ -19,7 +19,6 @@ mod faults;
 mod installation;
 mod production;
 mod report;
-mod shell;
 
 use std::process::ExitCode;
 

@@ -34,6 +34,7 @@ pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
             published(installation),
         )
         .await;
+    report.row("production: the services cannot change the schema", database_roles(installation)).await;
     report.row("production: HTTP is redirected; TLS 1.2 and 1.3, HSTS", tls(installation)).await;
     report
         .row("production: errors of the proxy are problems; others get no CORS headers", errors(installation))
@@ -61,16 +62,17 @@ fn production_name(block: &Block) -> String {
 }
 
 async fn refusals(installation: &Installation) -> String {
-    let (password, secret, tls) = ("POSTGRES_PASSWORD=abc", "JWT_SECRET=abc", "TLS_CERTIFICATE_DIR=./tls");
-    for (given, missing) in [
-        ([password, secret], "TLS_CERTIFICATE_DIR"),
-        ([password, tls], "JWT_SECRET"),
-        ([secret, tls], "POSTGRES_PASSWORD"),
-    ] {
-        let output = installation.run(&format!("{} {COMPOSE} up -d", given.join(" "))).await.failure();
+    let variables = ["POSTGRES_PASSWORD", "DATABASE_PASSWORD", "JWT_SECRET", "TLS_CERTIFICATE_DIR"];
+    let without = |missing| {
+        let given = variables.iter().filter(|name| **name != missing).map(|name| format!("{name}=./abc"));
+        given.collect::<Vec<_>>().join(" ")
+    };
+    for missing in variables {
+        let output = installation.run(&format!("{} {COMPOSE} up -d", without(missing))).await.failure();
         assert!(output.contains(missing), "{output}");
     }
-    let weak = format!("{password} {secret} {tls} {COMPOSE} run --rm --no-deps auth-service");
+    let all = without("");
+    let weak = format!("{all} {COMPOSE} run --rm --no-deps auth-service");
     let result = installation.run(&weak).await;
     assert_eq!(result.code, Some(2), "{}", result.output);
     assert!(
@@ -78,7 +80,7 @@ async fn refusals(installation: &Installation) -> String {
         "{}",
         result.output
     );
-    installation.sh(&format!("{password} {secret} {tls} {COMPOSE} down")).await;
+    installation.sh(&format!("{all} {COMPOSE} down")).await;
     String::new()
 }
 
@@ -94,6 +96,21 @@ async fn published(installation: &Installation) -> String {
     let ports = installation.sh("docker ps --format '{{.Image}} {{.Ports}}'").await;
     let published: Vec<_> = ports.lines().filter(|line| line.contains("->")).collect();
     assert!(published.len() == 1 && published[0].starts_with("nginx"), "{ports}");
+    String::new()
+}
+
+async fn database_roles(installation: &Installation) -> String {
+    let psql = |role: &str, statement: &str| {
+        format!("{COMPOSE} exec -T postgres psql -U {role} -d eventboard_db -At -c \"{statement}\"")
+    };
+    let roles = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE '%-service'";
+    assert_eq!(installation.sh(&psql("eventboard", roles)).await, "eventboard_app\n");
+    let output = installation.run(&psql("eventboard_app", "DROP FUNCTION current_caller")).await.failure();
+    assert!(output.contains("must be owner"), "{output}");
+    for service in ["auth-service", "events-service"] {
+        let variables = installation.sh(&format!("{COMPOSE} exec -T {service} env")).await;
+        assert!(!variables.contains("MIGRATE_DATABASE") && !variables.contains("POSTGRES_"), "{service}");
+    }
     String::new()
 }
 

@@ -99,7 +99,7 @@ async fn clear(selection: &ClearArgs) -> anyhow::Result<()> {
         "Removed {removed} idempotency {keys}. Replicas of events-service may replay cached responses for up to \
          another {REPLAY_CACHE_SECONDS} seconds.\n"
     );
-    Ok(output::print(&text)?)
+    output::print(&text)
 }
 
 async fn remove(connection: &mut PgConnection, selection: &ClearArgs) -> anyhow::Result<u64> {

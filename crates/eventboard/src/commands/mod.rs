@@ -5,50 +5,55 @@ pub(crate) mod idempotency;
 pub(crate) mod organization;
 pub(crate) mod user;
 
+use std::net::SocketAddr;
+
 use anyhow::{bail, ensure};
-use eventboard_chassis::config::{self, AppEnv, Env};
+use eventboard_chassis::{
+    config::{self, AppEnv, ListenConfig},
+    server::connectable,
+};
 
-use crate::{database, http_get, output, seed};
+use crate::{database, dotenv, http_get, output, seed};
 
-/// Brings the schema up to date.
+/// Brings the schema up to date, and sets up the database roles if `MIGRATE_DATABASE_URL` has a role of its own.
 pub(crate) async fn migrate() -> anyhow::Result<()> {
-    database::with_options(eventboard_db::migrate).await?;
-    Ok(output::print("The database schema is up to date.\n")?)
+    database::with_config(eventboard_db::migrate).await?;
+    output::print("The database schema is up to date.\n")
 }
 
 /// Inserts the demo data, even demo events that were deleted.
 pub(crate) async fn seed(force: bool) -> anyhow::Result<()> {
-    let app_env = config::read(Env::of_process(), AppEnv::from_env)?;
+    let app_env = config::read(dotenv::environment(), AppEnv::from_env)?;
     ensure!(
         force || app_env != AppEnv::Production,
         "the passwords of the demo users are public; with APP_ENV=production, --force is required to create them"
     );
-    let added = database::with_options(async |options| {
-        eventboard_db::migrate(options).await?;
-        let mut connection = database::connect(options).await?;
-        seed::seed(&mut connection, seed::DeletedEvents::Restore).await
+    let outcome = database::with_config(async |config| {
+        eventboard_db::migrate(config).await?;
+        let mut connection = eventboard_db::connect(config.direct()).await?;
+        Ok(seed::seed(&mut connection, seed::DeletedEvents::Restore).await?)
     })
     .await?;
-    Ok(output::print(&format!("{added}\n{}", seed::login_table()))?)
+    output::print(&format!("{outcome}\n{}", seed::login_table()))
 }
 
 /// Succeeds if the service returns status 200.
 pub(crate) async fn healthcheck(url: Option<String>) -> anyhow::Result<()> {
     let url = match url {
         Some(url) => url,
-        None => format!("http://127.0.0.1:{}/health/ready", container_port()?),
+        None => format!("http://{}/health/ready", container_address()?),
     };
     let response = http_get::get(&url).await?;
     if response.status != 200 {
         bail!("{url} returned {}: {}", response.status, response.body);
     }
-    Ok(output::print(&format!("{}\n", response.body))?)
+    output::print(&format!("{}\n", response.body))
 }
 
-/// The port of the service in this container.
-fn container_port() -> Result<u16, config::ConfigError> {
-    config::read(Env::of_process(), |env| {
-        let gateway = env.parse("GATEWAY_PORT", 3000, "a port number");
-        env.parse("PORT", gateway, "a port number")
-    })
+/// The address of the service in this container, from the settings with which the service listens.
+fn container_address() -> Result<SocketAddr, config::ConfigError> {
+    let listen = config::read(dotenv::environment().for_one_service(), |env| {
+        ListenConfig::from_env(env, "GATEWAY_PORT", 3000)
+    })?;
+    Ok(connectable(SocketAddr::new(listen.host, listen.port)))
 }

@@ -1,10 +1,7 @@
 //! `eventboard org`: organizations, what they use of their quotas, and whether they are open for signup.
 
 use anyhow::Context;
-use eventboard_chassis::{
-    config::{self, Env},
-    quotas::quotas_from_env,
-};
+use eventboard_chassis::{config, quotas::quotas_from_env};
 use eventboard_db::count_usage;
 use eventboard_domain::{Quotas, StorageUsage};
 use serde::Serialize;
@@ -13,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     cli::OrganizationCommand,
-    database,
+    database, dotenv,
     output::{self, Row},
 };
 
@@ -76,65 +73,59 @@ pub(crate) async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
     match command {
         OrganizationCommand::List(list) => {
             let work = async |connection: &mut PgConnection| {
-                load_organizations(connection, Selection::All, list.fetch_limit()).await
+                load_organizations(connection, None, list.fetch_limit()).await
             };
             output::list(database::with_connection(work).await?, list)
         }
         OrganizationCommand::Show { organization, json } => show(&organization, json).await,
         OrganizationCommand::Open { slug } => {
-            let id = set_open_signup(&slug, true).await?;
+            let (slug, id) = set_open_signup(&slug, true).await?;
             let text =
                 format!("{slug} is open: users who sign up with organizationId {id} join it as USER.\n");
-            Ok(output::print(&text)?)
+            output::print(&text)
         }
         OrganizationCommand::Close { slug } => {
-            set_open_signup(&slug, false).await?;
-            Ok(output::print(&format!("{slug} is closed: users cannot join it by signup.\n"))?)
+            let (slug, _) = set_open_signup(&slug, false).await?;
+            output::print(&format!("{slug} is closed: users cannot join it by signup.\n"))
         }
     }
 }
 
 /// The error message for a slug that does not exist.
-pub(super) fn not_found(slug: &str) -> String {
+fn not_found(slug: &str) -> String {
     format!("there is no organization {slug}; `eventboard org list` lists all organizations")
 }
 
-/// Selects organizations.
-enum Selection<'a> {
-    All,
-    Id(Uuid),
-    Slug(&'a str),
+/// Finds an organization by its slug. A terminal may encode accents in another way than the slug does, so the slug is also
+/// searched in its normal form.
+///
+/// # Errors
+/// When there is no such organization.
+pub(super) async fn find_id(connection: &mut PgConnection, slug: &str) -> anyhow::Result<Uuid> {
+    let id = sqlx::query_scalar!(
+        r#"select id from "Organization" where slug in ($1, $2) order by slug = $1 desc limit 1"#,
+        slug,
+        eventboard_domain::slug(slug),
+    );
+    id.fetch_optional(connection).await?.with_context(|| not_found(slug))
 }
 
-impl<'a> Selection<'a> {
-    /// A UUID is an id, even if it is also the slug of an organization. Names are not unique, so they select nothing.
-    fn of(slug_or_id: &'a str) -> Self {
-        slug_or_id.parse().map_or(Self::Slug(slug_or_id), Self::Id)
-    }
-}
-
-/// Loads organizations, sorted by slug.
+/// Loads one organization or all, sorted by slug.
 async fn load_organizations(
     connection: &mut PgConnection,
-    selection: Selection<'_>,
+    id: Option<Uuid>,
     limit: i64,
 ) -> anyhow::Result<Vec<Organization>> {
-    let (id, slug) = match selection {
-        Selection::All => (None, None),
-        Selection::Id(id) => (Some(id), None),
-        Selection::Slug(slug) => (None, Some(slug)),
-    };
     let rows = sqlx::query!(
         r#"
         select id, slug, name, "openSignup" as open_signup, "createdAt" as created_at,
             (select count(*) from "User" where "organizationId" = "Organization".id) as "users!"
         from "Organization"
-        where ($1::uuid is null or id = $1) and ($2::text is null or slug = $2)
+        where $1::uuid is null or id = $1
         order by slug
-        limit $3
+        limit $2
         "#,
         id,
-        slug,
         limit,
     )
     .fetch_all(connection)
@@ -151,9 +142,14 @@ async fn load_organizations(
 }
 
 async fn show(slug_or_id: &str, json: bool) -> anyhow::Result<()> {
-    let limits = config::read(Env::of_process(), quotas_from_env)?;
+    let limits = config::read(dotenv::environment(), quotas_from_env)?;
     let details = database::with_connection(async |connection| {
-        let found = load_organizations(connection, Selection::of(slug_or_id), 1).await?.pop();
+        // A UUID is an id, even if it is also the slug of an organization.
+        let id = match slug_or_id.parse() {
+            Ok(id) => id,
+            Err(_) => find_id(connection, slug_or_id).await?,
+        };
+        let found = load_organizations(connection, Some(id), 1).await?.pop();
         let organization = found.with_context(|| not_found(slug_or_id))?;
         let mut transaction = connection.begin().await?;
         // The role may have a short limit for the statements of the services.
@@ -170,7 +166,7 @@ async fn show(slug_or_id: &str, json: bool) -> anyhow::Result<()> {
         let OrganizationDetails { organization, quotas } = details;
         format!("{}\n{}", output::table(&[organization]), output::table(&quotas))
     };
-    Ok(output::print(&text)?)
+    output::print(&text)
 }
 
 fn quotas(limits: &Quotas, usage: StorageUsage, members: i64) -> [Quota; 3] {
@@ -183,14 +179,17 @@ fn quotas(limits: &Quotas, usage: StorageUsage, members: i64) -> [Quota; 3] {
     ]
 }
 
-async fn set_open_signup(slug: &str, open: bool) -> anyhow::Result<Uuid> {
+/// Returns the slug as stored, and the id.
+async fn set_open_signup(slug: &str, open: bool) -> anyhow::Result<(String, Uuid)> {
     database::with_connection(async |connection| {
-        let id = sqlx::query_scalar!(
-            r#"update "Organization" set "openSignup" = $2 where slug = $1 returning id"#,
-            slug,
+        let id = find_id(connection, slug).await?;
+        let changed = sqlx::query_scalar!(
+            r#"update "Organization" set "openSignup" = $2 where id = $1 returning slug"#,
+            id,
             open,
         );
-        id.fetch_optional(connection).await?.with_context(|| not_found(slug))
+        let stored = changed.fetch_optional(connection).await?;
+        Ok((stored.with_context(|| not_found(slug))?, id))
     })
     .await
 }

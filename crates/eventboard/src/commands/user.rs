@@ -1,6 +1,6 @@
 //! `eventboard user`: users and their roles.
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use eventboard_domain::Role;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -59,7 +59,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
         UserCommand::Disable { email } => disable(&email).await,
         UserCommand::Enable { email } => {
             let email = set_disabled(&email, false).await?;
-            Ok(output::print(&format!("{email} is enabled and may log in.\n"))?)
+            output::print(&format!("{email} is enabled and may log in.\n"))
         }
     }
 }
@@ -74,20 +74,20 @@ async fn load_users(
     slug: Option<&str>,
     list: ListArgs,
 ) -> anyhow::Result<Vec<User>> {
-    if let Some(slug) = slug {
-        let known = sqlx::query_scalar!(r#"select id from "Organization" where slug = $1"#, slug);
-        ensure!(known.fetch_optional(&mut *connection).await?.is_some(), organization::not_found(slug));
-    }
+    let organization_id = match slug {
+        Some(slug) => Some(organization::find_id(connection, slug).await?),
+        None => None,
+    };
     let rows = sqlx::query!(
         r#"
         select "User".id, email, "firstName" as first_name, "lastName" as last_name, role::text as "role!",
             disabled, slug, "User"."createdAt" as created_at
         from "User" join "Organization" on "Organization".id = "organizationId"
-        where $1::text is null or slug = $1
+        where $1::uuid is null or "organizationId" = $1
         order by lower(email)
         limit $2
         "#,
-        slug,
+        organization_id,
         list.fetch_limit(),
     )
     .fetch_all(connection)
@@ -119,7 +119,7 @@ async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
         "{email} is {role} from the next login on. Tokens with another role remain valid for up to another \
          {VALIDATION_CACHE_SECONDS} seconds; then the user must log in again.\n"
     );
-    Ok(output::print(&text)?)
+    output::print(&text)
 }
 
 async fn disable(email: &str) -> anyhow::Result<()> {
@@ -128,7 +128,7 @@ async fn disable(email: &str) -> anyhow::Result<()> {
         "{email} is disabled and cannot log in. Existing tokens remain valid for up to another \
          {VALIDATION_CACHE_SECONDS} seconds. The user's events stay.\n"
     );
-    Ok(output::print(&text)?)
+    output::print(&text)
 }
 
 /// Returns the email address as stored, which may differ from the argument in letter case.

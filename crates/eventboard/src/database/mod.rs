@@ -5,33 +5,28 @@ mod home;
 #[cfg(feature = "up")]
 mod private;
 
-use std::time::Duration;
-
-use anyhow::Context;
 use eventboard_chassis::config::{self, Env};
-use eventboard_db::DatabaseConfig;
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use eventboard_db::{DatabaseConfig, connect};
+use sqlx::{Connection, PgConnection};
 
 #[cfg(feature = "up")]
 pub(crate) use self::home::Home;
+use crate::dotenv;
 
 /// The `application_name` of admin commands in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "eventboard";
 
-/// A database that does not respond within this time is unavailable.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 const UNDEFINED_TABLE: &str = "42P01";
 
-/// Calls `work` with the options for a direct connection to the database in `DATABASE_URL`. If it is not set, uses
-/// the private database, if this binary includes one.
-pub(crate) async fn with_options<T>(
-    work: impl AsyncFnOnce(&PgConnectOptions) -> anyhow::Result<T>,
+/// Calls `work` with the settings for the database in `DATABASE_URL`. If it is not set, uses the private database, if
+/// this binary includes one.
+pub(crate) async fn with_config<T>(
+    work: impl AsyncFnOnce(&DatabaseConfig) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    match configured_options(Env::of_process())? {
-        Some(options) => work(&options).await,
+    match read_config(dotenv::environment())? {
+        Some(config) => work(&config).await,
         #[cfg(feature = "up")]
-        None => private::with_options(work).await,
+        None => private::with_config(work).await,
         #[cfg(not(feature = "up"))]
         None => Err(missing_database_url().into()),
     }
@@ -41,8 +36,8 @@ pub(crate) async fn with_options<T>(
 pub(crate) async fn with_connection<T>(
     work: impl AsyncFnOnce(&mut PgConnection) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_options(async |options| {
-        let mut connection = connect(options).await?;
+    with_config(async |config| {
+        let mut connection = connect(config.direct()).await?;
         let value = work(&mut connection).await.map_err(explain_missing_schema)?;
         connection.close().await?;
         Ok(value)
@@ -50,19 +45,10 @@ pub(crate) async fn with_connection<T>(
     .await
 }
 
-/// Connects. The error contains the address of an unreachable database.
-pub(crate) async fn connect(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
-    let failed =
-        || format!("the database at {}:{} cannot be reached", options.get_host(), options.get_port());
-    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options));
-    connecting.await.with_context(failed)?.with_context(failed)
-}
-
-fn configured_options(env: Env) -> Result<Option<PgConnectOptions>, config::ConfigError> {
+fn read_config(env: Env) -> Result<Option<DatabaseConfig>, config::ConfigError> {
     config::read(env, |env| {
-        env.secret("DATABASE_URL")
-            .is_some()
-            .then(|| DatabaseConfig::from_env(env, APPLICATION_NAME).direct().clone())
+        let is_configured = env.is_set("DATABASE_URL") || env.is_set("DATABASE_URL_FILE");
+        is_configured.then(|| DatabaseConfig::from_env(env, APPLICATION_NAME))
     })
 }
 

@@ -3,32 +3,32 @@
 use eventboard_chassis::config::{self, ConfigError, Env};
 use eventboard_db::DatabaseConfig;
 use private_postgres::Cluster;
-use sqlx::postgres::PgConnectOptions;
 
 use super::{APPLICATION_NAME, home::Home};
+use crate::dotenv;
 
-/// Calls `work` with the options for the private PostgreSQL. If it is not running, starts it and stops it afterwards.
-pub(super) async fn with_options<T>(
-    work: impl AsyncFnOnce(&PgConnectOptions) -> anyhow::Result<T>,
+/// Calls `work` with the settings for the private PostgreSQL. If it is not running, starts it and stops it afterwards.
+pub(super) async fn with_config<T>(
+    work: impl AsyncFnOnce(&DatabaseConfig) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let home = Home::from_env(&Env::of_process());
+    let home = config::read(dotenv::environment(), Home::from_env)?;
     if let Some(url) = home.running_database_url() {
-        return work(&options_from_url(url)?).await;
+        return work(&config_from_url(url)?).await;
     }
-    let (cluster, options) = start(&home).await?;
-    let outcome = work(&options).await;
+    let (cluster, config) = start(&home).await?;
+    let outcome = work(&config).await;
     let stopped = cluster.stop().await;
     outcome.and_then(|value| stopped.map(|()| value))
 }
 
-async fn start(home: &Home) -> anyhow::Result<(Cluster, PgConnectOptions)> {
+async fn start(home: &Home) -> anyhow::Result<(Cluster, DatabaseConfig)> {
     let (cluster, url) = home.start_cluster().await?;
-    let options = options_from_url(url)?;
-    eventboard_db::migrate(&options).await?;
-    Ok((cluster, options))
+    let config = config_from_url(url)?;
+    eventboard_db::migrate(&config).await?;
+    Ok((cluster, config))
 }
 
-fn options_from_url(url: String) -> Result<PgConnectOptions, ConfigError> {
+fn config_from_url(url: String) -> Result<DatabaseConfig, ConfigError> {
     let env = Env::from_iter([("DATABASE_URL".to_owned(), url)]);
-    config::read(env, |env| DatabaseConfig::from_env(env, APPLICATION_NAME).direct().clone())
+    config::read(env, |env| DatabaseConfig::from_env(env, APPLICATION_NAME))
 }

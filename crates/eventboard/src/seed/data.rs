@@ -1,4 +1,5 @@
-//! The demo data. The ids are fixed, so that documentation and scripts can refer to them.
+//! The demo data. The ids are fixed, so that documentation and scripts can refer to them, and so that the seed recognizes
+//! what it created. They are UUIDs of version 7 (RFC 9562, section 5.7), because strict clients refuse other versions.
 
 use chrono::NaiveDateTime;
 use eventboard_domain::{EventStatus, Role};
@@ -11,14 +12,30 @@ pub(crate) const PASSWORD: &str = "Password123!";
 pub(super) const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ZXZlbnRib2FyZC1kZW1vIQ$E46kK3AROaY/UqSPkyVJeTJQOK8wH4Ly/7ODK/HJ+BE";
 
+/// The id of a row.
+pub(super) struct Id {
+    /// The id of a new row.
+    pub current: Uuid,
+    /// The id in databases that 0.1.0 seeded. It is not a UUID of a defined version.
+    pub earlier: Uuid,
+}
+
+impl Id {
+    /// An id that ends with `suffix`: 01890000-0000-7000-8000-…
+    const fn new(suffix: u128, earlier: u128) -> Self {
+        let prefix = 0x0189_0000_0000_7000_8000_0000_0000_0000;
+        Self { current: Uuid::from_u128(prefix + suffix), earlier: Uuid::from_u128(earlier) }
+    }
+}
+
 pub(super) struct Organization {
-    pub id: Uuid,
+    pub id: Id,
     pub slug: &'static str,
     pub name: &'static str,
 }
 
 pub(super) struct User {
-    pub id: Uuid,
+    pub id: Id,
     pub organization: &'static str,
     pub email: &'static str,
     pub first_name: &'static str,
@@ -27,9 +44,9 @@ pub(super) struct User {
 }
 
 pub(super) struct Event {
-    pub id: Uuid,
+    pub id: Id,
+    /// The email address of the owner.
     pub owner: &'static str,
-    pub organization: &'static str,
     pub title: &'static str,
     pub description: &'static str,
     pub location: &'static str,
@@ -49,12 +66,12 @@ const TECH: &str = "tech-innovators";
 
 pub(super) const ORGANIZATIONS: [Organization; 2] = [
     Organization {
-        id: Uuid::from_u128(0x1000_0000_0000_0000_0000_0000_0000_0001),
+        id: Id::new(0xa1, 0x1000_0000_0000_0000_0000_0000_0000_0001),
         slug: ACME,
         name: "Acme Corporation",
     },
     Organization {
-        id: Uuid::from_u128(0x1000_0000_0000_0000_0000_0000_0000_0002),
+        id: Id::new(0xa2, 0x1000_0000_0000_0000_0000_0000_0000_0002),
         slug: TECH,
         name: "Tech Innovators",
     },
@@ -62,7 +79,7 @@ pub(super) const ORGANIZATIONS: [Organization; 2] = [
 
 pub(super) const USERS: [User; 4] = [
     User {
-        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0001),
+        id: Id::new(0xb1, 0x2000_0000_0000_0000_0000_0000_0000_0001),
         organization: ACME,
         email: "admin@acme.com",
         first_name: "Alice",
@@ -70,7 +87,7 @@ pub(super) const USERS: [User; 4] = [
         role: Role::Admin,
     },
     User {
-        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0002),
+        id: Id::new(0xb2, 0x2000_0000_0000_0000_0000_0000_0000_0002),
         organization: ACME,
         email: "moderator@acme.com",
         first_name: "Mona",
@@ -78,7 +95,7 @@ pub(super) const USERS: [User; 4] = [
         role: Role::Moderator,
     },
     User {
-        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0003),
+        id: Id::new(0xb3, 0x2000_0000_0000_0000_0000_0000_0000_0003),
         organization: ACME,
         email: "user@acme.com",
         first_name: "Uma",
@@ -86,7 +103,7 @@ pub(super) const USERS: [User; 4] = [
         role: Role::User,
     },
     User {
-        id: Uuid::from_u128(0x2000_0000_0000_0000_0000_0000_0000_0004),
+        id: Id::new(0xb4, 0x2000_0000_0000_0000_0000_0000_0000_0004),
         organization: TECH,
         email: "user@techinnovators.com",
         first_name: "Theo",
@@ -97,9 +114,8 @@ pub(super) const USERS: [User; 4] = [
 
 pub(super) const EVENTS: [Event; 3] = [
     Event {
-        id: Uuid::from_u128(1),
+        id: Id::new(1, 1),
         owner: "admin@acme.com",
-        organization: ACME,
         title: "Annual Tech Conference 2026",
         description: "Three days of talks and workshops about the technology that we build on.",
         location: "San Francisco, CA",
@@ -108,9 +124,8 @@ pub(super) const EVENTS: [Event; 3] = [
         status: EventStatus::Approved,
     },
     Event {
-        id: Uuid::from_u128(2),
+        id: Id::new(2, 2),
         owner: "user@acme.com",
-        organization: ACME,
         title: "Team Building Workshop",
         description: "A day of exercises in which the teams get to know each other.",
         location: "Office",
@@ -119,9 +134,8 @@ pub(super) const EVENTS: [Event; 3] = [
         status: EventStatus::Submitted,
     },
     Event {
-        id: Uuid::from_u128(3),
+        id: Id::new(3, 3),
         owner: "user@techinnovators.com",
-        organization: TECH,
         title: "Innovation Summit",
         description: "Ideas for the coming year, presented by those who had them.",
         location: "Virtual",
@@ -133,13 +147,23 @@ pub(super) const EVENTS: [Event; 3] = [
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use argon2::{Argon2, PasswordHash, PasswordVerifier};
 
     use super::*;
 
     #[test]
-    fn the_events_have_their_documented_ids() {
-        assert_eq!(EVENTS[1].id.to_string(), "00000000-0000-0000-0000-000000000002");
+    fn all_ids_are_different_uuids_of_version_7() {
+        let ids = ORGANIZATIONS.iter().map(|organization| &organization.id);
+        let ids = ids.chain(USERS.iter().map(|user| &user.id)).chain(EVENTS.iter().map(|event| &event.id));
+        let current: BTreeSet<Uuid> = ids.map(|id| id.current).collect();
+        assert_eq!(current.len(), 9);
+        for id in current {
+            assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122), "{id}");
+        }
+        assert_eq!(EVENTS[1].id.current.to_string(), "01890000-0000-7000-8000-000000000002");
+        assert_eq!(EVENTS[1].id.earlier.to_string(), "00000000-0000-0000-0000-000000000002");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
 };
 
 use super::settings::Addresses;
@@ -50,14 +50,14 @@ fn write_health_hint(f: &mut fmt::Formatter<'_>, api: &str) -> fmt::Result {
     writeln!(f, "Try\n\n  curl -s {api}/health\n")
 }
 
-/// Displays an IPv4 loopback address as `localhost:PORT`.
+/// Displays the address to which `localhost` resolves as `localhost:PORT`.
 struct HostPort(SocketAddr);
 
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.ip() {
-            IpAddr::V4(ip) if ip.is_loopback() => write!(f, "localhost:{}", self.0.port()),
-            _ => self.0.fmt(f),
+        if self.0.ip() == Ipv4Addr::LOCALHOST {
+            return write!(f, "localhost:{}", self.0.port());
         }
+        self.0.fmt(f)
     }
 }

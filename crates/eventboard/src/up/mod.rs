@@ -6,16 +6,18 @@ mod settings;
 mod signals;
 mod stack;
 
-use std::{convert::Infallible, fs::File, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{convert::Infallible, fs::File, net::SocketAddr, process::ExitCode};
 
 use eventboard_chassis::{
     config::AppEnv,
     metrics_endpoint::{self, MetricsConfig},
+    server,
+    shutdown::Drain,
     telemetry,
 };
 use eventboard_db::DatabaseConfig;
 use private_postgres::Cluster;
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 
 use self::{
     banner::Banner,
@@ -25,8 +27,9 @@ use self::{
     stack::Stack,
 };
 use crate::{
-    database::{self, Home},
-    output, progress, seed,
+    database::Home,
+    output, progress,
+    seed::{self, SeedError},
 };
 
 /// The exit code that shells report for a process ended by SIGINT.
@@ -45,7 +48,7 @@ struct Running {
 /// immediately.
 pub(crate) async fn up() -> anyhow::Result<ExitCode> {
     let (telemetry, settings) = Settings::read()?;
-    let grace = settings.services.gateway.listen.drain_grace;
+    let drain = Drain::of(&settings.services.gateway.listen);
     // This guard is dropped last, so that the last log lines are written.
     let _telemetry = telemetry::init("eventboard", telemetry)?;
     let mut signals = Signals::listen()?;
@@ -58,7 +61,7 @@ pub(crate) async fn up() -> anyhow::Result<ExitCode> {
         Err(error) = serve(settings, &mut running) => Err(error),
     };
     tokio::select! {
-        stopped = running.stop(grace) => outcome.and(stopped).map(|()| ExitCode::SUCCESS),
+        stopped = running.stop(drain) => outcome.and(stopped).map(|()| ExitCode::SUCCESS),
         _ = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
     }
 }
@@ -78,18 +81,21 @@ async fn serve(settings: Settings, running: &mut Running) -> anyhow::Result<Infa
     };
     let addresses = ports.addresses()?;
     let services = Services::with_addresses(private_url.as_deref(), addresses)?;
-    let has_demo_data = settings.app_env != AppEnv::Production;
-    prepare_database(&services.events.database, has_demo_data).await?;
+    let wants_demo_data = settings.app_env != AppEnv::Production;
+    let has_demo_data = prepare_database(&services.events.database, wants_demo_data).await?;
 
     progress::report("Starting the services");
     running.stack.start(services, ports, addresses).await?;
-    output::print(&Banner { addresses, metrics, private_url, has_demo_data }.to_string())?;
+    let banner = Banner { addresses, metrics, private_url, has_demo_data };
+    if let Err(error) = output::print(&banner.to_string()) {
+        progress::report(&format!("EventBoard is ready, but {error:#}"));
+    }
     Err(running.stack.wait_for_failure().await)
 }
 
 /// Starts the metrics endpoint. Returns its address, or `None` if metrics are not served.
 async fn serve_metrics(config: MetricsConfig, stack: &Stack) -> anyhow::Result<Option<SocketAddr>> {
-    let address = (config.port != 0).then(|| ports::connectable(SocketAddr::new(config.host, config.port)));
+    let address = (config.port != 0).then(|| server::connectable(SocketAddr::new(config.host, config.port)));
     let result = metrics_endpoint::serve(config, stack.backends_shutdown()).await;
     result.map_err(|error| ports::with_port_hint(&error, "METRICS_PORT"))?;
     Ok(address)
@@ -101,24 +107,35 @@ async fn start_cluster(home: &Home, running: &mut Running) -> anyhow::Result<Str
     Ok(url)
 }
 
-async fn prepare_database(config: &DatabaseConfig, with_demo_data: bool) -> anyhow::Result<()> {
+/// Migrates the database. Returns whether it contains the demo data.
+async fn prepare_database(config: &DatabaseConfig, with_demo_data: bool) -> anyhow::Result<bool> {
     let options = config.direct().clone().application_name("eventboard");
     // Connects first, because the error of `connect` contains the address of an unreachable database.
-    let mut connection = database::connect(&options).await?;
+    let mut connection = eventboard_db::connect(&options).await?;
     progress::report("Bringing the database schema up to date");
-    eventboard_db::migrate(&options).await?;
-    if with_demo_data {
-        let added = seed::seed(&mut connection, seed::DeletedEvents::Skip).await?;
-        progress::report(&added.to_string());
-    }
+    eventboard_db::migrate(config).await?;
+    let has_demo_data = with_demo_data && seed_unless_refused(&mut connection).await?;
     connection.close().await?;
-    Ok(())
+    Ok(has_demo_data)
+}
+
+/// Returns whether the demo data exists. That somebody else uses its names is no reason not to start.
+async fn seed_unless_refused(connection: &mut PgConnection) -> anyhow::Result<bool> {
+    match seed::seed(connection, seed::DeletedEvents::Skip).await {
+        Ok(outcome) => progress::report(&outcome.to_string()),
+        Err(SeedError::Refused(refusal)) => {
+            progress::report(&format!("No demo data: {refusal}"));
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(true)
 }
 
 impl Running {
     /// Stops the gateway, then the services that it calls, and then PostgreSQL.
-    async fn stop(self, grace: Duration) -> anyhow::Result<()> {
-        let drained = self.stack.drain(grace).await;
+    async fn stop(self, drain: Drain) -> anyhow::Result<()> {
+        let drained = self.stack.drain(drain).await;
         if let Some(cluster) = self.cluster {
             progress::report("Stopping PostgreSQL");
             cluster.stop().await?;

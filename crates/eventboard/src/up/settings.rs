@@ -1,6 +1,6 @@
 //! The settings of `up`, from the environment and from defaults for `up`.
 
-use std::{collections::HashMap, env, net::SocketAddr};
+use std::net::SocketAddr;
 
 use eventboard_chassis::{
     config::{self, AppEnv, ConfigError, Env},
@@ -8,7 +8,7 @@ use eventboard_chassis::{
     telemetry::TelemetryConfig,
 };
 
-use crate::database::Home;
+use crate::{database::Home, dotenv};
 
 /// Defaults for local use by one person. The environment takes precedence.
 const DEFAULTS: [(&str, &str); 6] = [
@@ -27,12 +27,23 @@ const LOG_FILTER: &str = "info,reqwest_retry=off,sqlx::postgres::notice=warn";
 /// The database URL until the private PostgreSQL has a port, so that all other settings can be validated first.
 const PLACEHOLDER_URL: &str = "postgres://eventboard@127.0.0.1/eventboard_db";
 
+/// The address of each service until it listens. `AUTH_SERVICE_PORT` and `EVENTS_SERVICE_PORT` can be 0 here.
+const PLACEHOLDER_ADDRESS: &str = "localhost:1";
+
 /// If one of these is set, `up` does not start a private PostgreSQL.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 
 /// Connection settings that apply to an external database and are ignored for the private PostgreSQL.
-const EXTERNAL_DATABASE_VARIABLES: [&str; 4] =
-    ["DATABASE_URL_FILE", "MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL_FILE", "DATABASE_PGBOUNCER"];
+const EXTERNAL_DATABASE_VARIABLES: [&str; 8] = [
+    "DATABASE_URL_FILE",
+    "DATABASE_PASSWORD",
+    "DATABASE_PASSWORD_FILE",
+    "MIGRATE_DATABASE_URL",
+    "MIGRATE_DATABASE_URL_FILE",
+    "MIGRATE_DATABASE_PASSWORD",
+    "MIGRATE_DATABASE_PASSWORD_FILE",
+    "DATABASE_PGBOUNCER",
+];
 
 /// All settings that are read at start, except the logging settings.
 pub(super) struct Settings {
@@ -62,8 +73,8 @@ pub(super) struct Addresses {
 impl Settings {
     /// Reads and validates all settings.
     pub(super) fn read() -> Result<(TelemetryConfig, Self), ConfigError> {
-        let process = Env::of_process();
-        let uses_private_cluster = DATABASE_VARIABLES.iter().all(|name| process.get(name).is_none());
+        let process = dotenv::environment();
+        let uses_private_cluster = DATABASE_VARIABLES.iter().all(|name| !process.is_set(name));
         let placeholder_url = uses_private_cluster.then_some(PLACEHOLDER_URL);
         config::read(environment(placeholder_url, None), |env| {
             let settings = Self {
@@ -99,20 +110,17 @@ impl Services {
 /// The environment, overridden with the addresses that this process knows. This is needed because `.env` may contain
 /// host names that exist only in containers.
 fn environment(private_url: Option<&str>, addresses: Option<Addresses>) -> Env {
-    let mut variables: HashMap<String, String> = env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-        .collect();
+    let mut env = dotenv::environment();
     if let Some(url) = private_url {
-        variables.retain(|name, _| !EXTERNAL_DATABASE_VARIABLES.contains(&name.as_str()));
-        variables.insert("DATABASE_URL".into(), url.into());
+        let without = EXTERNAL_DATABASE_VARIABLES.iter().fold(env, |env, name| env.without(name));
+        env = without.with("DATABASE_URL", url);
     }
-    variables.insert("AUTH_SERVICE_HOST".into(), "localhost".into());
-    variables.insert("EVENTS_SERVICE_HOST".into(), "localhost".into());
-    if let Some(addresses) = addresses {
-        // The value may include the port, because each host may have one.
-        variables.insert("AUTH_SERVICE_HOST".into(), addresses.auth.to_string());
-        variables.insert("EVENTS_SERVICE_HOST".into(), addresses.events.to_string());
-    }
-    let env = Env::from_iter(variables);
+    // The value includes the port, because each host may have one.
+    let address = |of: fn(Addresses) -> SocketAddr| {
+        addresses.map_or_else(|| PLACEHOLDER_ADDRESS.to_owned(), |addresses| of(addresses).to_string())
+    };
+    let env = env
+        .with("AUTH_SERVICE_HOST", address(|addresses| addresses.auth))
+        .with("EVENTS_SERVICE_HOST", address(|addresses| addresses.events));
     DEFAULTS.iter().fold(env, |env, (name, value)| env.with_default(name, *value))
 }

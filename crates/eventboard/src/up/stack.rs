@@ -3,7 +3,7 @@
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, anyhow};
-use eventboard_chassis::shutdown::Shutdown;
+use eventboard_chassis::shutdown::{Drain, Shutdown};
 use tokio::task::JoinSet;
 
 use super::{
@@ -73,8 +73,8 @@ impl Stack {
     ///
     /// # Errors
     /// When a service fails while it stops.
-    pub(super) async fn drain(self, grace: Duration) -> anyhow::Result<()> {
-        self.gateway_shutdown.begin(grace).await;
+    pub(super) async fn drain(self, drain: Drain) -> anyhow::Result<()> {
+        self.gateway_shutdown.drain(drain).await;
         let gateway = join_all(self.gateway).await;
         self.backends_shutdown.begin(Duration::ZERO).await;
         join_all(self.backends).await.and(gateway)
@@ -148,7 +148,8 @@ mod tests {
         let gateway = service("gateway", &stack.gateway_shutdown);
         spawn(&mut stack.backends, "backend", backend);
         spawn(&mut stack.gateway, "gateway", gateway);
-        stack.drain(Duration::ZERO).await.expect("a clean end");
+        let drain = Drain { grace: Duration::ZERO, timeout: Duration::ZERO };
+        stack.drain(drain).await.expect("a clean end");
         assert_eq!(*log.lock().expect("a list"), ["gateway", "backend"]);
     }
 }

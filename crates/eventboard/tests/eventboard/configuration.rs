@@ -1,6 +1,6 @@
 //! Tests of the configuration from the environment and from `.env`.
 
-use std::fs;
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
 
 use crate::support::{eventboard, run, world_readable_folder};
 
@@ -33,15 +33,68 @@ fn the_env_file_of_the_project_is_read() {
     let folder = world_readable_folder();
     fs::write(folder.path().join(".env"), "# mine\nGATEWAY_PORT=from-file\n").unwrap();
     let output = run(&mut eventboard(folder.path(), "up")).failure(2);
-    assert!(output.contains("GATEWAY_PORT must be a port number"), "{output}");
+    assert!(output.contains("GATEWAY_PORT must be a whole number from 0 to 65535"), "{output}");
 }
 
 #[test]
-fn an_invalid_env_file_is_reported_without_its_secrets() {
+fn an_invalid_env_file_is_reported_with_line_and_name_but_without_its_secrets() {
     let folder = world_readable_folder();
-    fs::write(folder.path().join(".env"), "JWT_SECRET='hush\n").unwrap();
-    let output = run(&mut eventboard(folder.path(), "up")).failure(2);
-    assert!(output.contains("JWT_SECRET") && !output.contains("hush"), "{output}");
+    for line in ["JWT_SECRET='hush", "JWT_SECRET=hush$hush", "JWT_SECRET=\"hush\\hush\"", "JWT_SECRET: hush"]
+    {
+        fs::write(folder.path().join(".env"), format!("# mine\nHOST=127.0.0.1\n{line}\n")).unwrap();
+        for command in ["up", "user list"] {
+            let output = run(&mut eventboard(folder.path(), command)).failure(2);
+            assert_eq!(output.lines().count(), 1, "{output}");
+            assert!(output.contains("/.env, line 3: JWT_SECRET ") && !output.contains("hush"), "{output}");
+        }
+    }
+}
+
+#[test]
+fn the_environment_takes_precedence_over_the_env_file_and_the_last_line_over_the_others() {
+    let folder = world_readable_folder();
+    fs::write(
+        folder.path().join(".env"),
+        "GATEWAY_PORT=1\nAPP_ENV=one\nAPP_ENV=development\nLOG_FORMAT=xml\n",
+    )
+    .unwrap();
+    let mut up = eventboard(folder.path(), "up");
+    let output = run(up.env("LOG_FORMAT", "text").env("GATEWAY_PORT", "from-environment")).failure(2);
+    assert_eq!(
+        output,
+        "eventboard: configuration error: GATEWAY_PORT must be a whole number from 0 to 65535\n"
+    );
+}
+
+#[test]
+fn the_folder_of_the_server_can_be_set_in_the_env_file() {
+    let folder = world_readable_folder();
+    fs::write(folder.path().join(".env"), "EVENTBOARD_PG_BIN=/nowhere\n").unwrap();
+    let output = run(eventboard(folder.path(), "migrate").env_remove("EVENTBOARD_PG_BIN")).failure(1);
+    assert!(output.contains("EVENTBOARD_PG_BIN=/nowhere is not usable"), "{output}");
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_reported_with_its_name() {
+    let folder = world_readable_folder();
+    let not_utf8 = OsStr::from_bytes(b"hush\xff");
+    for variable in ["DATABASE_URL", "JWT_SECRET", "JWT_ISSUER", "EVENTBOARD_HOME", "RETRY_CAP"] {
+        let output = run(eventboard(folder.path(), "up").env(variable, not_utf8)).failure(2);
+        assert_eq!(output, format!("eventboard: configuration error: {variable} must be text in UTF-8\n"));
+    }
+}
+
+#[test]
+fn up_does_not_start_with_the_public_secret_on_an_address_that_other_machines_can_reach() {
+    let folder = world_readable_folder();
+    for host in ["0.0.0.0", "::", "192.0.2.1"] {
+        let output = run(eventboard(folder.path(), "up").env("HOST", host)).failure(2);
+        assert_eq!(output.lines().count(), 1, "{output}");
+        for part in ["JWT_SECRET must be", "HOST=127.0.0.1", "ALLOW_INSECURE_JWT_SECRET=true"] {
+            assert!(output.contains(part), "{output}");
+        }
+    }
+    assert!(!folder.path().join("home").exists());
 }
 
 #[test]

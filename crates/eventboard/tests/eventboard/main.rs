@@ -5,5 +5,8 @@ mod commands;
 mod configuration;
 mod environment;
 mod healthcheck;
+mod roles;
+mod seed;
+mod streams;
 mod support;
 mod up;

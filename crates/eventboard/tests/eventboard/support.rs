@@ -82,7 +82,7 @@ impl Installation {
 
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = eventboard(self.folder.path(), arguments);
-        command.env("DATABASE_URL", self.database.url());
+        command.env("DATABASE_URL", self.database.service_url());
         command
     }
 
@@ -95,7 +95,8 @@ impl Installation {
         sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
     }
 
+    /// Executes one or more statements, separated by semicolons.
     pub(crate) async fn execute(&self, statement: &'static str) {
-        sqlx::query(statement).execute(&mut self.database.connect().await).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut self.database.connect().await).await.unwrap();
     }
 }

@@ -87,6 +87,16 @@ impl Drop for Up {
     }
 }
 
+/// A process that is killed when a test fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn server_is_running(folder: &Path) -> bool {
     folder.join("home/postgres/postmaster.pid").exists()
 }
@@ -169,6 +179,58 @@ async fn an_external_database_is_used_and_container_host_names_are_ignored() {
     assert_eq!(installation.query_number(r#"select count(*) from "User""#).await, 4);
     let output = up.stop("-TERM");
     assert!(output.contains("SIGTERM: stopping"), "{output}");
+}
+
+#[tokio::test]
+async fn the_banner_and_the_services_use_the_address_of_the_listeners() {
+    let installation = Installation::create().await;
+    for (host, shown) in
+        [("::1", "http://[::1]:"), ("::", "http://[::1]:"), ("127.0.0.2", "http://127.0.0.2:")]
+    {
+        if host != "127.0.0.2" && TcpListener::bind("[::1]:0").is_err() {
+            continue;
+        }
+        let mut command = installation.command("up");
+        command.env("HOST", host).env("JWT_SECRET", "0123456789abcdef0123456789abcdef");
+        let up = Up::start_until_ready(&mut command);
+        assert!(up.banner_value("API").starts_with(shown), "{}", up.banner);
+        assert!(up.get("/health").starts_with("HTTP/1.1 200 "), "{}", up.get("/health"));
+        up.interrupt();
+    }
+}
+
+#[tokio::test]
+async fn the_system_starts_without_demo_data_if_somebody_else_uses_its_names() {
+    let installation = Installation::create().await;
+    installation
+        .execute(
+            r#"insert into "Organization" (id, name, slug) values (gen_random_uuid(), 'Acme', 'acme-corp')"#,
+        )
+        .await;
+    let up = Up::start_until_ready(&mut installation.command("up"));
+    let reason = "No demo data: the organization acme-corp was not created by the seed";
+    assert!(up.banner.contains(reason) && !up.banner.contains("Password123!"), "{}", up.banner);
+    assert!(up.get("/health").starts_with("HTTP/1.1 200 "));
+    up.interrupt();
+    assert_eq!(installation.query_number(r#"select count(*) from "User""#).await, 0);
+}
+
+#[tokio::test]
+async fn the_system_serves_on_a_full_stdout_and_a_closed_stderr() {
+    let installation = Installation::create().await;
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = installation.command("up");
+    command.envs(FREE_PORTS).env("GATEWAY_PORT", port.to_string());
+    let process = command.stdout(full).stderr(std::io::pipe().unwrap().1).spawn().unwrap();
+    let mut process = Killed(process);
+    let url = format!("healthcheck --url http://127.0.0.1:{port}/health");
+    while run(&mut installation.command(&url)).code != Some(0) {
+        assert!(process.0.try_wait().unwrap().is_none(), "the process ended early");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(Command::new("kill").arg(process.0.id().to_string()).status().unwrap().success());
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

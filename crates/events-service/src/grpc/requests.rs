@@ -3,14 +3,14 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::{
-    EventChange, EventPatch, EventStatus, Identity, IfMatch, NewEvent, SortBy, Violations, Visibility,
-    check_idempotency_key, rules,
+    EntityTags, EventChange, EventPatch, EventStatus, Identity, NewEvent, Preconditions, SortBy, Violations,
+    Visibility, check_idempotency_key, rules,
 };
 use eventboard_idempotency::RequestKey;
 use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, DeleteRequest, EventStatus as EventStatusMessage, FindAllRequest,
-    Idempotency, IfMatch as IfMatchMessage, RejectRequest, SortBy as SortByMessage, SubmitRequest,
-    UpdateRequest, find_all_request,
+    ApproveRequest, CreateRequest, DeleteRequest, EntityTags as EntityTagsMessage,
+    EventStatus as EventStatusMessage, FindAllRequest, Idempotency, RejectRequest, SortBy as SortByMessage,
+    SubmitRequest, UpdateRequest, find_all_request,
 };
 use prost_types::Timestamp;
 use uuid::Uuid;
@@ -21,9 +21,19 @@ use crate::{
 };
 
 pub(super) fn create(message: CreateRequest) -> Result<CreateCommand, Violations> {
-    let CreateRequest { title, description, location, start_date, end_date, idempotency } = message;
+    let CreateRequest {
+        title,
+        description,
+        location,
+        start_date,
+        end_date,
+        if_match,
+        if_none_match,
+        idempotency,
+    } = message;
     let content = new_event(&title, &description, location, start_date, end_date)?;
-    Ok(CreateCommand { content, key: request_key(idempotency)? })
+    let preconditions = preconditions(if_match, if_none_match);
+    Ok(CreateCommand { content, preconditions, key: request_key(idempotency)? })
 }
 
 fn new_event(
@@ -52,8 +62,17 @@ fn new_event(
 }
 
 pub(super) fn update(message: UpdateRequest) -> Result<ChangeCommand, Violations> {
-    let UpdateRequest { id, title, description, location, start_date, end_date, if_match, idempotency } =
-        message;
+    let UpdateRequest {
+        id,
+        title,
+        description,
+        location,
+        start_date,
+        end_date,
+        if_match,
+        if_none_match,
+        idempotency,
+    } = message;
     let mut violations = Violations::default();
     let title = title.and_then(|title| violations.check("title", rules::title(&title)));
     let description =
@@ -66,39 +85,47 @@ pub(super) fn update(message: UpdateRequest) -> Result<ChangeCommand, Violations
     let end_date = violations.check("endDate", instant(end_date)).flatten();
     violations.into_result()?;
     let patch = EventPatch { title, description, location, start_date, end_date };
-    change_command(&id, if_match, EventChange::Update(patch), idempotency)
+    change_command(&id, preconditions(if_match, if_none_match), EventChange::Update(patch), idempotency)
 }
 
 pub(super) fn delete(message: DeleteRequest) -> Result<ChangeCommand, Violations> {
-    let DeleteRequest { id, if_match, idempotency } = message;
-    change_command(&id, if_match, EventChange::Delete, idempotency)
+    let DeleteRequest { id, if_match, if_none_match, idempotency } = message;
+    change_command(&id, preconditions(if_match, if_none_match), EventChange::Delete, idempotency)
 }
 
 pub(super) fn submit(message: SubmitRequest) -> Result<ChangeCommand, Violations> {
-    let SubmitRequest { id, if_match, idempotency } = message;
-    change_command(&id, if_match, EventChange::Submit, idempotency)
+    let SubmitRequest { id, if_match, if_none_match, idempotency } = message;
+    change_command(&id, preconditions(if_match, if_none_match), EventChange::Submit, idempotency)
 }
 
 pub(super) fn approve(message: ApproveRequest) -> Result<ChangeCommand, Violations> {
-    let ApproveRequest { id, if_match, idempotency } = message;
-    change_command(&id, if_match, EventChange::Approve, idempotency)
+    let ApproveRequest { id, if_match, if_none_match, idempotency } = message;
+    change_command(&id, preconditions(if_match, if_none_match), EventChange::Approve, idempotency)
 }
 
 pub(super) fn reject(message: RejectRequest) -> Result<ChangeCommand, Violations> {
-    let RejectRequest { id, reason, if_match, idempotency } = message;
+    let RejectRequest { id, reason, if_match, if_none_match, idempotency } = message;
     let reason = rules::reason(&reason).map_err(|message| Violations::one("reason", message))?;
-    change_command(&id, if_match, EventChange::Reject { reason }, idempotency)
+    change_command(&id, preconditions(if_match, if_none_match), EventChange::Reject { reason }, idempotency)
 }
 
 fn change_command(
     id: &str,
-    if_match: Option<IfMatchMessage>,
+    preconditions: Preconditions,
     change: EventChange,
     idempotency: Option<Idempotency>,
 ) -> Result<ChangeCommand, Violations> {
-    let if_match = if_match
-        .map(|condition| if condition.any { IfMatch::Any } else { IfMatch::Versions(condition.versions) });
-    Ok(ChangeCommand { id: event_id(id)?, if_match, change, key: request_key(idempotency)? })
+    Ok(ChangeCommand { id: event_id(id)?, preconditions, change, key: request_key(idempotency)? })
+}
+
+fn preconditions(
+    if_match: Option<EntityTagsMessage>,
+    if_none_match: Option<EntityTagsMessage>,
+) -> Preconditions {
+    let tags = |EntityTagsMessage { any, versions }| {
+        if any { EntityTags::Any } else { EntityTags::Versions(versions) }
+    };
+    Preconditions { if_match: if_match.map(tags), if_none_match: if_none_match.map(tags) }
 }
 
 pub(super) fn event_id(text: &str) -> Result<Uuid, Violations> {

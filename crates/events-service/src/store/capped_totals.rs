@@ -2,7 +2,7 @@
 //!
 //! When a search text is a frequent word, counting to 10,000 takes a thousand times as long as finding the first
 //! page. That a total is above the exact range stays true for a while, so it can be cached. To be safe, a list is
-//! cached only if its total exceeds the range by a margin, and only for a minute.
+//! cached only if its total exceeds the range by a margin, and only for a minute. A page that shows otherwise is right.
 
 use std::time::Duration;
 
@@ -31,6 +31,11 @@ impl CappedTotals {
 
     pub(super) fn insert(&self, criteria: &ListCriteria) {
         self.0.insert(without_sort_order(criteria), ());
+    }
+
+    /// Forgets a list that has become shorter.
+    pub(super) fn remove(&self, criteria: &ListCriteria) {
+        self.0.invalidate(&without_sort_order(criteria));
     }
 
     pub(super) fn contains(&self, criteria: &ListCriteria) -> bool {

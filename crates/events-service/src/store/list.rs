@@ -15,8 +15,9 @@ use super::{
     Store,
     capped_totals::COUNT_LIMIT,
     event::{EventRow, with_event_columns},
+    shown_length::{ShownLength, Total},
 };
-use crate::listing::{ListCriteria, MAX_EXACT_TOTAL, Page, PageStart, RowPosition};
+use crate::listing::{ListCriteria, Page, PageStart, RowPosition};
 
 macro_rules! literal {
     ($columns:literal) => {
@@ -79,37 +80,48 @@ impl Store {
         let rows = rows.iter().map(sqlx::FromRow::from_row).collect::<Result<Vec<ListedRow>, _>>();
         let rows = rows.map_err(db_error)?;
 
-        let counted = match (rows.first(), start) {
-            _ if is_capped => i64::from(COUNT_LIMIT),
-            (Some(row), _) => row.total.unwrap_or_default(),
-            (None, PageStart::Offset(0)) => 0,
-            // The total is a column of the rows, so an empty page needs a separate count.
-            (None, _) => {
+        let (rows, has_next) = without_next(rows, limit);
+        let shown = ShownLength::new(start, rows.len() as u64, has_next);
+        let counted = match (rows.first().and_then(|row| row.total), shown.exact()) {
+            (Some(counted), _) => counted.unsigned_abs(),
+            (None, Some(length)) => length,
+            (None, None) if is_capped && has_next => COUNT_LIMIT.into(),
+            // The total is a column of the rows, so an empty page needs a separate count. The last page after a cursor
+            // does not show whether the cached total is still right.
+            (None, None) => {
                 let mut statement = count_statement(criteria);
-                let count = statement.build_query_scalar().persistent(is_persistent);
-                count.fetch_one(&mut *lease).instrumented("COUNT Event").await.map_err(db_error)?
+                let count = statement.build_query_scalar::<i64>().persistent(is_persistent);
+                let count = count.fetch_one(&mut *lease).instrumented("COUNT Event").await;
+                count.map_err(db_error)?.unsigned_abs()
             }
         };
         lease.release();
-        if counted >= i64::from(COUNT_LIMIT) && !is_capped {
-            self.capped_totals.insert(criteria);
+        let total = shown.correct(counted);
+        match (is_capped, total.reaches(COUNT_LIMIT)) {
+            (false, true) => self.capped_totals.insert(criteria),
+            (true, false) => self.capped_totals.remove(criteria),
+            // Not inserted again, so that the list is counted at least once a minute.
+            (true, true) | (false, false) => {}
         }
-        Ok(page(rows, limit, counted))
+        Ok(page(rows, has_next, total))
     }
 }
 
-/// Builds the page. The statement selects one row more than the limit. If that row exists, there is a next page.
-fn page(mut rows: Vec<ListedRow>, limit: u32, counted: i64) -> Page<RowPosition> {
+/// The rows of the page, and whether there is a next page: the statement selects one row more than the limit.
+fn without_next(mut rows: Vec<ListedRow>, limit: u32) -> (Vec<ListedRow>, bool) {
     let has_next = rows.len() > limit as usize;
     rows.truncate(limit as usize);
+    (rows, has_next)
+}
+
+fn page(rows: Vec<ListedRow>, has_next: bool, total: Total) -> Page<RowPosition> {
     let next = rows.last().filter(|_| has_next);
     let next = next.map(|row| RowPosition { sort_key: row.sort_key.clone(), id: row.event.id });
-    let counted = u32::try_from(counted).unwrap_or(u32::MAX);
     Page {
         events: rows.into_iter().map(|row| Event::from(row.event)).collect(),
         next,
-        total: counted.min(MAX_EXACT_TOTAL),
-        total_is_exact: counted <= MAX_EXACT_TOTAL,
+        total: total.reported(),
+        total_is_exact: total.is_exact(),
     }
 }
 

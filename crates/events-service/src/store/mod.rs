@@ -7,6 +7,7 @@ mod create;
 mod event;
 mod find;
 mod list;
+mod shown_length;
 mod usage;
 
 use std::{sync::Arc, time::Instant};

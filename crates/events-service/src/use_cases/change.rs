@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_domain::{EventChange, Identity, IfMatch, Refusal};
+use eventboard_domain::{EventChange, Identity, Preconditions, Refusal};
 use eventboard_idempotency::{RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{fingerprint, message, store::EventTransaction};
 #[derive(Debug)]
 pub(crate) struct ChangeCommand {
     pub id: Uuid,
-    pub if_match: Option<IfMatch>,
+    pub preconditions: Preconditions,
     pub change: EventChange,
     pub key: RequestKey,
 }
@@ -38,15 +38,14 @@ impl EventUseCases {
         command: ChangeCommand,
         deadline: Deadline,
     ) -> Result<WriteResponse, ServiceError> {
-        let ChangeCommand { id, if_match, change, key } = command;
-        let if_match = if_match.as_ref();
+        let ChangeCommand { id, preconditions, change, key } = command;
         let method = method(&change);
-        let fingerprint = fingerprint::of_change(method, id, if_match, &change);
+        let fingerprint = fingerprint::of_change(method, id, &preconditions, &change);
         let key = self.idempotency.scoped_key(caller, method, key, fingerprint);
         self.idempotency
             .perform_once(
                 &key,
-                || self.change_in_transaction(caller, id, if_match, &change, &key, deadline),
+                || self.change_in_transaction(caller, id, &preconditions, &change, &key, deadline),
                 || self.store.check_caller(caller),
             )
             .await
@@ -61,7 +60,7 @@ impl EventUseCases {
         &self,
         caller: &Identity,
         id: Uuid,
-        if_match: Option<&IfMatch>,
+        preconditions: &Preconditions,
         change: &EventChange,
         key: &ScopedKey,
         deadline: Deadline,
@@ -79,7 +78,7 @@ impl EventUseCases {
         }
         let event = transaction.find_for_update(caller, id).await?.ok_or(Refusal::EventNotFound)?;
         let usage_before = event.usage();
-        let effect = change.decide(caller, if_match, event, now())?;
+        let effect = change.decide(caller, preconditions, event, now())?;
         let response = message::encode_response(effect.event());
         let reserved = usage.reserve(&self.quotas, effect.growth(usage_before, &response))?;
         effect.check_dates().map_err(Refusal::from)?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use eventboard_chassis::{error::ServiceError, server::Deadline};
-use eventboard_domain::{Event, Identity, NewEvent};
+use eventboard_domain::{Event, Identity, NewEvent, Preconditions};
 use eventboard_idempotency::{RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse};
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ const METHOD: &str = "Create";
 #[derive(Debug)]
 pub(crate) struct CreateCommand {
     pub content: NewEvent,
+    pub preconditions: Preconditions,
     pub key: RequestKey,
 }
 
@@ -31,24 +32,25 @@ impl EventUseCases {
         command: CreateCommand,
         deadline: Deadline,
     ) -> Result<WriteResponse, ServiceError> {
-        let CreateCommand { content, key } = command;
-        let fingerprint = fingerprint::of_create(METHOD, &content);
+        let CreateCommand { content, preconditions, key } = command;
+        let fingerprint = fingerprint::of_create(METHOD, &preconditions, &content);
         let key = self.idempotency.scoped_key(caller, METHOD, key, fingerprint);
         self.idempotency
             .perform_once(
                 &key,
-                || self.insert_draft(caller, &content, &key, deadline),
+                || self.insert_draft(caller, &content, &preconditions, &key, deadline),
                 || self.store.check_caller(caller),
             )
             .await
     }
 
-    /// Inserts the draft, if the quotas allow it. Any member may create events, so there is no permission to check. The
+    /// Inserts the draft, if the preconditions and the quotas allow it. Any member may create events, so there is no permission to check. The
     /// response can be encoded before the insert, because this service creates all values of the event itself.
     async fn insert_draft(
         &self,
         caller: &Identity,
         content: &NewEvent,
+        preconditions: &Preconditions,
         key: &ScopedKey,
         deadline: Deadline,
     ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
@@ -58,7 +60,8 @@ impl EventUseCases {
         // Created after the wait for a connection, so that `created_at` is close to the time of the insert.
         let event = Event::draft(Uuid::now_v7(), caller, content, now());
         let response = message::encode_response(Some(&event));
-        let (stored, source) = match usage.reserve(&self.quotas, event.creation_growth(&response)) {
+        let reserve = |()| usage.reserve(&self.quotas, event.creation_growth(&response));
+        let (stored, source) = match preconditions.check_creation().and_then(reserve) {
             Ok(reserved) => {
                 let (stored, source) = store::create(lease, &event, &response, key, deadline).await?;
                 if source == ResponseSource::Performed {
@@ -66,7 +69,7 @@ impl EventUseCases {
                 }
                 (stored, source)
             }
-            // The event may have been created before the quota was reached, or another replica may be creating it now.
+            // The event may have been created by an earlier request with this key, or another replica may be creating it now.
             // Claiming the key waits for that replica. A refused request does not use up its key, because the
             // transaction is rolled back.
             Err(refusal) => {

@@ -90,7 +90,12 @@ async fn a_replay_from_the_database_with_an_outdated_token_is_unauthenticated() 
         let replicas = [Replica::start(&database).await, Replica::start(&database).await];
         let [first, other] = replicas.each_ref().map(|replica| replica.actor(&organization, Role::Moderator));
         let id = replicas[0].actor(&organization, Role::User).create_submitted("Approved once").await.id;
-        let approve = || ApproveRequest { id: id.clone(), if_match: None, idempotency: key("approve") };
+        let approve = || ApproveRequest {
+            id: id.clone(),
+            if_match: None,
+            if_none_match: None,
+            idempotency: key("approve"),
+        };
         let create = || CreateRequest { idempotency: key("create"), ..draft("Created once") };
         first.approve(approve()).await.unwrap();
         let created = first.create(create()).await.unwrap().event.unwrap();
@@ -113,7 +118,12 @@ async fn a_repeated_write_is_replayed_from_memory_without_the_database() {
     let create = || CreateRequest { idempotency: key("create"), ..draft("Created once") };
     let id = user.create(create()).await.unwrap().event.unwrap().id;
     user.submit(SubmitRequest { id: id.clone(), ..Default::default() }).await.unwrap();
-    let approve = || ApproveRequest { id: id.clone(), if_match: None, idempotency: key("approve") };
+    let approve = || ApproveRequest {
+        id: id.clone(),
+        if_match: None,
+        if_none_match: None,
+        idempotency: key("approve"),
+    };
     moderator.approve(approve()).await.unwrap();
 
     // While this lock is held, every statement that checks a caller waits.

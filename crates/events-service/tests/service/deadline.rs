@@ -25,7 +25,8 @@ async fn a_write_that_waits_for_a_lock_ends_at_its_deadline_and_can_be_retried_w
         .await
         .unwrap();
 
-    let submit = || SubmitRequest { id: id.clone(), if_match: None, idempotency: key("k") };
+    let submit =
+        || SubmitRequest { id: id.clone(), if_match: None, if_none_match: None, idempotency: key("k") };
     let mut request = owner.request(submit());
     request.set_timeout(Duration::from_millis(300));
     let refused = replica.client().submit(request).await.unwrap_err();

@@ -40,7 +40,12 @@ async fn identical_concurrent_submits_cause_one_transition_and_replays() {
 
     let calls = (0..16).map(|call| {
         let actor = replicas[call % 2].actor(&organization, Role::User);
-        let message = SubmitRequest { id: id.clone(), if_match: None, idempotency: key("submit it") };
+        let message = SubmitRequest {
+            id: id.clone(),
+            if_match: None,
+            if_none_match: None,
+            idempotency: key("submit it"),
+        };
         async move { actor.submit(message).await.unwrap() }
     });
     let replies = join_all(calls).await;
@@ -62,7 +67,12 @@ async fn a_response_is_replayed_after_a_restart_and_after_the_deletion_of_the_ev
 
     let replica = Replica::start(&database).await;
     let actor = replica.actor(&organization, Role::User);
-    let delete = |name: &str| DeleteRequest { id: id.clone(), if_match: None, idempotency: key(name) };
+    let delete = |name: &str| DeleteRequest {
+        id: id.clone(),
+        if_match: None,
+        if_none_match: None,
+        idempotency: key(name),
+    };
     assert!(!actor.delete(delete("first key")).await.unwrap().replayed);
     assert!(actor.delete(delete("first key")).await.unwrap().replayed, "the key is looked up before 404");
     assert_eq!(actor.delete(delete("second key")).await.unwrap_err().code(), Code::NotFound);
@@ -86,7 +96,8 @@ async fn a_key_belongs_to_one_request_of_one_caller_and_one_method() {
     assert_eq!(reused.code(), Code::InvalidArgument);
     assert!(reused.message().contains("Idempotency-Key"));
     assert!(!admin.create(with_key("The first one")).await.unwrap().replayed, "another caller");
-    let submit = SubmitRequest { id: event.id, if_match: None, idempotency: key("shared") };
+    let submit =
+        SubmitRequest { id: event.id, if_match: None, if_none_match: None, idempotency: key("shared") };
     assert!(!user.submit(submit).await.unwrap().replayed, "another method");
 }
 
@@ -114,6 +125,7 @@ async fn the_key_of_a_refused_request_can_be_used_again() {
         id: id.clone(),
         reason: "Not good enough".into(),
         if_match: None,
+        if_none_match: None,
         idempotency: key("decide"),
     };
 
@@ -131,10 +143,7 @@ async fn an_expired_key_can_be_used_for_a_new_request() {
         || eventboard_proto::events::CreateRequest { idempotency: key("k"), ..draft("Twice, a day apart") };
     let replica = Replica::start(&database).await;
     replica.actor(&organization, Role::User).create(with_key()).await.unwrap();
-    sqlx::query(r#"update "IdempotencyKey" set "expiresAt" = now()"#)
-        .execute(&mut database.connect().await)
-        .await
-        .unwrap();
+    database.expire_keys().await;
 
     // This is another replica, whose cache is empty.
     let replica = Replica::start(&database).await;

@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 
 use eventboard_domain::Role;
 use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, Event, EventStatus, FindAllRequest, SortBy, find_all_request::Position,
+    ApproveRequest, CreateRequest, Event, EventStatus, FindAllReply, FindAllRequest, SortBy,
+    find_all_request::Position,
 };
 use eventboard_testing::TestDatabase;
+use sqlx::PgConnection;
 use tonic::Code;
 
 use crate::support::{Actor, Organization, Replica, START, at, draft};
@@ -160,32 +162,37 @@ async fn a_page_past_the_end_is_empty_and_has_the_total() {
     assert_eq!((reply.events.len(), reply.total, reply.total_is_exact, reply.has_next), (0, 1, true, false));
 }
 
+/// Inserts events of this owner faster than the service could.
+async fn insert_events(connection: &mut PgConnection, owner: &Actor, rows: i32) {
+    sqlx::query(
+        r#"insert into "Event" (id, "organizationId", "createdById", title, description, "startDate", "endDate", "createdAt", "updatedAt")
+           select gen_random_uuid(), $1, $2, 'Event', 'One of very many', now(), now() + interval '1 hour', now(), now()
+           from generate_series(1, $3)"#,
+    )
+    .bind(owner.identity.organization_id)
+    .bind(owner.identity.user_id)
+    .bind(rows)
+    .execute(connection)
+    .await
+    .unwrap();
+}
+
 #[tokio::test]
 async fn totals_are_exact_up_to_10_000_and_page_numbers_reach_row_100_000() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
     let owner = replica.actor(&organization, Role::User);
-    let insert = |rows: i32| {
-        sqlx::query(
-            r#"insert into "Event" (id, "organizationId", "createdById", title, description, "startDate", "endDate", "createdAt", "updatedAt")
-               select gen_random_uuid(), $1, $2, 'Event', 'One of very many', now(), now() + interval '1 hour', now(), now()
-               from generate_series(1, $3)"#,
-        )
-        .bind(organization.id)
-        .bind(owner.identity.user_id)
-        .bind(rows)
-    };
     let mut connection = database.connect().await;
 
-    insert(10_000).execute(&mut connection).await.unwrap();
+    insert_events(&mut connection, &owner, 10_000).await;
     let reply = owner.find_all(all()).await.unwrap();
     assert_eq!((reply.total, reply.total_is_exact), (10_000, true));
-    insert(1).execute(&mut connection).await.unwrap();
+    insert_events(&mut connection, &owner, 1).await;
     let reply = owner.find_all(all()).await.unwrap();
     assert_eq!((reply.total, reply.total_is_exact, reply.has_next), (10_000, false, true));
 
     // From here on, the total is cached as capped. This only makes the query faster.
-    insert(1_000).execute(&mut connection).await.unwrap();
+    insert_events(&mut connection, &owner, 1_000).await;
     let counted = owner.find_all(all()).await.unwrap();
     assert_eq!((counted.total, counted.total_is_exact, counted.has_next), (10_000, false, true));
     assert_eq!(owner.find_all(all()).await.unwrap(), counted);
@@ -197,6 +204,90 @@ async fn totals_are_exact_up_to_10_000_and_page_numbers_reach_row_100_000() {
     let refused = owner.find_all(page(1001)).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(owner.find_all(page(u64::MAX)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// Asserts that what a reply says about the length of its list fits its page.
+fn assert_consistent(request: &FindAllRequest, reply: &FindAllReply) {
+    let rows = u32::try_from(reply.events.len()).unwrap();
+    let before = match request.position {
+        Some(Position::Page(page)) => u32::try_from(page - 1).unwrap() * request.limit,
+        None => 0,
+        Some(Position::Cursor(_)) => return assert!(reply.total >= rows, "{reply:?}"),
+    };
+    let end = before + rows;
+    if !reply.total_is_exact {
+        assert!(reply.total == 10_000 && (reply.has_next || end > 10_000), "{request:?}: {reply:?}");
+    } else if rows > 0 {
+        assert!(reply.total >= end && reply.has_next == (reply.total > end), "{request:?}: {reply:?}");
+    } else {
+        assert!(reply.total <= before && !reply.has_next, "{request:?}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cached_total_never_contradicts_a_page() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let mut connection = database.connect().await;
+    let mut fill = async |rows: i32| {
+        sqlx::query(r#"delete from "Event" where "organizationId" = $1"#)
+            .bind(organization.id)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        insert_events(&mut connection, &owner, rows).await;
+    };
+    let page = |page| FindAllRequest { position: Some(Position::Page(page)), ..all() };
+    let filtered = |request: FindAllRequest| FindAllRequest { search: "very many".into(), ..request };
+    let reply = async |request: FindAllRequest| {
+        let reply = owner.find_all(request.clone()).await.unwrap();
+        assert_consistent(&request, &reply);
+        (reply.events.len(), reply.total, reply.total_is_exact)
+    };
+
+    // Each request is the first one after its list has become shorter.
+    for (request, expected) in [
+        (all(), (5, 5, true)),
+        (page(1), (5, 5, true)),
+        (page(2), (0, 5, true)),
+        (page(100), (0, 5, true)),
+        (page(1000), (0, 5, true)),
+        (FindAllRequest { sort_by: SortBy::Title.into(), descending: true, ..all() }, (5, 5, true)),
+        (filtered(all()), (5, 5, true)),
+        (filtered(page(3)), (0, 5, true)),
+        (FindAllRequest { status: EventStatus::Draft.into(), ..all() }, (5, 5, true)),
+    ] {
+        let first = FindAllRequest { position: None, ..request.clone() };
+        fill(11_000).await;
+        assert_eq!(reply(first.clone()).await, (100, 10_000, false));
+        fill(5).await;
+        assert_eq!(reply(request).await, expected);
+        assert_eq!(reply(first).await, (5, 5, true), "what was cached is forgotten");
+    }
+
+    // The same with the last page after a cursor, and with a list that has become empty.
+    for (rows, expected) in [(5, (5, 5, true)), (0, (0, 0, true))] {
+        fill(11_000).await;
+        let cursor = owner.find_all(all()).await.unwrap().next_cursor.unwrap();
+        fill(rows).await;
+        let after = FindAllRequest { position: Some(Position::Cursor(cursor)), ..all() };
+        let last = owner.find_all(after).await.unwrap();
+        assert_eq!((last.total, last.total_is_exact, last.has_next), (expected.1, true, false));
+        assert_eq!(reply(all()).await, expected);
+    }
+
+    // A list that is still long, but not as long as it was.
+    fill(11_000).await;
+    reply(all()).await;
+    fill(9_950).await;
+    assert_eq!(reply(page(100)).await, (50, 9_950, true));
+    assert_eq!(reply(all()).await, (100, 9_950, true));
+    fill(11_000).await;
+    reply(all()).await;
+    fill(10_050).await;
+    assert_eq!(reply(page(101)).await, (50, 10_000, false));
+    assert_eq!(reply(page(102)).await, (0, 10_000, false));
 }
 
 #[tokio::test]

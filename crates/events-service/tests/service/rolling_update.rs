@@ -144,7 +144,12 @@ async fn each_version_replays_a_change_of_the_other_version() {
     let owner = replica.actor(&organization, Role::User);
     let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
     let id = owner.create_draft("Submitted once").await.id;
-    let submit = |name: &str| SubmitRequest { id: id.clone(), if_match: None, idempotency: key(name) };
+    let submit = |name: &str| SubmitRequest {
+        id: id.clone(),
+        if_match: None,
+        if_none_match: None,
+        idempotency: key(name),
+    };
 
     let submitted = owner.submit(submit("by this version")).await.unwrap().event.unwrap();
     let (fingerprint, stored) = old.load_response("Submit", "by this version").await;
@@ -165,7 +170,12 @@ async fn a_write_waits_for_the_previous_version_and_replays_its_response() {
     let owner = replica.actor(&organization, Role::User);
     let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
     let id = owner.create_draft("Submitted by both").await.id;
-    let submit = |name: &str| SubmitRequest { id: id.clone(), if_match: None, idempotency: key(name) };
+    let submit = |name: &str| SubmitRequest {
+        id: id.clone(),
+        if_match: None,
+        if_none_match: None,
+        idempotency: key(name),
+    };
     let submitted = owner.submit(submit("to get the fingerprint")).await.unwrap().event.unwrap();
     let (fingerprint, _) = old.load_response("Submit", "to get the fingerprint").await;
 

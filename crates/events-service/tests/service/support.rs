@@ -9,7 +9,7 @@ use eventboard_chassis::{
 };
 use eventboard_domain::Role;
 use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, DeleteRequest, Event, EventReply, FindOneRequest, Idempotency, IfMatch,
+    ApproveRequest, CreateRequest, DeleteRequest, EntityTags, Event, EventReply, FindOneRequest, Idempotency,
     RejectRequest, SubmitRequest, UpdateRequest, events_service_client::EventsServiceClient,
 };
 use eventboard_testing::TestDatabase;
@@ -27,7 +27,8 @@ use uuid::Uuid;
 pub const START: i64 = 1_781_514_000;
 
 fn env(database: &TestDatabase, variables: &[(&str, &str)]) -> Env {
-    let variables = variables.iter().copied().chain([("DATABASE_URL", database.url())]);
+    let variables =
+        variables.iter().copied().chain([("DATABASE_URL", database.service_url()), ("HOST", "127.0.0.1")]);
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
@@ -154,6 +155,8 @@ pub fn draft(title: &str) -> CreateRequest {
         location: Some("Somewhere".into()),
         start_date: at(START),
         end_date: at(START + 3600),
+        if_match: None,
+        if_none_match: None,
         idempotency: None,
     }
 }
@@ -163,8 +166,11 @@ pub fn key(key: &str) -> Option<Idempotency> {
     Some(Idempotency { key: key.into(), request_id: Uuid::now_v7().to_string(), generated: false })
 }
 
-pub fn versions(versions: &[i64]) -> Option<IfMatch> {
-    Some(IfMatch { any: false, versions: versions.to_vec() })
+/// `*`.
+pub const ANY: Option<EntityTags> = Some(EntityTags { any: true, versions: Vec::new() });
+
+pub fn versions(versions: &[i64]) -> Option<EntityTags> {
+    Some(EntityTags { any: false, versions: versions.to_vec() })
 }
 
 macro_rules! method {

@@ -2,14 +2,14 @@
 
 use eventboard_domain::Role;
 use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, DeleteRequest, EventStatus, LocationChange, RejectRequest, SubmitRequest,
-    UpdateRequest,
+    ApproveRequest, CreateRequest, DeleteRequest, EntityTags, EventStatus, LocationChange, RejectRequest,
+    SubmitRequest, UpdateRequest,
 };
 use eventboard_testing::TestDatabase;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::support::{Organization, Replica, START, at, count, draft, history, versions};
+use crate::support::{ANY, Organization, Replica, START, at, count, draft, history, key, versions};
 
 fn invalid_fields(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
@@ -137,6 +137,51 @@ async fn a_write_with_a_stale_version_is_refused_and_changes_nothing() {
     assert_eq!(owner.submit(with(&[])).await.unwrap_err().code(), Code::Aborted);
     assert_eq!(owner.find(&event.id).await.unwrap(), event);
     assert!(owner.submit(with(&[7, 1])).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_write_is_refused_if_a_condition_excludes_the_current_version() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let event = owner.create_draft("Versioned event").await;
+
+    let unless = |excluded: Option<EntityTags>| SubmitRequest {
+        id: event.id.clone(),
+        if_none_match: excluded,
+        ..Default::default()
+    };
+    for excluded in [versions(&[7, 1]), ANY] {
+        assert_eq!(owner.submit(unless(excluded)).await.unwrap_err().code(), Code::Aborted);
+    }
+    assert_eq!(owner.find(&event.id).await.unwrap(), event);
+    let both = SubmitRequest { if_match: versions(&[1]), ..unless(versions(&[7])) };
+    assert!(owner.submit(both).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_creation_whose_conditions_exclude_the_list_is_refused_unless_its_key_was_used() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let user = replica.actor(&organization, Role::User);
+    let if_match = |tags| CreateRequest { if_match: tags, ..draft("With a condition") };
+    let unless = |tags| CreateRequest { if_none_match: tags, ..draft("With a condition") };
+
+    for refused in [if_match(versions(&[1])), unless(ANY)] {
+        let refused = CreateRequest { idempotency: key("refused"), ..refused };
+        assert_eq!(user.create(refused).await.unwrap_err().code(), Code::Aborted);
+    }
+    assert_eq!(count(&database, r#"select count(*) from "Event""#).await, 0);
+    assert_eq!(count(&database, r#"select count(*) from "IdempotencyKey""#).await, 0);
+    for performed in [if_match(ANY), unless(versions(&[1]))] {
+        assert!(user.create(performed).await.is_ok());
+    }
+    // The conditions belong to the fingerprint.
+    let performed = || CreateRequest { idempotency: key("performed"), ..if_match(ANY) };
+    assert!(!user.create(performed()).await.unwrap().replayed);
+    assert!(user.create(performed()).await.unwrap().replayed);
+    let reused = CreateRequest { idempotency: key("performed"), ..unless(ANY) };
+    assert_eq!(user.create(reused).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]

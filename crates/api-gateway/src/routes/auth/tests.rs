@@ -32,7 +32,7 @@ fn texts_are_trimmed_but_passwords_are_not() {
 
 #[test]
 fn exactly_one_organization_field_is_required() {
-    let id = "00000000-0000-0000-0000-000000000001";
+    let id = "01890000-0000-7000-8000-000000000001";
     let mut both = valid_signup();
     both["organizationId"] = id.into();
     assert_eq!(
@@ -59,7 +59,7 @@ fn all_violations_are_reported_at_once() {
             "password must be a string",
             "firstName is required",
             "lastName is required",
-            "organizationId must be a UUID, for example 00000000-0000-0000-0000-000000000001",
+            "organizationId must be a UUID, for example 01890000-0000-7000-8000-000000000001",
             "role is not a known field",
         ]
     );
@@ -89,7 +89,7 @@ fn me_contains_the_user_and_the_organization() {
     let organization = proto::Organization { id: "o".into(), name: "Acme".into(), slug: "acme".into() };
     let reply = proto::GetMeReply { user: Some(user()), organization: Some(organization) };
     assert_eq!(
-        serde_json::to_value(Me::try_from(reply).expect("a complete reply")).expect("JSON"),
+        serde_json::to_value(CurrentUser::try_from(reply).expect("a complete reply")).expect("JSON"),
         json!({
             "id": "u",
             "email": "a@b.cd",

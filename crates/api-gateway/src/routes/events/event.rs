@@ -11,12 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    clients::Backend,
-    extract::{EntityTags, EnumValue, entity_tag},
-    problem::Problem,
-    routes::time,
-};
+use crate::{clients::Backend, entity_tag, extract::EnumValue, problem::Problem, routes::time};
 
 /// Marks a response that was stored by an earlier request with the same key.
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -133,18 +128,9 @@ pub(super) fn deleted_response(reply: DeleteReply) -> Response {
     with_replayed(StatusCode::NO_CONTENT.into_response(), reply.replayed)
 }
 
-/// The response to a read: the event, or 304 if `If-None-Match` contains its version (RFC 9110, section 13.1.2).
-pub(super) fn found_response(
-    event: proto::Event,
-    if_none_match: Option<&EntityTags>,
-) -> Result<Response, Problem> {
-    let is_unchanged = if_none_match.is_some_and(|tags| tags.matches_weakly(event.version));
-    let mut response = if is_unchanged {
-        let tag = header_value(&entity_tag::format_version(event.version))?;
-        (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
-    } else {
-        event_response(event)?
-    };
+/// The response to a read.
+pub(super) fn found_response(event: proto::Event) -> Result<Response, Problem> {
+    let mut response = event_response(event)?;
     response.headers_mut().extend([REVALIDATE]);
     Ok(response)
 }
@@ -223,16 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_event_is_a_304_without_a_body() {
-        let tags = |tags: &str| EntityTags::parse(&[tags.as_bytes()]).expect("tags");
-        let response = found_response(event(), Some(&tags("\"6\", W/\"7\""))).expect("a response");
-        assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    fn a_found_event_must_be_revalidated() {
+        let response = found_response(event()).expect("a response");
         assert_eq!(response.headers()["etag"], "\"7\"");
         assert_eq!(response.headers()["cache-control"], "private, no-cache");
-        assert_eq!(
-            found_response(event(), Some(&tags("\"8\""))).expect("a response").status(),
-            StatusCode::OK
-        );
-        assert_eq!(found_response(event(), None).expect("a response").status(), StatusCode::OK);
     }
 }

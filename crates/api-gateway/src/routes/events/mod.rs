@@ -18,8 +18,8 @@ use super::operation;
 use crate::{
     clients::Backend,
     extract::{
-        Caller, EventId, IdempotencyKey, IfMatch, IfNoneMatch, Input, OptionalNotNull, OptionalNullable,
-        Parameters, WithBody, fields, request_body, shared_fields::Instant,
+        Caller, EventId, IdempotencyKey, Input, OptionalNotNull, OptionalNullable, Parameters, Preconditions,
+        ReadConditions, WithBody, fields, request_body, shared_fields::Instant,
     },
     openapi::{
         problems::{Forbidden, NotFound, QuotaExceeded},
@@ -73,7 +73,8 @@ request_body! {
 
 /// Create an event
 ///
-/// The event has the status DRAFT and belongs to the caller.
+/// The event has the status DRAFT and belongs to the caller. Conditions concern the list of events, which exists and has
+/// no `ETag`.
 #[utoipa::path(
     post, path = "/events", tag = TAG, operation_id = "createEvent",
     responses(
@@ -88,9 +89,9 @@ request_body! {
 async fn create(
     State(state): State<AppState>,
     Caller(call): Caller,
-    WithBody((event, key)): WithBody<(NewEvent, IdempotencyKey)>,
+    WithBody((event, preconditions, key)): WithBody<(NewEvent, Preconditions, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
-    let message = event.into_message(key.into_message(call.request_id()));
+    let message = event.into_message(preconditions, key.into_message(call.request_id()));
     let reply = state.clients().events().create(call.request(message)).await;
     event::created_response(Backend::Events.reply(reply)?)
 }
@@ -113,10 +114,10 @@ async fn create(
 async fn find(
     State(state): State<AppState>,
     Caller(call): Caller,
-    Parameters((id, if_none_match)): Parameters<(EventId, IfNoneMatch)>,
+    Parameters((id, ReadConditions)): Parameters<(EventId, ReadConditions)>,
 ) -> Result<Response, Problem> {
     let reply = state.clients().events().find_one(call.request(FindOneRequest { id: id.0 })).await;
-    event::found_response(Backend::Events.reply(reply)?, if_none_match.0.as_ref())
+    event::found_response(Backend::Events.reply(reply)?)
 }
 
 request_body! {
@@ -151,9 +152,9 @@ request_body! {
 async fn update(
     State(state): State<AppState>,
     Caller(call): Caller,
-    WithBody((id, patch, if_match, key)): WithBody<(EventId, EventPatch, IfMatch, IdempotencyKey)>,
+    WithBody((id, patch, preconditions, key)): WithBody<(EventId, EventPatch, Preconditions, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
-    let message = patch.into_message(id, if_match, key.into_message(call.request_id()));
+    let message = patch.into_message(id, preconditions, key.into_message(call.request_id()));
     let reply = state.clients().events().update(call.request(message)).await;
     event::updated_response(Backend::Events.reply(reply)?)
 }
@@ -172,31 +173,41 @@ async fn update(
 async fn delete(
     State(state): State<AppState>,
     Caller(call): Caller,
-    Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
+    Parameters((id, preconditions, key)): Parameters<(EventId, Preconditions, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let idempotency = Some(key.into_message(call.request_id()));
-    let message = DeleteRequest { id: id.0, if_match: if_match.0, idempotency };
+    let Preconditions { if_match, if_none_match } = preconditions;
+    let message = DeleteRequest { id: id.0, if_match, if_none_match, idempotency };
     let reply = state.clients().events().delete(call.request(message)).await;
     Ok(event::deleted_response(Backend::Events.reply(reply)?))
 }
 
 impl NewEvent {
-    fn into_message(self, idempotency: Idempotency) -> CreateRequest {
+    fn into_message(self, preconditions: Preconditions, idempotency: Idempotency) -> CreateRequest {
         let Self { title, description, location, start_date, end_date } = self;
+        let Preconditions { if_match, if_none_match } = preconditions;
         CreateRequest {
             title: title.0,
             description: description.0,
             location: location.and_then(|location| location.0),
             start_date: Some(convert::timestamp(start_date.0)),
             end_date: Some(convert::timestamp(end_date.0)),
+            if_match,
+            if_none_match,
             idempotency: Some(idempotency),
         }
     }
 }
 
 impl EventPatch {
-    fn into_message(self, id: EventId, if_match: IfMatch, idempotency: Idempotency) -> UpdateRequest {
+    fn into_message(
+        self,
+        id: EventId,
+        preconditions: Preconditions,
+        idempotency: Idempotency,
+    ) -> UpdateRequest {
         let Self { title, description, location, start_date, end_date } = self;
+        let Preconditions { if_match, if_none_match } = preconditions;
         UpdateRequest {
             id: id.0,
             title: title.0.map(|title| title.0),
@@ -204,7 +215,8 @@ impl EventPatch {
             location: location.0.map(|location| LocationChange { value: location.and_then(|text| text.0) }),
             start_date: start_date.0.map(|start| convert::timestamp(start.0)),
             end_date: end_date.0.map(|end| convert::timestamp(end.0)),
-            if_match: if_match.0,
+            if_match,
+            if_none_match,
             idempotency: Some(idempotency),
         }
     }

@@ -28,7 +28,7 @@ fn violations_of_patch(value: Value) -> Vec<String> {
 #[test]
 fn a_valid_event_is_read() {
     let (event, key): (NewEvent, IdempotencyKey) = body(valid_event()).read().expect("no violation");
-    let message = event.into_message(key.into_message(Uuid::nil()));
+    let message = event.into_message(Preconditions::default(), key.into_message(Uuid::nil()));
     assert_eq!((message.title.as_str(), message.location), ("Annual Tech Conference", None));
     assert!(message.idempotency.expect("a key").generated);
 }
@@ -62,8 +62,8 @@ fn an_event_must_end_after_it_starts() {
 fn a_patch_changes_only_the_given_fields() {
     let read = |value| {
         let read = patch_body(value).read().expect("no violation");
-        let (id, patch, if_match, key): (EventId, EventPatch, IfMatch, IdempotencyKey) = read;
-        patch.into_message(id, if_match, key.into_message(Uuid::nil()))
+        let (id, patch, preconditions, key): (EventId, EventPatch, Preconditions, IdempotencyKey) = read;
+        patch.into_message(id, preconditions, key.into_message(Uuid::nil()))
     };
     let nothing = read(json!({}));
     assert_eq!((nothing.title, nothing.location, nothing.start_date), (None, None, None));

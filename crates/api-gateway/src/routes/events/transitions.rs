@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clients::Backend,
-    extract::{Caller, EventId, IdempotencyKey, IfMatch, Parameters, WithBody, fields, request_body},
+    extract::{Caller, EventId, IdempotencyKey, Parameters, Preconditions, WithBody, fields, request_body},
     openapi::{
         problems::{Forbidden, NotFound, WrongStatus},
         schemas::text,
@@ -46,10 +46,11 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
 async fn submit(
     State(state): State<AppState>,
     Caller(call): Caller,
-    Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
+    Parameters((id, preconditions, key)): Parameters<(EventId, Preconditions, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let idempotency = Some(key.into_message(call.request_id()));
-    let message = SubmitRequest { id: id.0, if_match: if_match.0, idempotency };
+    let Preconditions { if_match, if_none_match } = preconditions;
+    let message = SubmitRequest { id: id.0, if_match, if_none_match, idempotency };
     let reply = state.clients().events().submit(call.request(message)).await;
     event::updated_response(Backend::Events.reply(reply)?)
 }
@@ -71,10 +72,11 @@ async fn submit(
 async fn approve(
     State(state): State<AppState>,
     Caller(call): Caller,
-    Parameters((id, if_match, key)): Parameters<(EventId, IfMatch, IdempotencyKey)>,
+    Parameters((id, preconditions, key)): Parameters<(EventId, Preconditions, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
     let idempotency = Some(key.into_message(call.request_id()));
-    let message = ApproveRequest { id: id.0, if_match: if_match.0, idempotency };
+    let Preconditions { if_match, if_none_match } = preconditions;
+    let message = ApproveRequest { id: id.0, if_match, if_none_match, idempotency };
     let reply = state.clients().events().approve(call.request(message)).await;
     event::updated_response(Backend::Events.reply(reply)?)
 }
@@ -109,11 +111,17 @@ request_body! {
 async fn reject(
     State(state): State<AppState>,
     Caller(call): Caller,
-    WithBody((id, rejection, if_match, key)): WithBody<(EventId, Rejection, IfMatch, IdempotencyKey)>,
+    WithBody((id, rejection, preconditions, key)): WithBody<(
+        EventId,
+        Rejection,
+        Preconditions,
+        IdempotencyKey,
+    )>,
 ) -> Result<Response, Problem> {
     let Rejection { reason } = rejection;
     let idempotency = Some(key.into_message(call.request_id()));
-    let message = RejectRequest { id: id.0, reason: reason.0, if_match: if_match.0, idempotency };
+    let Preconditions { if_match, if_none_match } = preconditions;
+    let message = RejectRequest { id: id.0, reason: reason.0, if_match, if_none_match, idempotency };
     let reply = state.clients().events().reject(call.request(message)).await;
     event::updated_response(Backend::Events.reply(reply)?)
 }

@@ -1,4 +1,4 @@
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Instant};
 
 use axum::extract::ConnectInfo;
 
@@ -84,6 +84,95 @@ async fn an_idle_connection_is_closed_gracefully() {
     assert_eq!(get_http2(&sender, "/").await.expect("a response").0, StatusCode::OK);
     let end = tokio::time::timeout(PATIENCE, connection).await.expect("it is closed");
     assert!(end.expect("no panic").is_ok(), "GOAWAY announced an error");
+}
+
+/// Whether the client is told that its connection stays open, and for how long.
+fn told(response: &str) -> (bool, Option<&str>) {
+    let value = |name: &str| response.lines().find_map(|line| line.strip_prefix(name));
+    (value("connection: ") == Some("keep-alive"), value("keep-alive: "))
+}
+
+#[tokio::test]
+async fn http1_clients_are_told_how_long_they_may_be_idle() {
+    let close = get(async || ([("connection", "close")], "served"));
+    let server =
+        Server::start(served().route("/close", close), ConnectionLimits::public(Duration::from_secs(9)));
+    for (request, expected) in [
+        (REQUEST.to_owned(), (true, Some("timeout=9"))),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".to_owned(), (true, Some("timeout=9"))),
+        ("GET / HTTP/1.0\r\n\r\n".to_owned(), (false, None)),
+        (LAST_REQUEST.to_owned(), (false, None)),
+        (REQUEST.replace("GET /", "GET /close"), (false, None)),
+    ] {
+        let mut stream = server.connect().await;
+        send(&mut stream, &request).await;
+        let response = read_until(&mut stream, "served").await;
+        assert_eq!(told(&response), expected, "{request}{response}");
+    }
+    let (sender, _connection) = server.connect_http2(65_535).await;
+    let mut ready = sender.ready().await.expect("HTTP/2");
+    let request = Request::get("http://x/").body(()).expect("a request");
+    let (response, _) = ready.send_request(request, true).expect("sent");
+    assert!(!response.await.expect("a response").headers().contains_key("keep-alive"));
+}
+
+#[test]
+fn a_connection_stays_open_a_little_longer_than_its_client_is_told() {
+    let limits = ConnectionLimits::public(Duration::from_secs(75));
+    assert_eq!(limits.idle_timeout, Duration::from_secs(76));
+    assert_eq!(ConnectionLimits::PUBLIC.idle_timeout, limits.idle_timeout);
+}
+
+#[tokio::test]
+async fn a_request_that_has_arrived_when_the_idle_timeout_passes_is_served() {
+    let idle_timeout = Duration::from_millis(100);
+    let server = Server::start(served(), ConnectionLimits { idle_timeout, ..ConnectionLimits::PUBLIC });
+    // If a task looks at what has happened in a random order, some of these requests are lost.
+    let mut rounds = 0;
+    while rounds < 8 {
+        let mut stream = server.connect().await;
+        let begun = Instant::now();
+        send(&mut stream, REQUEST).await;
+        read_until(&mut stream, "served").await;
+        send(&mut stream, REQUEST).await;
+        if begun.elapsed() >= idle_timeout {
+            // The machine is busy, and the connection was idle for too long.
+            continue;
+        }
+        // The server runs on this thread, so it notices both the request and the timeout only afterwards.
+        std::thread::sleep(idle_timeout);
+        read_until(&mut stream, "served").await;
+        rounds += 1;
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_for_clients_with_requests() {
+    let crowded_idle_timeout = Duration::from_millis(200);
+    let server =
+        Server::start(served(), ConnectionLimits { max_connections: 8, crowded_idle_timeout, ..LIMITS });
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        let mut stream = server.connect().await;
+        send(&mut stream, REQUEST).await;
+        read_until(&mut stream, "served").await;
+        idle.push(stream);
+    }
+    assert!(server.exchange(LAST_REQUEST).await.ends_with("served"));
+}
+
+#[tokio::test]
+async fn idle_connections_stay_open_while_there_is_room() {
+    let crowded_idle_timeout = Duration::from_millis(50);
+    let server =
+        Server::start(served(), ConnectionLimits { max_connections: 8, crowded_idle_timeout, ..LIMITS });
+    let mut stream = server.connect().await;
+    send(&mut stream, REQUEST).await;
+    read_until(&mut stream, "served").await;
+    // Several checks.
+    tokio::time::sleep(LIMITS.head_timeout * 3).await;
+    send(&mut stream, REQUEST).await;
+    read_until(&mut stream, "served").await;
 }
 
 #[tokio::test]

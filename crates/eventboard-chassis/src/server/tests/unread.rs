@@ -90,6 +90,22 @@ async fn an_unread_http1_response_ends_its_connection() {
     assert!(received.len() < 40 * LARGE, "{} bytes", received.len());
 }
 
+/// As a layer that compresses.
+async fn shorten((): (), request: Request, next: Next<impl Inner>) -> Response {
+    next.run(request).await.map(|_| vec![b'x'; LARGE / 10].into())
+}
+
+#[tokio::test]
+async fn a_response_that_becomes_shorter_after_it_was_bounded_holds_only_what_is_sent() {
+    let router = router(&Arc::default()).layer(layer_fn((), shorten));
+    let server = Server::start(router, ConnectionLimits::PUBLIC);
+    let (sender, connection) = server.connect_http2(0).await;
+    let _unread = get_http2(&sender, "/large").await.expect("a head");
+    assert_eq!(server.unread.held(), LARGE / 10);
+    connection.abort();
+    is_all_released(&server).await;
+}
+
 #[tokio::test]
 async fn a_client_that_reads_slowly_gets_its_response() {
     let limits = ConnectionLimits { unread_timeout: Duration::from_secs(1), ..LIMITS };

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::{
-    Stack, database,
+    Actor, Stack, database,
     shapes::{USER, assert_timestamp, assert_uuid_v7, keys},
 };
 
@@ -147,4 +147,37 @@ async fn each_field_is_limited_and_limits_count_characters() {
 fn assert_one_created_one_conflict(mut statuses: [u16; 2]) {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409]);
+}
+
+#[tokio::test]
+async fn a_name_has_one_slug_in_all_normalization_forms() {
+    let stack = Stack::start().await;
+    let create = async |name: &str| stack.anonymous().signup(json!({ "organizationName": name })).await;
+    for (name, same, slug) in [
+        ("İstanbul Kulübü", "I\u{307}STANBUL Kulu\u{308}bu\u{308}", "i\u{307}stanbul-kulübü"),
+        ("हिन्दी समिति", "हिन्दी\u{200b} (समिति)", "हिन्दी-समिति"),
+        ("ผู้จัดงาน", "«ผู้จัดงาน»", "ผู้จัดงาน"),
+    ] {
+        let founder = create(name).await.expect(201);
+        let founder = Actor::new(stack.anonymous(), &founder.body);
+        assert_eq!(founder.get("/auth/me").await.expect(200).body["organization"]["slug"], slug);
+        create(same).await.expect_problem(409);
+    }
+}
+
+#[tokio::test]
+async fn names_and_addresses_are_lines_that_show_something() {
+    let stack = Stack::start().await;
+    for text in ["\u{3164}\u{200b}", "Evil\u{202e}Corp", "Two\nlines", "\u{1b}[2Jred"] {
+        let body = json!({ "organizationName": text, "firstName": text, "lastName": text });
+        assert_eq!(
+            stack.anonymous().signup(body).await.invalid_fields(),
+            ["firstName", "lastName", "organizationName"],
+            "{text:?}"
+        );
+    }
+    for email in ["a\u{200b}dmin@example.org", "a\u{202e}@example.org", "\u{2800}"] {
+        let body = json!({ "organizationName": "A name", "email": email });
+        assert_eq!(stack.anonymous().signup(body).await.invalid_fields(), ["email"], "{email:?}");
+    }
 }

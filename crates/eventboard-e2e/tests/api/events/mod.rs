@@ -6,5 +6,6 @@ mod idempotency;
 mod list;
 mod preconditions;
 mod read;
+mod texts;
 mod transitions;
 mod update;

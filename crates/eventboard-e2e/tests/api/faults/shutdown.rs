@@ -1,5 +1,8 @@
 //! Tests of SIGTERM while requests are in flight.
 
+use eventboard_proto::health::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use futures::future::join_all;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -7,6 +10,8 @@ use tokio::task::JoinHandle;
 use crate::support::{
     Actor, Response, Stack,
     database::{Lock, wait_until_blocked},
+    raw::open_and_send,
+    url,
 };
 
 /// Starts an update of each event, and waits until all updates are blocked by a lock.
@@ -68,4 +73,47 @@ async fn a_stopping_auth_service_completes_calls_in_flight() {
     lock.release().await;
     login.await.unwrap();
     assert_eq!(stack.auth.wait_for_exit().await, Some(0));
+}
+
+/// What clients send of a connection or of a request before they stop.
+const HALF_REQUESTS: [&[u8]; 9] = [
+    b"",
+    b"GET /heal",
+    b"PRI * HTTP/2.0",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    // HEADERS without END_HEADERS, and no CONTINUATION.
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x02\x01\0\0\0\0\x01\x83\x86",
+    // POST /grpc.health.v1.Health/Check without a message.
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x26\x01\x04\0\0\0\x01\x83\x86\x44\x1c/grpc.health.v1.Health/Check\x41\x04host",
+    b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+    b"POST /eventboard.events.v1.EventsService/FindAll HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n",
+];
+
+#[tokio::test]
+async fn half_requests_and_watchers_do_not_delay_a_stopping_process() {
+    let mut stack = Stack::start().await;
+    let mut watchers = Vec::new();
+    for backend in [&stack.auth, &stack.events] {
+        let channel = tonic::transport::Channel::from_shared(url(backend.address, "")).unwrap();
+        let mut client = HealthClient::new(channel.connect().await.unwrap());
+        let mut watcher = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+        let status = watcher.message().await.unwrap().unwrap().status();
+        assert_eq!(status, ServingStatus::Serving);
+        watchers.push(watcher);
+    }
+    for process in [&mut stack.gateway, &mut stack.auth, &mut stack.events] {
+        let mut open = Vec::new();
+        for half in HALF_REQUESTS {
+            open.push(open_and_send(process.address, half).await);
+        }
+        process.start_draining().await;
+        assert_eq!(process.wait_for_exit().await, Some(0));
+        assert_eq!(process.log().count("Some requests did not finish in time"), 0);
+    }
+    for mut watcher in watchers {
+        let status = watcher.message().await.unwrap().unwrap().status();
+        assert_eq!(status, ServingStatus::NotServing);
+        assert!(watcher.message().await.unwrap().is_none());
+    }
 }

@@ -1,19 +1,27 @@
 //! Reads the metrics of a process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use super::Process;
+
+/// The address of the metrics endpoint of a process.
+pub(crate) async fn address(process: &Process) -> SocketAddr {
+    let is_metrics_endpoint = |line: &serde_json::Value| {
+        line["message"] == "Listening" && line["service"] == "the metrics endpoint"
+    };
+    let line = process.log().wait_for("the metrics endpoint listens", is_metrics_endpoint).await;
+    line["address"].as_str().unwrap().parse().unwrap()
+}
 
 /// The result of one scrape.
 pub(crate) struct Metrics(String);
 
 impl Metrics {
     pub(crate) async fn scrape(process: &Process) -> Self {
-        let is_metrics_endpoint = |line: &serde_json::Value| {
-            line["message"] == "Listening" && line["service"] == "the metrics endpoint"
-        };
-        let line = process.log().wait_for("the metrics endpoint listens", is_metrics_endpoint).await;
-        let url = format!("http://{}/metrics", line["address"].as_str().unwrap());
+        let url = format!("http://{}/metrics", address(process).await);
         Self(reqwest::get(url).await.unwrap().text().await.unwrap())
     }
 

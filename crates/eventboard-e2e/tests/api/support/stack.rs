@@ -78,6 +78,11 @@ impl Stack {
         Anonymous::new(&self.gateway)
     }
 
+    /// Starts an additional gateway. It does not have to reach the services.
+    pub(crate) async fn start_another_gateway(&self) -> Process {
+        start_gateway(self.auth.address, self.events.address, &self.variables).await
+    }
+
     /// Kills events-service and starts it again on the same port.
     pub(crate) async fn restart_events(&mut self) {
         self.events.kill();
@@ -119,7 +124,8 @@ async fn start_backend(
     database: &TestDatabase,
     extra: &Variables,
 ) -> Process {
-    let mut variables = vec![("DATABASE_URL", database.url().to_owned()), (port.0, port.1.to_string())];
+    let mut variables =
+        vec![("DATABASE_URL", database.service_url().to_owned()), (port.0, port.1.to_string())];
     variables.extend(extra.iter().map(replace_free_port));
     Process::start(binary, &variables).await
 }

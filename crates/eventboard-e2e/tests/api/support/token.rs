@@ -1,6 +1,7 @@
 //! Creates valid and invalid tokens.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, crypto::sign, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
 use super::Actor;
@@ -33,6 +34,14 @@ pub(crate) fn signed(claims: &Value, algorithm: Algorithm, secret: &str) -> Stri
     encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
 
+/// Signs a header and claims as they are.
+fn signed_as_is(header: &str, claims: &Value) -> String {
+    let message =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let key = EncodingKey::from_secret(DEVELOPMENT_SECRET.as_bytes());
+    format!("{message}.{}", sign(message.as_bytes(), &key, Algorithm::HS256).unwrap())
+}
+
 /// A token with the same claims, the algorithm `none` and no signature.
 pub(crate) fn unsigned(token: &str) -> String {
     format!("{NO_ALGORITHM}.{}.", token.split('.').nth(1).unwrap())
@@ -41,6 +50,7 @@ pub(crate) fn unsigned(token: &str) -> String {
 /// Invalid tokens for this actor, each with the reason why it is invalid.
 pub(crate) fn invalid_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
     let hs256 = |other: Value| signed(&claims(actor, &other), Algorithm::HS256, DEVELOPMENT_SECRET);
+    let with_header = |header: &str| signed_as_is(header, &claims(actor, &json!({})));
     let (payload_end, signature) = actor.token.rsplit_once('.').unwrap();
     vec![
         (
@@ -52,6 +62,13 @@ pub(crate) fn invalid_tokens(actor: &Actor) -> Vec<(&'static str, String)> {
         ("no signature", format!("{payload_end}.")),
         ("a truncated signature", format!("{payload_end}.{}", &signature[..signature.len() - 4])),
         ("expired", hs256(json!({ "exp": get_current_timestamp() - 60 }))),
+        ("not valid yet", hs256(json!({ "nbf": get_current_timestamp() + 600 }))),
+        ("nbf that is no number", hs256(json!({ "nbf": "0" }))),
+        ("a critical extension", with_header(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#)),
+        ("no critical extension, but the list", with_header(r#"{"alg":"HS256","crit":[]}"#)),
+        ("an unencoded payload", with_header(r#"{"alg":"HS256","crit":["b64"],"b64":false}"#)),
+        ("another kind of token", with_header(r#"{"alg":"HS256","typ":"logout+jwt"}"#)),
+        ("a list of issuers", hs256(json!({ "iss": ["eventboard"] }))),
         ("another issuer", hs256(json!({ "iss": "somebody else" }))),
         ("another audience", hs256(json!({ "aud": "something else" }))),
         ("an unknown role", hs256(json!({ "role": "EMPEROR" }))),

@@ -1,19 +1,29 @@
 //! `kubectl apply -f k8s/` works the first time and again.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use super::{Manifests, Object, list};
+use super::{Manifests, Object, list, strings};
 use crate::files;
 
 #[test]
 fn the_manifests_are_numbered_files_without_subfolders() {
     for entry in fs::read_dir(files::root().join("k8s")).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
+        // With another name of a kustomization file, kubectl would try to apply it as an object and fail.
+        if name == "Kustomization" {
+            continue;
+        }
         let (number, rest) = name.split_once('-').unwrap();
         let is_numbered = number.len() == 2 && number.chars().all(|c| c.is_ascii_digit());
-        // A kustomization file is not allowed, because kubectl would try to apply it as an object and fail.
         assert!(entry.path().is_file() && is_numbered && rest.ends_with(".yaml"), "{name}");
     }
+}
+
+#[test]
+fn overlays_build_on_every_manifest() {
+    let kustomization = files::document("k8s/Kustomization");
+    let listed = strings(&kustomization["resources"]).into_iter().map(|name| Path::new("k8s").join(name));
+    assert_eq!(listed.collect::<Vec<_>>(), files::files("k8s", ".yaml"));
 }
 
 #[test]
@@ -59,7 +69,8 @@ fn position(manifests: &Manifests, target: &Object) -> usize {
 }
 
 /// kubectl compares the manifest with the object on the server. On a real server, kubectl reported each of the cases
-/// below as `configured` every time.
+/// below as `configured` every time. It does so for every PodDisruptionBudget, too, which no manifest can avoid: it
+/// always sends the selector, for which the API defines `patchStrategy: replace`.
 #[test]
 fn applying_again_reports_unchanged() {
     let manifests = Manifests::read();

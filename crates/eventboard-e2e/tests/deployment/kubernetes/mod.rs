@@ -2,12 +2,13 @@
 
 mod applying;
 mod network;
+mod overlays;
 mod pods;
 mod probes;
 mod scaling;
 mod settings;
 
-use std::{collections::BTreeSet, fs, ops::Deref};
+use std::{collections::BTreeSet, ops::Deref};
 
 use api_gateway as gateway;
 use eventboard_chassis::config::Env;
@@ -75,6 +76,18 @@ impl Object {
         &containers[0]
     }
 
+    /// The init container that migrates, of a workload that has one.
+    pub(crate) fn migration(&self) -> &Value {
+        let containers = list(&self.pod()["initContainers"]);
+        assert_eq!(containers.len(), 1, "{}", self.name());
+        &containers[0]
+    }
+
+    /// All containers of a workload's pod.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Value> {
+        list(&self.pod()["initContainers"]).iter().chain([self.container()])
+    }
+
     /// The container port with this name.
     pub(crate) fn port(&self, name: &str) -> Option<u64> {
         list(&self.container()["ports"]).iter().find(|port| port["name"] == name)?["containerPort"].as_u64()
@@ -86,13 +99,14 @@ pub(crate) struct Manifests(Vec<Object>);
 
 impl Manifests {
     pub(crate) fn read() -> Self {
-        let mut names: Vec<_> = fs::read_dir(files::root().join("k8s"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        let objects = names.iter().flat_map(|file| files::documents(format!("k8s/{file}"))).map(Object);
-        Self(objects.collect())
+        let objects = files::files("k8s", ".yaml").into_iter().flat_map(files::documents);
+        Self(objects.map(Object).collect())
+    }
+
+    /// The objects in the output of `kubectl kustomize`.
+    pub(crate) fn parse(yaml: &str) -> Self {
+        let objects: Vec<Value> = serde_saphyr::from_multiple(yaml).unwrap();
+        Self(objects.into_iter().map(Object).collect())
     }
 
     pub(crate) fn all(&self) -> &[Object] {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use eventboard_chassis::{config::Env, metrics_endpoint::MetricsConfig};
 use serde_json::Value;
 
-use super::{Manifests, list, services, strings};
+use super::{Manifests, entries, list, services, strings};
 
 const POSTGRES: &str = "postgres";
 const POSTGRES_PORT: u64 = 5432;
@@ -51,7 +51,8 @@ fn allowed_connections(manifests: &Manifests) -> AllowedConnections {
     AllowedConnections { egress, ingress, from_other_namespaces, to_other_namespaces }
 }
 
-/// The names that a peer matches, each with a flag that says whether it is one of our workloads.
+/// The names that a peer matches, each with a flag that says whether it is one of our workloads. The name of a
+/// namespace that is selected by a label of the operator is this label.
 fn peer_names(manifests: &Manifests, peer: &Value) -> Vec<(String, bool)> {
     let (pods, namespace) = (&peer["podSelector"], &peer["namespaceSelector"]);
     assert!(peer["ipBlock"].is_null(), "{peer}");
@@ -59,7 +60,9 @@ fn peer_names(manifests: &Manifests, peer: &Value) -> Vec<(String, bool)> {
         return manifests.selected(pods).into_iter().map(|name| (name.to_owned(), true)).collect();
     }
     let key = "kubernetes.io/metadata.name";
-    let mut names: Vec<_> = namespace["matchLabels"][key].as_str().into_iter().collect();
+    let mut names: Vec<_> = entries(&namespace["matchLabels"])
+        .map(|(label, value)| if label == key { value.as_str().unwrap() } else { label.as_str() })
+        .collect();
     for expression in list(&namespace["matchExpressions"]) {
         assert_eq!((&expression["key"], &expression["operator"]), (&key.into(), &"In".into()));
         names.extend(strings(&expression["values"]));
@@ -125,7 +128,8 @@ fn only_ingress_controllers_and_prometheus_may_connect_from_other_namespaces() {
     let mut expected: BTreeSet<_> =
         services().iter().map(|service| connection("monitoring", service.name, metrics)).collect();
     expected.extend(
-        ["ingress-nginx", "kube-system", "traefik"].map(|name| connection(name, gateway.name, gateway.port)),
+        ["envoy-gateway-system", "eventboard/ingress-controller", "ingress-nginx", "kube-system", "traefik"]
+            .map(|name| connection(name, gateway.name, gateway.port)),
     );
     assert_eq!(allowed.from_other_namespaces, expected);
 }

@@ -90,7 +90,7 @@ fn every_pod_meets_the_restricted_standard_that_the_namespace_enforces() {
 }
 
 /// Checks the "restricted" Pod Security Standard, which includes "baseline", for the fields that apply to Linux pods.
-fn restricted_standard_violations(pod: &Value) -> Vec<&'static str> {
+pub(crate) fn restricted_standard_violations(pod: &Value) -> Vec<&'static str> {
     let mut violations = Vec::new();
     let mut require = |is_met: bool, what| {
         if !is_met {
@@ -188,12 +188,10 @@ fn every_violation_of_the_restricted_standard_is_found() {
 fn only_mounted_volumes_are_writable() {
     let manifests = Manifests::read();
     for workload in manifests.workloads() {
-        assert_eq!(
-            workload.container()["securityContext"]["readOnlyRootFilesystem"],
-            true,
-            "{}",
-            workload.name()
-        );
+        for container in workload.containers() {
+            let is_read_only = &container["securityContext"]["readOnlyRootFilesystem"];
+            assert_eq!(*is_read_only, true, "{}", workload.name());
+        }
         let volumes: Vec<_> = list(&workload.pod()["volumes"]).iter().map(|volume| &volume["name"]).collect();
         let mounts = list(&workload.container()["volumeMounts"]).iter().map(|mount| &mount["name"]);
         assert_eq!(volumes, mounts.collect::<Vec<_>>(), "{}", workload.name());
@@ -238,8 +236,11 @@ fn pods_get_no_service_account_token_and_no_service_links() {
 #[test]
 fn memory_is_limited_and_requests_do_not_exceed_limits() {
     let manifests = Manifests::read();
-    for workload in manifests.workloads() {
-        let resources = &workload.container()["resources"];
+    for (workload, container) in manifests
+        .workloads()
+        .flat_map(|workload| workload.containers().map(move |container| (workload, container)))
+    {
+        let resources = &container["resources"];
         let (requests, limits) = (&resources["requests"], &resources["limits"]);
         assert!(!limits["memory"].is_null(), "{}", workload.name());
         for resource in ["cpu", "memory"] {
@@ -250,6 +251,17 @@ fn memory_is_limited_and_requests_do_not_exceed_limits() {
             }
         }
     }
+}
+
+/// The resolver of glibc would wait five seconds for a lost packet, longer than a connection may take.
+#[test]
+fn a_lost_dns_packet_costs_a_second() {
+    let manifests = Manifests::read();
+    for service in services() {
+        let options = list(&manifests.get("Deployment", service.name).pod()["dnsConfig"]["options"]);
+        assert_eq!(options, [json!({"name": "single-request-reopen"})], "{}", service.name);
+    }
+    assert!(files::text("Dockerfile").contains(r#"RES_OPTIONS="timeout:1 attempts:3""#));
 }
 
 /// Parses a quantity such as `100m`, `512Mi` or `1`.

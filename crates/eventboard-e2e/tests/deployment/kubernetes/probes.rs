@@ -5,24 +5,46 @@ use std::{future::IntoFuture, net::Ipv4Addr, time::Duration};
 use eventboard_chassis::{
     config::{Env, ListenConfig},
     health::{Check, Health},
+    server::grpc_health,
     shutdown::{SHUTDOWN_TIMEOUT, Shutdown},
 };
 use eventboard_e2e::wait_until;
-use serde_json::Value;
-use tokio::net::TcpListener;
-use tonic_health::pb::{
+use eventboard_proto::health::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::watch};
 
-use super::{Manifests, services, settings::environment, strings};
+use super::{Manifests, Service, services, settings::environment, strings};
 
 const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
 
 /// How long a probe must fail before the cluster reacts.
 fn time_to_failure(probe: &Value) -> Duration {
-    Duration::from_secs(
-        probe["periodSeconds"].as_u64().unwrap() * probe["failureThreshold"].as_u64().unwrap(),
-    )
+    seconds(&probe["periodSeconds"]) * u32::try_from(probe["failureThreshold"].as_u64().unwrap()).unwrap()
+}
+
+fn seconds(value: &Value) -> Duration {
+    Duration::from_secs(value.as_u64().unwrap())
+}
+
+/// How long the pods of a service drain.
+pub(crate) fn listen_config(manifests: &Manifests, service: &Service) -> ListenConfig {
+    let variables = environment(manifests, manifests.get("Deployment", service.name), &[]);
+    ListenConfig::from_env(&mut Env::from_iter(variables), "PORT", 0)
+}
+
+#[test]
+fn a_pod_that_hangs_is_replaced_within_25_seconds_but_a_busy_one_is_not() {
+    let manifests = Manifests::read();
+    for service in services() {
+        let probe = &manifests.get("Deployment", service.name).container()["livenessProbe"];
+        let (period, timeout) = (seconds(&probe["periodSeconds"]), seconds(&probe["timeoutSeconds"]));
+        let longest = time_to_failure(probe) + timeout + seconds(&probe["terminationGracePeriodSeconds"]);
+        assert!(longest < Duration::from_secs(25), "{}: {longest:?}", service.name);
+        let shortest = time_to_failure(probe) - period + timeout;
+        assert!(shortest > Duration::from_secs(10), "{}: {shortest:?}", service.name);
+    }
 }
 
 #[test]
@@ -50,10 +72,9 @@ async fn a_backend_without_its_database_is_not_ready_but_is_not_restarted() {
     let manifests = Manifests::read();
     for service in services() {
         let Some(grpc) = service.grpc else { continue };
-        let (reporter, server) = tonic_health::server::health_reporter();
         let unavailable = Check::spawn("database", async || Err("unavailable"));
         let health = Health::of_backend(service.name, Shutdown::new(), vec![unavailable]);
-        tokio::spawn(health.report_over_grpc(reporter, grpc));
+        let server = grpc_health(health, grpc);
 
         let container = manifests.get("Deployment", service.name).container();
         let status_of = async |probe: &str| {
@@ -75,8 +96,10 @@ async fn a_draining_gateway_is_not_ready_but_is_not_restarted() {
     let manifests = Manifests::read();
     let container = manifests.get("Deployment", api_gateway::NAME).container();
     let shutdown = Shutdown::new();
-    let unavailable = Check::spawn("events-service", async || Err("unavailable"));
-    let health = Health::of_gateway(api_gateway::NAME, shutdown.clone(), vec![unavailable]);
+    let (state, changes) = watch::channel(Ok(()));
+    let current = changes.clone();
+    let check = Check::on_changes("events-service", changes, move || *current.borrow());
+    let health = Health::of_gateway(api_gateway::NAME, shutdown.clone(), vec![check]);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, health.routes::<()>()).into_future());
@@ -90,7 +113,13 @@ async fn a_draining_gateway_is_not_ready_but_is_not_restarted() {
         }
         statuses
     };
+    wait_until("the gateway is ready", async || probe_statuses().await == [200, 200, 200]).await;
     // The gateway stays ready while a service is unavailable.
+    state.send(Err("unavailable")).unwrap();
+    wait_until("the service is unavailable", async || {
+        reqwest::get(format!("http://{address}/health")).await.unwrap().status() == 503
+    })
+    .await;
     assert_eq!(probe_statuses().await, [200, 200, 200]);
     shutdown.begin(Duration::ZERO).await;
     assert_eq!(probe_statuses().await, [200, 200, 503]);
@@ -118,15 +147,11 @@ fn a_terminating_pod_has_enough_time_to_drain() {
     let manifests = Manifests::read();
     for service in services() {
         let deployment = manifests.get("Deployment", service.name);
-        let variables = environment(&manifests, deployment, &[]);
-        let listen = ListenConfig::from_env(&mut Env::from_iter(variables), "PORT", 0);
+        let listen = listen_config(&manifests, &service);
         assert!(!listen.drain_grace.is_zero(), "{}: routers need time to notice the drain", service.name);
-        let required = listen.drain_grace + SHUTDOWN_TIMEOUT;
-        let granted =
-            Duration::from_secs(deployment.pod()["terminationGracePeriodSeconds"].as_u64().unwrap());
+        let required = listen.drain_timeout + SHUTDOWN_TIMEOUT;
+        let granted = seconds(&deployment.pod()["terminationGracePeriodSeconds"]);
         assert!(granted > required, "{}: {granted:?} for {required:?}", service.name);
-        // The liveness probe must not fail during a drain, in which gRPC health reports NOT_SERVING.
-        assert!(time_to_failure(&deployment.container()["livenessProbe"]) > required, "{}", service.name);
         assert!(
             time_to_failure(&deployment.container()["readinessProbe"]) <= listen.drain_grace,
             "{}",

@@ -205,6 +205,8 @@ fn the_runbook_mentions_only_known_metrics() {
     // These are names in the database, the database password, and volumes.
     let others = [
         "eventboard_db",
+        "eventboard_app",
+        "eventboard_owner",
         "eventboard_dev_password",
         "eventboard_postgres_data",
         "eventboard_production_postgres_data",

@@ -66,6 +66,37 @@ fn the_kubernetes_configuration_differs_only_in_its_service_discovery() {
 }
 
 #[test]
+fn the_prometheus_operator_gets_the_same_rules() {
+    let rule = document("deploy/kustomize/components/prometheus-operator/prometheus-rule.yaml");
+    let rules = files("deploy/prometheus/rules", ".yml").into_iter().map(document);
+    let groups: Vec<Value> = rules.flat_map(|file| elements(&file["groups"]).clone()).collect();
+    // `write-prometheus-rule` writes the file again.
+    assert_eq!(rule["spec"]["groups"], Value::from(groups));
+}
+
+#[test]
+fn prometheus_may_read_only_the_pods_of_the_namespace_that_it_scrapes() {
+    let [account, role, binding] = &documents("deploy/prometheus/kubernetes-rbac.yaml")[..] else {
+        panic!("not three objects")
+    };
+    let config = document("deploy/prometheus/kubernetes.yml");
+    let scraped = &config["scrape_configs"][0]["kubernetes_sd_configs"][0]["namespaces"]["names"];
+    for object in [role, binding] {
+        assert_eq!(strings(scraped), [object["metadata"]["namespace"].as_str().unwrap()]);
+    }
+    let [rule] = &elements(&role["rules"])[..] else { panic!("{role}") };
+    assert_eq!((strings(&rule["apiGroups"]), strings(&rule["resources"])), (vec![""], vec!["pods"]));
+    assert_eq!(strings(&rule["verbs"]), ["get", "list", "watch"]);
+    assert_eq!(
+        (&binding["roleRef"]["kind"], &binding["roleRef"]["name"]),
+        (&role["kind"], &role["metadata"]["name"])
+    );
+    for name in ["name", "namespace"] {
+        assert_eq!(binding["subjects"][0][name], account["metadata"][name]);
+    }
+}
+
+#[test]
 fn the_manifests_have_the_labels_and_ports_that_service_discovery_requires() {
     let manifests = files("k8s", ".yaml").into_iter().flat_map(documents);
     let mut found = BTreeSet::new();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use eventboard_e2e::{process::command, wait_until};
+use futures::future::join;
 use tempfile::NamedTempFile;
 use tokio::time::sleep;
 
@@ -53,9 +54,13 @@ impl HostsFile {
     }
 }
 
+/// How long a replica drains. The tests stop it long before the timeout.
+const DRAIN: [(&str, &str); 2] = [("DRAIN_GRACE", "3s"), ("DRAIN_TIMEOUT", "50s")];
+
 /// Starts a replica at 127.0.0.x and waits until it is ready.
 async fn start_replica(cluster: &Cluster, port: u16, last_byte: u8) -> Replica {
     let mut variables = backend_variables("EVENTS_SERVICE_PORT", &cluster.database);
+    variables.extend(DRAIN.map(|(name, value)| (name, value.to_owned())));
     variables.push(("EVENTS_SERVICE_PORT", port.to_string()));
     variables.push(("HOST", format!("127.0.0.{last_byte}")));
     let replica = Replica::start(BINARIES.events, &variables).await;
@@ -108,4 +113,66 @@ async fn changing_the_addresses_of_a_host_name_fails_no_request() {
     for replica in [0, 2, 3] {
         assert!(after[replica] > before[replica], "the last known addresses are kept: {before:?} {after:?}");
     }
+}
+
+/// A system whose only replica of events-service is at an address of the host name.
+async fn start_with_one_address(last_byte: u8) -> (Cluster, u16, HostsFile) {
+    let mut cluster = Cluster::start(BINARIES, Size { gateways: 0, auth: 1, events: 0 }, &[]).await;
+    let (port, hosts) = (free_port(), HostsFile::new(&[last_byte]));
+    let replica = start_replica(&cluster, port, last_byte).await;
+    cluster.events.push(replica);
+    let gateway = Replica::launch(hosts.gateway_command(&cluster, port)).await;
+    cluster.gateways.push(gateway);
+    cluster.wait_until_healthy().await;
+    (cluster, port, hosts)
+}
+
+/// How long DNS still answers with the old address only, as a cluster DNS with a cache does.
+const STALE_DNS: Duration = Duration::from_secs(9);
+
+const CALLERS_LEFT: &str = "Drained: no request has arrived";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_serves_until_the_gateway_has_found_its_successor() {
+    let (mut cluster, port, hosts) = start_with_one_address(21).await;
+    let successor = start_replica(&cluster, port, 22).await;
+    let load = cluster.start_load().await;
+    sleep(Duration::from_secs(2)).await;
+
+    let (stopped, found) = (Instant::now(), async {
+        sleep(STALE_DNS).await;
+        hosts.set(&[22]);
+    });
+    join(cluster.events[0].drain(), found).await;
+    let drain_time = stopped.elapsed();
+    sleep(Duration::from_secs(2)).await;
+    let outcome = load.stop().await;
+    cluster.events.push(successor);
+
+    Row::new("the only known replica is replaced", &outcome.tally, &cluster)
+        .note("DNS names its successor after", format!("{} ms", STALE_DNS.as_millis()))
+        .note("it exits after", format!("{} ms", drain_time.as_millis()))
+        .publish();
+    outcome.verify(&mut cluster.database.connect().await).await;
+    outcome.tally.assert_failure_share_at_most(0.0);
+    assert_eq!(cluster.events[0].log_count(CALLERS_LEFT), 1);
+    assert!(cluster.events[1].log_count("Call finished") > 0, "the successor receives calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_waits_for_its_gateway_even_if_no_client_sends_a_request() {
+    let (mut cluster, port, hosts) = start_with_one_address(31).await;
+    let successor = start_replica(&cluster, port, 32).await;
+    let admin = cluster.gateways[0].client().sign_up_admin().await;
+
+    let quiet = async {
+        sleep(STALE_DNS).await;
+        admin.create_event("Created by the replica that drains").await;
+        hosts.set(&[32]);
+    };
+    join(cluster.events[0].drain(), quiet).await;
+    admin.create_event("Created by its successor").await;
+    assert!(cluster.events[0].log_count("Call finished") > 0, "the old replica receives calls");
+    assert_eq!(cluster.events[0].log_count(CALLERS_LEFT), 1);
+    assert!(successor.log_count("Call finished") > 0, "the successor receives calls");
 }

@@ -1,0 +1,245 @@
+// A strict client: gets every response that the OpenAPI document promises, and compares each with the document.
+//
+//     node build/strict.js http://localhost:3000
+//
+// The gateway needs low limits, because the program goes beyond them: see scripts/check-clients.
+
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+
+import { Contract, type Document, type Operation } from "./contract.js";
+
+const baseUrl = process.argv[2] ?? "http://localhost:3000";
+const contract = new Contract((await (await fetch(`${baseUrl}/api/openapi.json`)).json()) as Document);
+
+/** Needs a failing service; the tests of the services cover these. */
+const UNREACHABLE = ["408", "500", "503"];
+
+/** One byte more than the limit of a body. */
+const TOO_LONG = 64 * 1024 + 1;
+
+/** The number of attempts after which a limit must be reached. */
+const MAX_ATTEMPTS = 1000;
+
+const NOWHERE = "01890000-0000-7000-8000-0000000000ff";
+
+interface Options {
+  token?: string | undefined;
+  headers?: Record<string, string>;
+  /** Is sent as JSON, or as it is if it is a string. */
+  body?: unknown;
+}
+
+interface Result {
+  status: number;
+  header(name: string): string | null;
+  /** The contract has checked it. */
+  json: any;
+}
+
+/** Sends one request, and compares the response with the document. */
+async function send(method: string, path: string, { token, headers = {}, body }: Options = {}): Promise<Result> {
+  const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+  const reply = await new Promise<{ status: number; headers: Record<string, unknown>; text: string }>(
+    (resolve, reject) => {
+      const request = httpRequest(new URL(path, baseUrl), {
+        method,
+        agent: false,
+        maxHeaderSize: 64 * 1024,
+        headers: {
+          ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+          ...(text === undefined ? {} : { "Content-Type": "application/json" }),
+          ...(text === undefined ? {} : { "Content-Length": Buffer.byteLength(text) }),
+          ...headers,
+        },
+      });
+      request.on("error", reject);
+      request.on("response", (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+        });
+      });
+      request.end(text);
+    },
+  );
+  const header = (name: string) => {
+    const value = reply.headers[name.toLowerCase()];
+    return typeof value === "string" ? value : null;
+  };
+  contract.check({ method, path: path.split("?")[0] ?? path, status: reply.status, header, body: reply.text });
+  const isJson = header("Content-Type")?.includes("json") === true && reply.text !== "";
+  return { status: reply.status, header, json: isJson ? JSON.parse(reply.text) : null };
+}
+
+/** Sends one request that must have this status. */
+async function expect(status: number, method: string, path: string, options: Options = {}): Promise<Result> {
+  const result = await send(method, path, options);
+  assert.equal(result.status, status, `${method} ${path}: ${JSON.stringify(result.json)}`);
+  return result;
+}
+
+let number = 0;
+/** A text that no other user, organization or key has. */
+function unique(): string {
+  number += 1;
+  return `strict-${Date.now()}-${number}`;
+}
+
+function newUser(organization: { organizationName: string } | { organizationId: string }) {
+  const names = { firstName: "Grace", lastName: "Hopper" };
+  return { email: `${unique()}@example.org`, password: "Password123!", ...names, ...organization };
+}
+
+const newEvent = {
+  title: "Quarterly Review",
+  description: "What went well, and what did not.",
+  startDate: "2027-09-01T09:00:00Z",
+  endDate: "2027-09-01T12:00:00Z",
+};
+
+// Accounts.
+const login = { email: "moderator@acme.com", password: "Password123!" };
+const session = (await expect(200, "POST", "/auth/login", { body: login })).json;
+const moderator: string = session.accessToken;
+const acme = { organizationId: session.user.organizationId };
+const founder = newUser({ organizationName: unique() });
+const founded = (await expect(201, "POST", "/auth/signup", { body: founder })).json;
+const admin: string = founded.accessToken;
+const owner: string = (await expect(201, "POST", "/auth/signup", { body: newUser(acme) })).json.accessToken;
+const colleague: string = (await expect(201, "POST", "/auth/signup", { body: newUser(acme) })).json.accessToken;
+await expect(409, "POST", "/auth/signup", { body: founder });
+const closed = { organizationId: founded.user.organizationId };
+await expect(403, "POST", "/auth/signup", { body: newUser(closed) });
+await expect(404, "POST", "/auth/signup", { body: newUser({ organizationId: NOWHERE }) });
+await expect(401, "POST", "/auth/login", { body: { ...login, password: "Wrong-password-1" } });
+await expect(200, "GET", "/auth/me", { token: owner });
+
+// The writes to an event, each with the caller who may perform it.
+const writers: Record<string, { token: string; body?: unknown }> = {
+  createEvent: { token: owner, body: newEvent },
+  updateEvent: { token: owner, body: { title: "Annual Review" } },
+  deleteEvent: { token: owner },
+  submitEvent: { token: owner },
+  approveEvent: { token: moderator },
+  rejectEvent: { token: moderator, body: { reason: "The venue is not booked yet." } },
+};
+const operations = new Map(contract.operations().map((found) => [found.operation.operationId, found]));
+
+/** Performs a write on an event, with an idempotency key that has the name of the operation. */
+async function write(status: number, operationId: string, id: string, options: Options = {}): Promise<Result> {
+  const { method, path } = operations.get(operationId) ?? assert.fail(operationId);
+  const { headers, ...others } = options;
+  const key = { "Idempotency-Key": `${run}-${operationId}` };
+  const request = { ...writers[operationId], headers: { ...key, ...headers }, ...others };
+  return expect(status, method, path.replace("{id}", id), request);
+}
+const run = unique();
+const withoutKey = () => ({ headers: { "Idempotency-Key": unique() } });
+
+// The workflow.
+const created = await write(201, "createEvent", "");
+const { id } = created.json;
+assert.equal(created.header("Location"), `/events/${id}`);
+assert.equal((await write(201, "createEvent", "")).header("Idempotency-Replayed"), "true");
+const event = `/events/${id}`;
+const etag = (await expect(200, "GET", event, { token: owner })).header("ETag") ?? assert.fail();
+await write(200, "updateEvent", id, { headers: { "If-Match": etag } });
+await write(200, "submitEvent", id);
+await write(409, "submitEvent", id, withoutKey());
+await write(403, "rejectEvent", id, { token: owner, ...withoutKey() });
+await write(403, "approveEvent", id, { token: owner, ...withoutKey() });
+await write(200, "rejectEvent", id);
+await write(409, "rejectEvent", id, withoutKey());
+await write(409, "approveEvent", id, withoutKey());
+await write(200, "submitEvent", id, withoutKey());
+await write(200, "approveEvent", id);
+for (const operationId of ["updateEvent", "deleteEvent", "submitEvent"]) {
+  await write(403, operationId, id, { token: colleague, ...withoutKey() });
+}
+const draft: string = (await write(201, "createEvent", "", withoutKey())).json.id;
+const removed: string = (await write(201, "createEvent", "", withoutKey())).json.id;
+await write(204, "deleteEvent", removed);
+// The keys above, with another request.
+await write(422, "createEvent", "", { body: { ...newEvent, title: "Another title" } });
+for (const operationId of Object.keys(writers).filter((name) => name !== "createEvent")) {
+  await write(422, operationId, NOWHERE);
+}
+
+// Lists.
+for (const query of [
+  "limit=1&page=1&sortBy=title&sortOrder=desc&status=DRAFT&search=review",
+  "startDateFrom=2027-01-01T00:00:00Z&startDateTo=2027-12-31T23:59:59Z",
+  "search=nothing-has-this-text",
+]) {
+  await expect(200, "GET", `/events?${query}`, { token: owner });
+}
+const { meta } = (await expect(200, "GET", "/events?limit=1", { token: owner })).json;
+await expect(200, "GET", `/events?limit=1&cursor=${encodeURIComponent(meta.nextCursor)}`, { token: owner });
+
+// Paths that do not exist.
+await expect(404, "GET", "/nowhere");
+// `instance` must be a URI reference, and `%zz` is none.
+await expect(404, "GET", `/nowhere/%zz/${"x".repeat(200)}`);
+
+/** A request for an operation, with the token and the body that it needs. */
+function validRequest(operation: Operation, path: string) {
+  const { operationId } = operation;
+  const token = operation.security === undefined ? undefined : (writers[operationId]?.token ?? owner);
+  const bodies: Record<string, unknown> = { login, signup: founder };
+  const body = writers[operationId]?.body ?? bodies[operationId];
+  return { path: path.replace("{id}", draft), options: { token, ...(body === undefined ? {} : { body }) } };
+}
+
+// The responses that many operations document for the same reason.
+for (const { method, path, operation } of contract.operations()) {
+  const documents = (status: number) => status in operation.responses;
+  const { path: target, options } = validRequest(operation, path);
+  const reject = async (status: number, change: Options, at = target) => {
+    if (documents(status)) await expect(status, method, at, { ...options, ...change });
+  };
+  await reject(400, {}, `${target}?unknown=1`);
+  if (operation.security !== undefined) await reject(401, { token: undefined });
+  if (path.includes("{id}")) await reject(404, {}, path.replace("{id}", NOWHERE));
+  await reject(412, { headers: { "If-Match": '"999999"' } });
+  await reject(413, { body: " ".repeat(TOO_LONG) });
+  await reject(414, {}, `${target}?${"x".repeat(9000)}`);
+  await reject(415, { headers: { "Content-Type": "text/plain" } });
+  await reject(431, { headers: { Cookie: "x".repeat(9000) } });
+  if (method === "GET") {
+    const found = await send("GET", target, options);
+    await reject(304, { headers: { "If-None-Match": found.header("ETag") ?? "*" } });
+    await send("GET", target, { ...options, headers: { Accept: "text/html" } });
+    await send("HEAD", target, options);
+  }
+  await expect(405, "PUT", target, options);
+}
+
+/** Sends requests until one gets this status. */
+async function until(status: number, attempt: () => Promise<Result>): Promise<void> {
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts += 1) {
+    if ((await attempt()).status === status) return;
+  }
+  assert.fail(`none of ${MAX_ATTEMPTS} requests got ${status}`);
+}
+
+// The quota of an organization.
+const large = { ...newEvent, description: "x".repeat(5000) };
+const small = (await expect(201, "POST", "/events", { token: admin, body: newEvent })).json.id;
+await until(409, () => send("POST", "/events", { token: admin, body: large }));
+await expect(409, "PATCH", `/events/${small}`, { token: admin, body: { description: large.description } });
+
+// The rate limits of the users and of this address.
+await until(429, () => send("GET", "/auth/me", { token: owner }));
+await until(429, () => send("GET", "/auth/me", { token: moderator }));
+await until(429, () => send("GET", "/api"));
+for (const { method, path, operation } of contract.operations()) {
+  const { path: target, options } = validRequest(operation, path);
+  if ("429" in operation.responses) await expect(429, method, target, options);
+}
+
+contract.checkAllSeen(UNREACHABLE);
+contract.finish();
