@@ -59,6 +59,8 @@ enum Phase {
     InRotation(Instant),
     /// Was in rotation, and the connection has just ended.
     Disconnected,
+    /// Taken out of rotation because a probe failed, but still connected. It was in rotation since this instant.
+    Suspect(Instant),
     /// Taken out of rotation.
     Ejected,
 }
@@ -162,7 +164,7 @@ impl ReplicaMonitor {
         }
         self.phase = Phase::InRotation(Instant::now());
         self.rotation.set(self.address, ReplicaState::Ready(Arc::clone(connection)));
-        if before == Phase::Ejected {
+        if matches!(before, Phase::Suspect(_) | Phase::Ejected) {
             tracing::info!(target_service = self.service, replica = %self.address, "Back in rotation");
         } else {
             tracing::debug!(target_service = self.service, replica = %self.address, "In rotation");
@@ -171,7 +173,11 @@ impl ReplicaMonitor {
 
     fn mark_suspect(&mut self, connection: &Arc<Connection>, reason: &'static str) {
         self.rotation.set(self.address, ReplicaState::Suspect(Arc::clone(connection), reason));
+        let before = self.phase;
         self.eject(reason);
+        if let Phase::InRotation(since) | Phase::Suspect(since) = before {
+            self.phase = Phase::Suspect(since);
+        }
     }
 
     fn mark_unavailable(&mut self, reason: &'static str) {
@@ -180,10 +186,14 @@ impl ReplicaMonitor {
     }
 
     fn eject(&mut self, reason: &'static str) {
-        if matches!(self.phase, Phase::New | Phase::Ejected) {
+        let before = self.phase;
+        if before == Phase::New {
             return;
         }
         self.phase = Phase::Ejected;
+        if matches!(before, Phase::Suspect(_) | Phase::Ejected) {
+            return;
+        }
         self.ejections.increment(1);
         let message = if self.rotation.has_other_ready(self.address) {
             "Ejected: out of rotation until its health check reports SERVING"
@@ -193,12 +203,17 @@ impl ReplicaMonitor {
         tracing::warn!(target_service = self.service, replica = %self.address, reason, "{message}");
     }
 
-    /// Records the end of a connection. Returns whether to reconnect immediately: the replica was in rotation, and
-    /// this is the first disconnection since it became stable. Healthy replicas close connections now and then, but
-    /// not repeatedly.
+    /// Records the end of a connection. Returns whether to reconnect immediately: the replica was in rotation on this
+    /// connection, and this is the first disconnection since it became stable. Healthy replicas close connections now
+    /// and then, but not repeatedly. Also after a failed probe, a new connection may work: a broken path in the
+    /// network looks like an unresponsive replica until its connections are closed.
     fn record_disconnection(&mut self) -> bool {
-        let Phase::InRotation(since) = self.phase else { return false };
-        self.phase = Phase::Disconnected;
+        let (since, next) = match self.phase {
+            Phase::InRotation(since) => (since, Phase::Disconnected),
+            Phase::Suspect(since) => (since, Phase::Ejected),
+            Phase::New | Phase::Disconnected | Phase::Ejected => return false,
+        };
+        self.phase = next;
         if since.elapsed() >= STABLE_AFTER {
             self.failures = 0;
         }

@@ -1,7 +1,7 @@
 //! Tests of replicas that refuse a call. The refusal concerns this call only: other calls on the connection go on, and
 //! the replica stays in rotation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use eventboard_chassis::{
@@ -224,4 +224,23 @@ async fn a_probe_beyond_a_go_away_neither_ejects_the_replica_nor_fails_a_call() 
     processed_call.respond().await;
     assert_eq!(processed.await.unwrap().code(), Code::Ok);
     refusing.assert_not_ejected();
+}
+
+#[tokio::test]
+async fn a_suspect_replica_is_reconnected_at_once_when_its_connection_closes() {
+    let mut refusing = Refusing::start().await;
+    let probe = refusing.replica.next_held_probe().await;
+    wait_until("the probe fails", || refusing.was_ejected.load(Ordering::Relaxed)).await;
+    probe.close_connection().await;
+    let address = BTreeSet::from([refusing.replica.address]);
+    let rotation = &refusing.replicas.rotation;
+    wait_until("the connection ends", || rotation.connected_while_none_ready(&address).is_empty()).await;
+    let mut only_attempt = request(METHOD, RetryOn::NotPerformed);
+    only_attempt.extensions_mut().get_mut::<CallPolicy>().unwrap().attempts = 1;
+    let mut call = spawn_call(&refusing.replicas, only_attempt);
+    tokio::select! {
+        received = refusing.replica.next_call() => received.respond().await,
+        failed = &mut call => panic!("{failed:?}"),
+    }
+    assert_eq!(call.await.unwrap().code(), Code::Ok);
 }
