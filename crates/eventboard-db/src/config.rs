@@ -35,6 +35,20 @@ const MAX_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// PostgreSQL ends a session whose transaction is idle for this time, so that a frozen process does not keep its locks.
 pub(crate) const IDLE_IN_TRANSACTION_TIMEOUT: &str = "2s";
 
+/// Keep PostgreSQL from other plans than those that its statements are written for: each reads a few rows from one index,
+/// in the order of that index if it has an `order by`. With wrong statistics, it would read and sort a whole
+/// organization instead. PostgreSQL does not forbid such a plan, but takes it only when there is no other one.
+pub(crate) const PLANNER_SETTINGS: [(&str, &str); 6] = [
+    ("enable_sort", "off"),
+    ("enable_incremental_sort", "off"),
+    ("enable_seqscan", "off"),
+    // It collects all rows before it returns the first one.
+    ("enable_bitmapscan", "off"),
+    // Starting processes and compiling expressions takes longer than any of these statements.
+    ("max_parallel_workers_per_gather", "0"),
+    ("jit", "off"),
+];
+
 /// Beginnings of the passwords in the files of this repository, which are therefore publicly known.
 const KNOWN_PASSWORD_PREFIXES: [&str; 2] = ["eventboard_dev", "eventboard-demonstration"];
 
@@ -114,7 +128,7 @@ impl DatabaseConfig {
             app_role,
             // A pooler rejects these options. Behind a pooler, each transaction sets the timeouts, and the database
             // role has default values for them.
-            options: if pgbouncer { options } else { with_timeouts(options) },
+            options: if pgbouncer { options } else { with_session_settings(options) },
             pgbouncer,
             application: application.to_owned(),
             max_connections: env.number("DATABASE_MAX_CONNECTIONS", 10, 1..=1000),
@@ -208,10 +222,12 @@ fn is_publicly_known(password: &SecretString) -> bool {
     KNOWN_PASSWORD_PREFIXES.iter().any(|known| password.expose_secret().starts_with(known))
 }
 
-fn with_timeouts(options: PgConnectOptions) -> PgConnectOptions {
-    options.options([
-        ("statement_timeout", format!("{}s", STATEMENT_TIMEOUT.as_secs()).as_str()),
-        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-        ("client_connection_check_interval", CONNECTION_CHECK_INTERVAL),
-    ])
+fn with_session_settings(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .options([
+            ("statement_timeout", format!("{}s", STATEMENT_TIMEOUT.as_secs()).as_str()),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+            ("client_connection_check_interval", CONNECTION_CHECK_INTERVAL),
+        ])
+        .options(PLANNER_SETTINGS)
 }

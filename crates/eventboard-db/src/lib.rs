@@ -4,8 +4,10 @@ mod as_text;
 mod config;
 mod connect;
 mod error;
+mod folding;
 mod migrations;
 mod pool;
+mod progress;
 mod roles;
 mod schema;
 mod statement;
@@ -16,6 +18,7 @@ pub use self::{
     config::DatabaseConfig,
     connect::connect,
     error::{OnConstraint, db_error},
+    folding::{FoldedBatch, FoldingPass},
     migrations::migrate,
     pool::{Database, Lease},
     statement::InstrumentStatement,

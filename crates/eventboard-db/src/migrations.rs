@@ -4,8 +4,8 @@ use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use sqlx::{
-    Connection, PgConnection,
-    migrate::{MigrateError, Migrator},
+    AssertSqlSafe, Connection, PgConnection,
+    migrate::{MigrateError, Migration, Migrator},
     postgres::PgConnectOptions,
 };
 
@@ -13,6 +13,8 @@ use crate::{
     config::{AppRole, DatabaseConfig},
     connect::connect,
     error::is_unavailable,
+    folding::fold_all,
+    progress::Progress,
     roles, schema,
 };
 
@@ -38,6 +40,10 @@ const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// other statements queue behind a migration that waits for a lock.
 const LOCK_TIMEOUT_RETRY_DELAY: Duration = Duration::from_secs(5);
 
+/// After this migration and before the next one, all events are folded. It builds the index that finds them, and the
+/// next ones build the indexes on the folded texts.
+const BEFORE_FOLDING: i64 = 9;
+
 /// How often an unavailable database is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -47,11 +53,13 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// If `MIGRATE_DATABASE_URL` has another role than `DATABASE_URL`, this also sets up the roles (`roles.rs`).
 /// Otherwise, a role that may not change the schema only checks it.
 ///
+/// `report` gets a message now and then while events are folded or an index is built.
+///
 /// # Errors
 /// When the database cannot be reached, does not meet the requirements, a role cannot be set up, a migration fails, or
 /// the schema is not up to date and the role may not change it.
-pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<()> {
-    migrate_with(config, Roles::SetUp).await
+pub async fn migrate(config: &DatabaseConfig, report: &(dyn Fn(&str) + Sync)) -> anyhow::Result<()> {
+    migrate_with(config, Roles::SetUp, report).await
 }
 
 /// What a migration does with the roles, if `MIGRATE_DATABASE_URL` has one of its own.
@@ -63,7 +71,11 @@ enum Roles {
     KeepSetUp,
 }
 
-async fn migrate_with(config: &DatabaseConfig, roles: Roles) -> anyhow::Result<()> {
+async fn migrate_with(
+    config: &DatabaseConfig,
+    roles: Roles,
+    report: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<()> {
     let mut connection = connect(&config.direct).await?;
     check_requirements(&mut connection).await?;
     if config.app_role.is_none() && !schema::may_change(&mut connection).await? {
@@ -81,7 +93,8 @@ async fn migrate_with(config: &DatabaseConfig, roles: Roles) -> anyhow::Result<(
     {
         set_up_roles(&mut connection, &config.direct, app).await?;
     }
-    run(&mut connection).await.context("a migration failed")?;
+    let progress = Progress::new(report);
+    run(&mut connection, &config.direct, progress).await.context("a migration failed")?;
     if let Some(app) = app {
         roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
     }
@@ -107,10 +120,13 @@ async fn set_up_roles(
 }
 
 /// Runs the pending migrations. Retries a migration that times out on a table lock.
-async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
+async fn run(
+    connection: &mut PgConnection,
+    direct: &PgConnectOptions,
+    mut progress: Progress<'_>,
+) -> Result<(), MigrateError> {
     loop {
-        // `Migrator::run` does the same, but its trait bound would make this future not `Send`.
-        match MIGRATIONS.run_direct(None, &mut *connection, false).await {
+        match run_once(connection, direct, &mut progress).await {
             Err(error) if lock_timed_out(&error) => {
                 tracing::warn!(%error, "A migration timed out waiting for a table lock and will be retried");
                 tokio::time::sleep(LOCK_TIMEOUT_RETRY_DELAY).await;
@@ -118,6 +134,58 @@ async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
             outcome => return outcome,
         }
     }
+}
+
+async fn run_once(
+    connection: &mut PgConnection,
+    direct: &PgConnectOptions,
+    progress: &mut Progress<'_>,
+) -> Result<(), MigrateError> {
+    let applied = schema::applied(connection).await?;
+    let is_pending = |migration: &&Migration| !applied.contains(&migration.version);
+    let pending: Vec<&Migration> = MIGRATIONS.iter().filter(is_pending).collect();
+    drop_interrupted_builds(connection, &pending).await?;
+    if pending.iter().any(|migration| migration.version == BEFORE_FOLDING + 1) {
+        run_to(Some(BEFORE_FOLDING), connection, direct, progress).await?;
+        fold_all(connection, progress).await?;
+    }
+    run_to(None, connection, direct, progress).await
+}
+
+/// Runs the pending migrations up to this version, or all of them.
+async fn run_to(
+    target: Option<i64>,
+    connection: &mut PgConnection,
+    direct: &PgConnectOptions,
+    progress: &mut Progress<'_>,
+) -> Result<(), MigrateError> {
+    let session = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *connection).await?;
+    tokio::select! {
+        // `Migrator::run` does the same, but its trait bound would make this future not `Send`.
+        outcome = MIGRATIONS.run_direct(target, connection, false) => outcome,
+        never = progress.report_index_builds(direct, session) => match never {},
+    }
+}
+
+/// Drops the indexes whose builds without locks were interrupted, so that the pending migrations build them again.
+/// PostgreSQL leaves such an index invalid, and `if not exists` finds it. Only a process that migrates builds these
+/// indexes, and this one has the lock.
+async fn drop_interrupted_builds(connection: &mut PgConnection, pending: &[&Migration]) -> sqlx::Result<()> {
+    let invalid = "select relname::text, format('drop index concurrently %I.%I', nspname, relname)
+        from pg_index join pg_class on pg_class.oid = indexrelid
+            join pg_namespace on pg_namespace.oid = relnamespace
+        where not indisvalid and nspname = current_schema()";
+    let invalid: Vec<(String, String)> = sqlx::query_as(invalid).fetch_all(&mut *connection).await?;
+    for (index, drop) in invalid {
+        let builds_index = |migration: &&Migration| {
+            migration.no_tx && migration.sql.as_str().split_whitespace().any(|word| word == index)
+        };
+        if pending.iter().any(builds_index) {
+            sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *connection).await?;
+            tracing::info!(index, "Dropped an index whose build was interrupted");
+        }
+    }
+    Ok(())
 }
 
 fn lock_timed_out(error: &MigrateError) -> bool {
@@ -149,7 +217,8 @@ async fn acquire_migration_lock(connection: &mut PgConnection) -> sqlx::Result<(
 pub(crate) async fn migrate_when_available(config: &DatabaseConfig) -> anyhow::Result<()> {
     let mut reported = None;
     loop {
-        let error = match migrate_with(config, Roles::KeepSetUp).await {
+        let error = match migrate_with(config, Roles::KeepSetUp, &|message| tracing::info!("{message}")).await
+        {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };

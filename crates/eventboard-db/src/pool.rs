@@ -28,7 +28,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postg
 use tokio::sync::watch;
 
 use crate::{
-    config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, STATEMENT_TIMEOUT},
+    config::{DatabaseConfig, IDLE_IN_TRANSACTION_TIMEOUT, PLANNER_SETTINGS, STATEMENT_TIMEOUT},
     error::db_error,
     migrations,
     statement::InstrumentStatement,
@@ -208,6 +208,11 @@ impl Database {
         Lease { pooled: Some(pooled), permit: Some(permit), begin_pending: false, database: self.clone() }
     }
 
+    /// The most connections that are open at the same time.
+    pub fn max_connections(&self) -> u32 {
+        self.0.config.max_connections
+    }
+
     /// Returns whether statements reach the server through a pooler. A pooler may parse an unnamed statement on one
     /// server connection and run the statement on another.
     pub fn is_behind_pooler(&self) -> bool {
@@ -338,12 +343,17 @@ impl Lease {
             let message = "The request timed out before it reached the database.";
             return Err(ServiceError::new(ErrorCode::DeadlineExceeded, message));
         }
-        // One round trip for all statements. This also works behind a pooler, because both settings end with the
+        // One round trip for all statements. This also works behind a pooler, because the settings end with the
         // transaction.
-        let begin = format!(
+        let mut begin = format!(
             "begin; set local statement_timeout = {left}; \
              set local idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_TIMEOUT}'"
         );
+        if self.database.is_behind_pooler() {
+            for (name, value) in PLANNER_SETTINGS {
+                begin.push_str(&format!("; set local {name} = {value}"));
+            }
+        }
         let Self { pooled, begin_pending, .. } = self;
         let pooled = pooled.as_mut().expect(HAS_CONNECTION);
         *begin_pending = true;

@@ -19,14 +19,7 @@ pub(crate) async fn check(
     connection: &mut PgConnection,
     required: impl Iterator<Item = i64>,
 ) -> anyhow::Result<()> {
-    let has_table = has_privilege(connection, "_sqlx_migrations", "select").await?;
-    let applied: Vec<i64> = match has_table {
-        true => {
-            let applied = "select version from _sqlx_migrations where success";
-            sqlx::query_scalar(applied).fetch_all(&mut *connection).await?
-        }
-        false => Vec::new(),
-    };
+    let applied = applied(connection).await?;
     let missing: Vec<_> =
         required.filter(|version| !applied.contains(version)).map(|version| version.to_string()).collect();
     ensure!(
@@ -43,6 +36,15 @@ pub(crate) async fn check(
         }
     }
     Ok(())
+}
+
+/// Returns the versions of the applied migrations, as far as this role may know them.
+pub(crate) async fn applied(connection: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
+    if !has_privilege(connection, "_sqlx_migrations", "select").await? {
+        return Ok(Vec::new());
+    }
+    let applied = "select version from _sqlx_migrations where success";
+    sqlx::query_scalar(applied).fetch_all(connection).await
 }
 
 /// Returns whether the table exists and the role has this privilege on it.

@@ -102,7 +102,7 @@ async fn start_cluster() -> Cluster {
         [("DATABASE_URL", service_url(&cluster, TEMPLATE)), ("MIGRATE_DATABASE_URL", cluster.url(TEMPLATE))];
     let mut env: Env = variables.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
     let config = DatabaseConfig::from_env(&mut env, "tests");
-    eventboard_db::migrate(&config).await.expect("the migrations apply");
+    eventboard_db::migrate(&config, &|_| {}).await.expect("the migrations apply");
     cluster
 }
 

@@ -50,11 +50,11 @@ pub(crate) enum Command {
     /// password, and gives the schema to the role eventboard_owner, which nobody can log in as.
     Migrate,
     /// Insert the demo data; running it again adds only what is missing
-    Seed {
-        /// Allow it with APP_ENV=production, although the demo passwords are public
-        #[arg(long)]
-        force: bool,
-    },
+    ///
+    /// With --events, inserts organizations with many generated events instead, which show how fast lists and searches
+    /// are. One transaction writes everything. If there are no events yet, it rebuilds the indexes of events at the end;
+    /// other commands and the services wait for it.
+    Seed(SeedArgs),
     /// Check the health of a service; exit code 0 means that it returned status 200
     ///
     /// By default it checks whether the service of this container is ready to accept requests. It does not use
@@ -77,6 +77,20 @@ pub(crate) enum Command {
     /// Show the history of an event
     #[command(subcommand)]
     Event(EventCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeedArgs {
+    /// Allow it with APP_ENV=production, although the demo passwords are public
+    #[arg(long)]
+    pub force: bool,
+    /// Insert this number of generated events instead of the demo data; a database can get them only once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub events: Option<u32>,
+    /// Spread them over this number of organizations: a large one, one with 1,000 events, and equal ones
+    #[arg(long, value_name = "M", default_value_t = 1, requires = "events",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub organizations: u32,
 }
 
 #[derive(Debug, Subcommand)]

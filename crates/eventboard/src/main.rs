@@ -48,7 +48,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "up")]
         Command::Up => return Box::pin(up::up()).await,
         Command::Migrate => commands::migrate().await?,
-        Command::Seed { force } => commands::seed(force).await?,
+        Command::Seed(args) => commands::seed(&args).await?,
         Command::Healthcheck { url } => commands::healthcheck(url).await?,
         Command::Idempotency(command) => commands::idempotency::run(command).await?,
         Command::Org(command) => commands::organization::run(command).await?,

@@ -6,6 +6,7 @@
 
 mod cursor;
 mod fingerprint;
+mod folding;
 mod grpc;
 mod listing;
 mod message;
@@ -28,7 +29,9 @@ use eventboard_idempotency::{Idempotency, sweep_expired_keys};
 use eventboard_proto::events::events_service_server::EventsServiceServer;
 use tokio::net::TcpListener;
 
-use crate::{cursor::CursorSigner, grpc::EventsGrpc, store::Store, use_cases::EventUseCases};
+use crate::{
+    cursor::CursorSigner, folding::fold_events, grpc::EventsGrpc, store::Store, use_cases::EventUseCases,
+};
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
 pub const NAME: &str = "events-service";
@@ -97,7 +100,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     };
     let background = async {
         database.prepare().await?;
-        sweep_expired_keys(database).await;
+        tokio::join!(sweep_expired_keys(database.clone()), fold_events(database));
         anyhow::Ok(())
     };
     let grpc_service = EventsServiceServer::new(EventsGrpc::new(use_cases));

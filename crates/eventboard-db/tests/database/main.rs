@@ -5,3 +5,8 @@ mod current_caller;
 mod migrations;
 mod pool;
 mod roles;
+
+/// Brings the schema up to date without reports.
+async fn migrate(config: &eventboard_db::DatabaseConfig) -> anyhow::Result<()> {
+    eventboard_db::migrate(config, &|_| {}).await
+}

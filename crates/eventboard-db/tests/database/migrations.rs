@@ -1,11 +1,21 @@
 //! Tests of migrations that run while the previous version of the service is still in use.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use eventboard_chassis::config::{Env, read};
-use eventboard_db::{Database, DatabaseConfig};
+use eventboard_db::{Database, DatabaseConfig, FoldedBatch, FoldingPass};
+use eventboard_domain::FoldedTexts;
 use eventboard_testing::TestDatabase;
+use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// The statement with which the version before the column `service` was added claims a key.
@@ -45,7 +55,7 @@ impl OldDatabase {
     }
 
     async fn migrate(&self) {
-        eventboard_db::migrate(&self.config()).await.unwrap();
+        crate::migrate(&self.config()).await.unwrap();
     }
 }
 
@@ -195,4 +205,248 @@ async fn a_release_starts_on_the_schema_of_the_next_release() {
         values (1000, 'of the next release', true, '', 0)"#;
     sqlx::raw_sql(next).execute(&mut database.connect().await).await.unwrap();
     database.migrate().await;
+}
+
+/// An organization and its only user.
+const OWNER: &str = r#"
+    insert into "Organization" (id, name, slug) values ('0198c5b0-0000-7000-8000-000000000001', 'Some', 'some');
+    insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash") values
+        ('0198c5b0-0000-7000-8000-000000000002', '0198c5b0-0000-7000-8000-000000000001', 'a@example.org', 'A', 'B',
+            'USER', '$argon2id$x')"#;
+
+/// What the version before folding inserts into the table of events.
+const CREATE_EVENT: &str = r#"
+    insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
+        "createdAt", "updatedAt", version)
+    values ($1, '0198c5b0-0000-7000-8000-000000000001', '0198c5b0-0000-7000-8000-000000000002', $2, $3, null,
+        now(), now() + interval '1 hour', now(), now(), 1)"#;
+
+/// The statements with which the version before folding changes an event.
+const UPDATE_EVENT: &str = r#"
+    update "Event" set title = $2, description = $3, location = null, "startDate" = now(),
+        "endDate" = now() + interval '1 hour', "updatedAt" = now(), version = $4
+    where id = $1"#;
+const MOVE_EVENT: &str =
+    r#"update "Event" set status = 'SUBMITTED', "updatedAt" = now(), version = $2 where id = $1"#;
+
+/// Neighbors differ in letter case only, in form only, or in everything.
+const TEXTS: [&str; 9] = [
+    "Summer party",
+    "SUMMER PARTY",
+    "Κόσμος",
+    "ΚΌΣΜΟΣ",
+    "ΚΟ\u{301}ΣΜΟΣ",
+    "Größe der Straße",
+    "GRÖSSE DER STRASSE",
+    "größe der straße",
+    "東京の夏",
+];
+
+fn text(number: usize) -> &'static str {
+    TEXTS[number % TEXTS.len()]
+}
+
+fn description(number: usize) -> String {
+    format!("A description of {}", text(number / 2))
+}
+
+/// Title, description and version of each event.
+type Events = HashMap<Uuid, (String, String, i64)>;
+
+/// Creates one event with each of the texts.
+async fn create_events(connection: &mut PgConnection, count: usize) -> Events {
+    let mut events = Events::new();
+    for number in 0..count {
+        let (id, title, description) = (Uuid::new_v4(), text(number), description(number));
+        let create = sqlx::query(CREATE_EVENT).bind(id).bind(title).bind(&description);
+        create.execute(&mut *connection).await.unwrap();
+        events.insert(id, (title.to_owned(), description, 1));
+    }
+    events
+}
+
+/// Changes the events one after the other with the statements of the version before, and creates others. Returns all of
+/// them as they must be afterwards.
+async fn write_events(mut connection: PgConnection, mut events: Events, is_migrated: &AtomicBool) -> Events {
+    let ids: Vec<Uuid> = events.keys().copied().collect();
+    let mut number = 0;
+    while !is_migrated.load(Ordering::Relaxed) {
+        let id = ids[number % ids.len()];
+        let (title, description, version) = events.get_mut(&id).unwrap();
+        *version += 1;
+        let changed = if number % 3 == 0 {
+            sqlx::query(MOVE_EVENT).bind(id).bind(*version).execute(&mut connection).await
+        } else {
+            (*title, *description) =
+                (text(number / ids.len() + number).to_owned(), self::description(number));
+            let update = sqlx::query(UPDATE_EVENT).bind(id).bind(&*title).bind(&*description).bind(*version);
+            update.execute(&mut connection).await
+        };
+        assert_eq!(changed.unwrap().rows_affected(), 1);
+        if number % 10 == 0 {
+            events.extend(create_events(&mut connection, 1).await);
+        }
+        number += 1;
+    }
+    events
+}
+
+/// Asserts that these are all events, and that each one is folded as it must be.
+async fn assert_folded(connection: &mut PgConnection, mut expected: Events) {
+    let select = r#"select id, title, description, version, "foldedTitle", "searchText" from "Event" where "textsFolded""#;
+    let rows: Vec<(Uuid, String, String, i64, String, String)> =
+        sqlx::query_as(select).fetch_all(connection).await.unwrap();
+    for (id, title, description, version, folded_title, search_text) in rows {
+        let folded = FoldedTexts::new(&title, &description);
+        assert_eq!((folded_title, search_text), (folded.title, folded.search_text), "{title}");
+        assert_eq!(expected.remove(&id), Some((title, description, version)));
+    }
+    assert!(expected.is_empty(), "{expected:?}");
+}
+
+/// Folds what is left, as events-service does. Returns the number of folded events.
+async fn fold(connection: &mut PgConnection) -> u64 {
+    let (mut pass, mut folded) = (FoldingPass::begin(), 0);
+    while let FoldedBatch::Folded(of_batch) = pass.fold_batch(connection).await.unwrap() {
+        folded += of_batch;
+    }
+    folded
+}
+
+#[tokio::test]
+async fn all_events_are_folded_while_the_previous_version_writes() {
+    let database = OldDatabase::at_version(7).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(OWNER).execute(&mut connection).await.unwrap();
+    let untouched = create_events(&mut connection, 1000).await;
+    let is_migrated = AtomicBool::new(false);
+    let mut writers = Vec::new();
+    for _ in 0..3 {
+        let events = create_events(&mut connection, 100).await;
+        writers.push(write_events(database.connect().await, events, &is_migrated));
+    }
+    let migration = async {
+        database.migrate().await;
+        is_migrated.store(true, Ordering::Relaxed);
+    };
+
+    let (written, ()) = tokio::join!(join_all(writers), migration);
+
+    let mut expected: Events = written.into_iter().flatten().collect();
+    let unfolded = r#"select id from "Event" where not "textsFolded""#;
+    let unfolded: Vec<Uuid> = sqlx::query_scalar(unfolded).fetch_all(&mut connection).await.unwrap();
+    assert!(unfolded.iter().all(|id| expected.contains_key(id)), "the migration folds what nobody writes");
+    assert_eq!(fold(&mut connection).await, unfolded.len() as u64);
+    expected.extend(untouched);
+    assert_folded(&mut connection, expected).await;
+}
+
+#[tokio::test]
+async fn an_event_that_somebody_changes_is_left_to_the_next_pass() {
+    let database = TestDatabase::create().await;
+    let (mut connection, mut writer) = (database.connect().await, database.connect().await);
+    sqlx::raw_sql(OWNER).execute(&mut connection).await.unwrap();
+    let mut events = create_events(&mut connection, 3).await;
+    let (id, (title, _, version)) = events.iter_mut().next().unwrap();
+    let mut transaction = writer.begin().await.unwrap();
+    (*title, *version) = ("Another title".to_owned(), 2);
+    let change = r#"update "Event" set title = 'Another title', version = 2 where id = $1"#;
+    sqlx::query(change).bind(id).execute(&mut *transaction).await.unwrap();
+
+    assert_eq!(fold(&mut connection).await, 2);
+    transaction.commit().await.unwrap();
+    assert_eq!(fold(&mut connection).await, 1);
+    assert_folded(&mut connection, events).await;
+}
+
+#[tokio::test]
+async fn several_processes_can_fold_at_the_same_time() {
+    let database = TestDatabase::create().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(OWNER).execute(&mut connection).await.unwrap();
+    let events = create_events(&mut connection, 500).await;
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        connections.push(database.connect().await);
+    }
+
+    let folded: u64 = join_all(connections.iter_mut().map(fold)).await.into_iter().sum();
+
+    // An event that one process has locked is skipped by the others, and is folded by that process.
+    assert_eq!(folded, 500);
+    assert_folded(&mut connection, events).await;
+}
+
+#[tokio::test]
+async fn the_migration_reports_how_many_events_are_folded() {
+    let database = OldDatabase::at_version(7).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(OWNER).execute(&mut connection).await.unwrap();
+    create_events(&mut connection, 7).await;
+    let reports = Mutex::new(Vec::new());
+    let report = |message: &str| reports.lock().unwrap().push(message.to_owned());
+
+    eventboard_db::migrate(&database.config(), &report).await.unwrap();
+    eventboard_db::migrate(&database.config(), &report).await.unwrap();
+
+    assert_eq!(reports.into_inner().unwrap(), ["Folding the texts of events: 7 of about 7"]);
+}
+
+#[tokio::test]
+async fn the_migration_reports_the_index_that_it_builds_and_goes_on_when_reports_fail() {
+    let database = OldDatabase::at_version(9).await;
+    let (mut writer, mut admin) = (database.connect().await, database.connect().await);
+    sqlx::raw_sql(OWNER).execute(&mut admin).await.unwrap();
+    let mut transaction = writer.begin().await.unwrap();
+    let event = sqlx::query(CREATE_EVENT).bind(Uuid::now_v7()).bind("A title").bind("Some description");
+    event.execute(&mut *transaction).await.unwrap();
+    let (reports, reported) = (Mutex::new(Vec::new()), Notify::new());
+    let report = |message: &str| {
+        reports.lock().unwrap().push(message.to_owned());
+        reported.notify_one();
+    };
+    let config = database.config();
+    let write = async {
+        reported.notified().await;
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and query like '%pg_stat_progress%' and pid <> pg_backend_pid()";
+        let ended: Vec<bool> = sqlx::query_scalar(end).fetch_all(&mut admin).await.unwrap();
+        assert_eq!(ended, [true], "the second connection");
+        transaction.commit().await.unwrap();
+    };
+
+    let (migrated, ()) = tokio::join!(eventboard_db::migrate(&config, &report), write);
+
+    migrated.unwrap();
+    let expected = "Building the index idx_events_by_folded_title: waiting for writers before build";
+    assert_eq!(reports.into_inner().unwrap()[0], expected);
+}
+
+#[tokio::test]
+async fn only_indexes_that_a_pending_migration_builds_are_dropped_after_an_interruption() {
+    let database = OldDatabase::at_version(9).await;
+    let (mut writer, mut builder) = (database.connect().await, database.connect().await);
+    sqlx::raw_sql(OWNER).execute(&mut writer).await.unwrap();
+    sqlx::raw_sql("set statement_timeout = '200ms'").execute(&mut builder).await.unwrap();
+    let builds = [
+        include_str!("../../../../migrations/0010_event_by_folded_title.sql"),
+        include_str!("../../../../migrations/0014_event_search_trigrams.sql"),
+        r#"create index concurrently an_operators_index on "Event" (location)"#,
+    ];
+    let mut transaction = writer.begin().await.unwrap();
+    let event = sqlx::query(CREATE_EVENT).bind(Uuid::now_v7()).bind("A title").bind("Some description");
+    event.execute(&mut *transaction).await.unwrap();
+    for build in builds {
+        assert!(sqlx::raw_sql(build).execute(&mut builder).await.is_err(), "it waits for the writer");
+    }
+    transaction.commit().await.unwrap();
+    let invalid = "select array_agg(relname::text order by relname) from pg_index join pg_class on oid = indexrelid where not indisvalid";
+    let before: Vec<String> = sqlx::query_scalar(invalid).fetch_one(&mut writer).await.unwrap();
+    assert_eq!(before, ["an_operators_index", "idx_events_by_folded_title", "idx_events_search_trigrams"]);
+
+    database.migrate().await;
+
+    let after: Vec<String> = sqlx::query_scalar(invalid).fetch_one(&mut writer).await.unwrap();
+    assert_eq!(after, ["an_operators_index"]);
+    assert_eq!(fold(&mut writer).await, 0);
 }

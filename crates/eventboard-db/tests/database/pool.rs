@@ -367,9 +367,9 @@ async fn several_processes_can_migrate_concurrently_and_a_repeated_migration_cha
     let (cluster, _) = dedicated_cluster().await;
     cluster.create_database("fresh").await.unwrap();
     let config = config(&cluster.url("fresh"), &[]);
-    let migrations = (0..5).map(|_| eventboard_db::migrate(&config));
+    let migrations = (0..5).map(|_| crate::migrate(&config));
     futures::future::try_join_all(migrations).await.unwrap();
-    eventboard_db::migrate(&config).await.unwrap();
+    crate::migrate(&config).await.unwrap();
 }
 
 #[tokio::test]

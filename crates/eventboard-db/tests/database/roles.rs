@@ -7,9 +7,11 @@ use eventboard_chassis::{
     error::ErrorCode,
     fairness::Client,
 };
-use eventboard_db::{Database, DatabaseConfig, migrate};
+use eventboard_db::{Database, DatabaseConfig};
 use eventboard_testing::{Cluster, dedicated_cluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
+
+use crate::migrate;
 
 /// Every character that has a meaning in a URL, a shell, SQL, a `.env` file or a compose file.
 const PASSWORD: &str = r#"a/b#c?d%20e@f$g${h}$(i)'j"k\l m:n&o=p;q|r<s>t*u!v`w^x~y[z]%L,ä"#;
@@ -190,7 +192,7 @@ async fn assert_refusals(app: &mut PgConnection) {
         r#"alter table "EventHistory" disable trigger all"#,
         r#"alter table "EventHistory" owner to eventboard_app"#,
         r#"drop table "Event""#,
-        r#"drop index idx_events_search"#,
+        r#"drop index idx_events_search_trigrams"#,
         r#"drop function current_caller"#,
         r#"create trigger x before insert on "Event" execute function event_history_is_append_only()"#,
         r#"truncate "Event" cascade"#,

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -9,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::{
     bare,
-    client::{CONNECTIONS, Requests},
+    client::{CONNECTIONS, Connection, Requests},
     seed::{COMMON_WORD, Organization, PASSWORD, RARE_WORD},
 };
 
@@ -129,37 +130,45 @@ impl Case {
             }
             Self::Create | Self::BareCreate | Self::BareCreateConstant => create_events(tenant),
             Self::Replay => replay_creates(tenant, connection),
-            Self::ListFirst => repeat(get(tenant, "/events")),
-            Self::List100 => repeat(get(tenant, LIST_100)),
-            Self::List100Gzip => repeat(get_coded(tenant, LIST_100, "gzip")),
-            Self::List100Brotli => repeat(get_coded(tenant, LIST_100, "br")),
-            Self::List100Zstd => repeat(get_coded(tenant, LIST_100, "zstd")),
-            Self::ListDeep => repeat(get(tenant, &format!("/events?page={DEEP_PAGE}"))),
-            Self::ListCursor => list_by_cursor(tenant),
-            Self::SearchHalf => repeat(get(tenant, &format!("/events?search={COMMON_WORD}"))),
-            Self::SearchRare => repeat(get(tenant, &format!("/events?search={RARE_WORD}"))),
-            Self::SearchTwoCharacters => repeat(get(tenant, "/events?search=ar")),
-            Self::SearchNone => repeat(get(tenant, "/events?search=quixotic")),
-            Self::Me => repeat(get(tenant, "/auth/me")),
-            Self::Login => repeat(login(&tenant.organization)),
+            Self::ListFirst => repeat(get(&tenant.token, "/events")),
+            Self::List100 => repeat(get(&tenant.token, LIST_100)),
+            Self::List100Gzip => repeat(get_coded(&tenant.token, LIST_100, "gzip")),
+            Self::List100Brotli => repeat(get_coded(&tenant.token, LIST_100, "br")),
+            Self::List100Zstd => repeat(get_coded(&tenant.token, LIST_100, "zstd")),
+            Self::ListDeep => repeat(get(&tenant.token, &format!("/events?page={DEEP_PAGE}"))),
+            Self::ListCursor => list_by_cursor(&tenant.token, usize::MAX),
+            Self::SearchHalf => repeat(get(&tenant.token, &format!("/events?search={COMMON_WORD}"))),
+            Self::SearchRare => repeat(get(&tenant.token, &format!("/events?search={RARE_WORD}"))),
+            Self::SearchTwoCharacters => repeat(get(&tenant.token, "/events?search=ar")),
+            Self::SearchNone => repeat(get(&tenant.token, "/events?search=quixotic")),
+            Self::Me => repeat(get(&tenant.token, "/auth/me")),
+            Self::Login => repeat(login(&tenant.organization.email)),
             Self::PgbenchSelect | Self::PgbenchInsert => unreachable!("pgbench has no requests"),
         }
     }
 }
 
 /// The request for a token.
-pub(crate) fn login(organization: &Organization) -> Vec<u8> {
-    let body = format!(r#"{{"email":"{}","password":"{PASSWORD}"}}"#, organization.email);
-    post("/auth/login", "", &body)
+fn login(email: &str) -> Vec<u8> {
+    post("/auth/login", "", &format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#))
 }
 
-fn get(tenant: &Tenant, path: &str) -> Vec<u8> {
-    get_coded(tenant, path, "identity")
+/// Returns a token of the user.
+pub(crate) async fn log_in(gateway: SocketAddr, email: &str) -> String {
+    let mut connection = Connection::open(gateway).await.unwrap();
+    let status = connection.exchange(&login(email)).await.unwrap();
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(connection.body()));
+    let session: serde_json::Value = serde_json::from_slice(connection.body()).unwrap();
+    session["accessToken"].as_str().unwrap().to_owned()
+}
+
+/// The request for a path.
+pub(crate) fn get(token: &str, path: &str) -> Vec<u8> {
+    get_coded(token, path, "identity")
 }
 
 /// The request for a response with this content coding.
-fn get_coded(tenant: &Tenant, path: &str, coding: &str) -> Vec<u8> {
-    let token = &tenant.token;
+fn get_coded(token: &str, path: &str, coding: &str) -> Vec<u8> {
     let fields = format!("host: bench\r\nauthorization: Bearer {token}\r\naccept-encoding: {coding}");
     format!("GET {path} HTTP/1.1\r\n{fields}\r\n\r\n").into()
 }
@@ -182,13 +191,14 @@ fn create(tenant: &Tenant, key: impl std::fmt::Display) -> Vec<u8> {
     post("/events", &format!("authorization: Bearer {token}\r\nidempotency-key: {key}\r\n"), &body)
 }
 
-fn repeat(request: Vec<u8>) -> Requests {
+/// The same request again and again.
+pub(crate) fn repeat(request: Vec<u8>) -> Requests {
     Box::new(move |_, out| out.extend_from_slice(&request))
 }
 
 fn get_random_events(tenant: &Tenant, connection: usize) -> Requests {
     let organization = tenant.organization.clone();
-    let request = String::from_utf8(get(tenant, "/events/*")).unwrap();
+    let request = String::from_utf8(get(&tenant.token, "/events/*")).unwrap();
     let (before, after) = request.split_once('*').unwrap();
     let (before, after) = (before.to_owned(), after.to_owned());
     // Knuth's linear congruential generator. The quality of the random numbers does not matter here.
@@ -220,17 +230,20 @@ fn replay_creates(tenant: &Tenant, connection: usize) -> Requests {
     })
 }
 
-/// Requests the page after the previous response, and the first page again after the last one.
-fn list_by_cursor(tenant: &Tenant) -> Requests {
+/// Requests the page after the previous response. Repeats the page with this number, and begins again after the last one.
+pub(crate) fn list_by_cursor(token: &str, repeated: usize) -> Requests {
     const NEXT_CURSOR: &str = r#""nextCursor":""#;
-    let tenant = tenant.clone();
-    let first = get(&tenant, "/events");
+    let token = token.to_owned();
+    let first = get(&token, "/events");
+    let (mut page, mut request) = (0, Vec::new());
     Box::new(move |previous, out| {
         let meta = String::from_utf8_lossy(&previous[previous.len().saturating_sub(1024)..]);
         let cursor = meta.rsplit_once(NEXT_CURSOR).and_then(|(_, rest)| rest.split('"').next());
-        match cursor {
-            Some(cursor) => out.extend(get(&tenant, &format!("/events?cursor={cursor}"))),
-            None => out.extend_from_slice(&first),
-        }
+        (page, request) = match cursor {
+            _ if page == repeated => (page, std::mem::take(&mut request)),
+            Some(cursor) => (page + 1, get(&token, &format!("/events?cursor={cursor}"))),
+            None => (1, first.clone()),
+        };
+        out.extend_from_slice(&request);
     })
 }

@@ -7,6 +7,7 @@ mod cases;
 mod client;
 mod cluster;
 mod collector;
+mod generated;
 mod pgbench;
 mod plan;
 mod processes;
@@ -38,6 +39,12 @@ struct Arguments {
     /// Create and measure only organizations of these sizes.
     #[arg(long, value_delimiter = ',')]
     size: Vec<u32>,
+    /// Measure only lists and searches, in this number of events from `eventboard seed --events`.
+    #[arg(long, conflicts_with_all = ["only", "size"])]
+    events: Option<u32>,
+    /// The number of organizations that the events are in.
+    #[arg(long, requires = "events", default_value_t = 2)]
+    organizations: u32,
     /// Passed by cargo to every bench.
     #[arg(long, hide = true)]
     bench: bool,

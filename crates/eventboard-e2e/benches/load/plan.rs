@@ -5,9 +5,9 @@ use std::{net::SocketAddr, time::Instant};
 use crate::{
     Arguments,
     cases::{self, AUTH_CASES, COMPARED_CASES, Case, LISTING_CASES, Tenant},
-    client::{self, Connection, Sample, Timing},
+    client::{self, Sample, Timing},
     cluster::Database,
-    pgbench,
+    generated, pgbench,
     processes::{self, Bare, System},
     report::{Report, Row, Starts},
     seed::{self, Organization},
@@ -38,6 +38,9 @@ struct Environment<'a> {
 pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
     // A service migrates the schema when it starts.
     processes::start_auth(database, &[]).await.kill().await;
+    if let Some(events) = arguments.events {
+        return generated::run(arguments, database, events).await;
+    }
     let sizes = arguments.sizes();
     let organizations: Vec<_> =
         (1..).zip(&sizes).map(|(number, size)| Organization::new(number, *size)).collect();
@@ -86,7 +89,8 @@ impl Environment<'_> {
         let is_selected = |case: &Case| arguments.only.is_empty() || arguments.only.contains(case);
         let mut tenants = Vec::new();
         for organization in organizations {
-            tenants.push(self.log_in(organization).await);
+            let token = cases::log_in(self.system.gateway.address, &organization.email).await;
+            tenants.push(Tenant { organization: organization.clone(), token });
         }
         let largest = tenants.iter().max_by_key(|tenant| tenant.organization.size).unwrap();
 
@@ -105,15 +109,6 @@ impl Environment<'_> {
         }
     }
 
-    async fn log_in(&self, organization: &Organization) -> Tenant {
-        let mut connection = Connection::open(self.system.gateway.address).await.unwrap();
-        let status = connection.exchange(&cases::login(organization)).await.unwrap();
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(connection.body()));
-        let session: serde_json::Value = serde_json::from_slice(connection.body()).unwrap();
-        let token = session["accessToken"].as_str().unwrap().to_owned();
-        Tenant { organization: organization.clone(), token }
-    }
-
     async fn measure(&self, case: Case, tenant: &Tenant, report: &mut Report) {
         let sample = match case {
             Case::PgbenchSelect => self.pgbench(&pgbench::select(&tenant.organization)).await,
@@ -121,7 +116,7 @@ impl Environment<'_> {
             _ => Some(self.drive(case, tenant).await),
         };
         if let Some(sample) = sample {
-            report.add(Row::new(case, tenant.organization.size, &sample), &sample.errors);
+            report.add(Row::new(case.name(), tenant.organization.size, &sample), &sample.errors);
         }
     }
 

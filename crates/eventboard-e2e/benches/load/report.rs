@@ -20,6 +20,8 @@ pub(crate) struct Row {
     p95_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
+    /// The number of unexpected responses and errors.
+    errors: f64,
     cpu_seconds_per_1000: Figures,
     memory_mib: Figures,
 }
@@ -56,17 +58,18 @@ const SIZE_INDEPENDENT_CASES: [Case; 5] =
     [Case::ListFirst, Case::ListCursor, Case::SearchHalf, Case::SearchRare, Case::SearchNone];
 
 impl Row {
-    pub(crate) fn new(case: Case, size: u32, sample: &Sample) -> Self {
+    pub(crate) fn new(case: String, size: u32, sample: &Sample) -> Self {
         let quantile = |quantile| sample.latencies.value_at_quantile(quantile) as f64 / 1000.0;
         let thousands = sample.completed as f64 / 1000.0;
         Self {
-            case: case.name(),
+            case,
             size,
             requests_per_second: sample.completed as f64 / sample.seconds,
             p50_ms: quantile(0.5),
             p95_ms: quantile(0.95),
             p99_ms: quantile(0.99),
             p999_ms: quantile(0.999),
+            errors: sample.errors.len() as f64,
             cpu_seconds_per_1000: sample.cpu.iter().map(|(name, cpu)| (*name, cpu / thousands)).collect(),
             memory_mib: sample.memory.clone(),
         }
@@ -87,6 +90,7 @@ impl Row {
             p95_ms: of(|row| row.p95_ms),
             p99_ms: of(|row| row.p99_ms),
             p999_ms: of(|row| row.p999_ms),
+            errors: of(|row| row.errors),
             cpu_seconds_per_1000: each(|row| &row.cpu_seconds_per_1000),
             memory_mib: each(|row| &row.memory_mib),
         }
@@ -97,6 +101,7 @@ impl Row {
         let mut cells =
             vec![self.case.clone(), self.size.to_string(), format!("{:.0}", self.requests_per_second)];
         cells.extend(latencies.map(|latency| format!("{latency:.2}")));
+        cells.push(format!("{:.0}", self.errors));
         cells.extend(PROCESSES.map(|name| cell(&self.cpu_seconds_per_1000, name, 3)));
         cells.extend(SERVICES.map(|name| cell(&self.memory_mib, name, 1)));
         cells
@@ -226,7 +231,7 @@ impl Report {
     }
 
     fn table_of_cases(&self) -> String {
-        let header = "case|events|requests/s|p50 ms|p95 ms|p99 ms|p99.9 ms|CPU s/1000: gateway|auth|events|postgres|client\
+        let header = "case|events|requests/s|p50 ms|p95 ms|p99 ms|p99.9 ms|errors|CPU s/1000: gateway|auth|events|postgres|client\
             |MiB: gateway|auth|events";
         table(header, &self.medians.iter().map(Row::cells).collect::<Vec<_>>())
     }

@@ -57,7 +57,7 @@ pub(crate) async fn seed(url: &str, organizations: &[Organization]) {
     for (name, _) in &indexes {
         execute(&mut connection, format!("drop index {name}")).await;
     }
-    // Disables the triggers that check foreign keys, because the generated rows always satisfy them.
+    // Disables all triggers, most of which check foreign keys, because the generated rows always satisfy them.
     execute(&mut connection, "set session_replication_role = replica".to_owned()).await;
     execute(&mut connection, create_phrases()).await;
     let hash = Argon2id::default().hash(&PASSWORD.into()).unwrap();
@@ -104,19 +104,21 @@ fn insert_organization(organization: &Organization, hash: &str) -> String {
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
         values ('{admin}', '{id}', '{email}', 'Ada', 'Admin', 'ADMIN', '{hash}');
         insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
-            status, "rejectionReason", "createdAt", "updatedAt")
-        select {event}, '{id}', '{admin}', concat_ws(' ', initcap(word[1]), word[2], n),
-            concat_ws(' ', array_to_string(word, ' '), case when n % 2 = 0 then '{COMMON_WORD}' end,
-                case when n % {rare} = 0 then '{RARE_WORD}' end),
+            status, "rejectionReason", "createdAt", "updatedAt", "foldedTitle", "searchText", "textsFolded")
+        select {event}, '{id}', '{admin}', title, description,
             case when n % 4 <> 0 then initcap(word[3]) || ' hall' end, start, start + interval '2 hours',
-            status, case status when 'REJECTED' then 'Please name a person in charge' end, created, created
+            status, case status when 'REJECTED' then 'Please name a person in charge' end, created, created,
+            lower(title), lower(title) || U&'\001F' || description, true
         from (
             select n, hashint4(n) & ({PHRASES} - 1) as number,
                 timestamptz '2027-01-01 00:00Z' + (hashint4(n + 13) & 1048575) * interval '1 minute' as start,
                 (enum_range(null::"EventStatus"))[1 + (hashint4(n + 17) & 3)] as status,
                 timestamptz '2024-01-01 00:00Z' + n * interval '1 minute' as created
             from generate_series(1, {size}) n
-        ) event join phrase using (number)
+        ) event join phrase using (number),
+            concat_ws(' ', initcap(word[1]), word[2], n) title,
+            concat_ws(' ', array_to_string(word, ' '), case when n % 2 = 0 then '{COMMON_WORD}' end,
+                case when n % {rare} = 0 then '{RARE_WORD}' end) description
         "#
     )
 }

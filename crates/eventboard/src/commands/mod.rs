@@ -13,28 +13,34 @@ use eventboard_chassis::{
     server::connectable,
 };
 
-use crate::{database, dotenv, http_get, output, seed};
+use crate::{cli::SeedArgs, database, dotenv, http_get, output, seed};
 
 /// Brings the schema up to date, and sets up the database roles if `MIGRATE_DATABASE_URL` has a role of its own.
 pub(crate) async fn migrate() -> anyhow::Result<()> {
-    database::with_config(eventboard_db::migrate).await?;
+    database::with_config(async |config| eventboard_db::migrate(config, &output::notice).await).await?;
     output::print("The database schema is up to date.\n")
 }
 
-/// Inserts the demo data, even demo events that were deleted.
-pub(crate) async fn seed(force: bool) -> anyhow::Result<()> {
+/// Inserts the demo data, even demo events that were deleted, or generated events.
+pub(crate) async fn seed(args: &SeedArgs) -> anyhow::Result<()> {
     let app_env = config::read(dotenv::environment(), AppEnv::from_env)?;
     ensure!(
-        force || app_env != AppEnv::Production,
+        args.force || app_env != AppEnv::Production,
         "the passwords of the demo users are public; with APP_ENV=production, --force is required to create them"
     );
     let outcome = database::with_config(async |config| {
-        eventboard_db::migrate(config).await?;
+        eventboard_db::migrate(config, &output::notice).await?;
         let mut connection = eventboard_db::connect(config.direct()).await?;
-        Ok(seed::seed(&mut connection, seed::DeletedEvents::Restore).await?)
+        Ok(match args.events {
+            Some(events) => seed::generate(&mut connection, events, args.organizations).await?.to_string(),
+            None => {
+                let outcome = seed::seed(&mut connection, seed::DeletedEvents::Restore).await?;
+                format!("{outcome}\n{}", seed::login_table())
+            }
+        })
     })
     .await?;
-    output::print(&format!("{outcome}\n{}", seed::login_table()))
+    output::print(&outcome)
 }
 
 /// Succeeds if the service returns status 200.

@@ -5,7 +5,7 @@ use eventboard_db::DatabaseConfig;
 use private_postgres::Cluster;
 
 use super::{APPLICATION_NAME, home::Home};
-use crate::dotenv;
+use crate::{dotenv, progress};
 
 /// Calls `work` with the settings for the private PostgreSQL. If it is not running, starts it and stops it afterwards.
 pub(super) async fn with_config<T>(
@@ -24,7 +24,7 @@ pub(super) async fn with_config<T>(
 async fn start(home: &Home) -> anyhow::Result<(Cluster, DatabaseConfig)> {
     let (cluster, url) = home.start_cluster().await?;
     let config = config_from_url(url)?;
-    eventboard_db::migrate(&config).await?;
+    eventboard_db::migrate(&config, &progress::report).await?;
     Ok((cluster, config))
 }
 

@@ -1,15 +1,17 @@
 //! Inserts the demo data. Existing rows are not changed, and only missing rows are added.
 
 mod data;
+mod generated;
 
 use std::{collections::HashMap, fmt};
 
-use eventboard_domain::EventStatus;
+use eventboard_domain::{EventStatus, FoldedTexts};
 use sqlx::{Connection, PgConnection};
 use thiserror::Error;
 use uuid::Uuid;
 
 use self::data::{EVENTS, Event, Id, ORGANIZATIONS, Organization, PASSWORD, PASSWORD_HASH, USERS, User};
+pub(crate) use self::generated::generate;
 
 /// What to do with demo events that were deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,13 +217,16 @@ async fn add_event(
     outcome: &mut Outcome,
 ) -> Result<(), SeedError> {
     let Event { id, owner: _, title, description, location, start, end, status } = event;
+    let FoldedTexts { title: folded_title, search_text } = FoldedTexts::new(title, description);
     let steps = steps_to(*status);
     let added = sqlx::query!(
         r#"
         with created as (
             insert into "Event" (id, "organizationId", "createdById", title, description, location,
-                "startDate", "endDate", status, "createdAt", "updatedAt", version)
-            select $1, $2, $3, $4, $5, $6, $7, $8, $9::text::"EventStatus", now(), now(), cardinality($12::text[])
+                "startDate", "endDate", status, "createdAt", "updatedAt", version,
+                "foldedTitle", "searchText", "textsFolded")
+            select $1, $2, $3, $4, $5, $6, $7, $8, $9::text::"EventStatus", now(), now(), cardinality($12::text[]),
+                $15, $16, true
             where not exists (select from "Event" where id = $10)
                 and ($11 or not exists (select from "EventHistory" where "eventId" in ($1, $10)))
             on conflict do nothing
@@ -248,6 +253,8 @@ async fn add_event(
         &steps.iter().map(|step| step.action.to_owned()).collect::<Vec<_>>(),
         &steps.iter().map(|step| step.from.map(status_text)).collect::<Vec<_>>() as &[Option<String>],
         &steps.iter().map(|step| status_text(step.to)).collect::<Vec<_>>(),
+        folded_title,
+        search_text,
     );
     outcome.added_events += u64::from(added.fetch_one(&mut *connection).await?.count > 0);
     let found = sqlx::query!(

@@ -113,7 +113,7 @@ async fn prepare_database(config: &DatabaseConfig, with_demo_data: bool) -> anyh
     // Connects first, because the error of `connect` contains the address of an unreachable database.
     let mut connection = eventboard_db::connect(&options).await?;
     progress::report("Bringing the database schema up to date");
-    eventboard_db::migrate(config).await?;
+    eventboard_db::migrate(config, &progress::report).await?;
     let has_demo_data = with_demo_data && seed_unless_refused(&mut connection).await?;
     connection.close().await?;
     Ok(has_demo_data)

@@ -13,6 +13,17 @@ async fn migrating_twice_succeeds() {
 }
 
 #[tokio::test]
+async fn migrating_shows_how_many_events_are_folded() {
+    let installation = Installation::create_with_demo_data().await;
+    installation.execute(r#"update "Event" set "textsFolded" = false"#).await;
+    installation.execute("delete from _sqlx_migrations where version > 7").await;
+    let mut migrate = installation.command("migrate");
+    let output = run(migrate.env("DATABASE_URL", installation.database.url()));
+    assert_eq!(output.stderr, "Folding the texts of events: 3 of about 3\n");
+    assert_eq!(output.success(), "The database schema is up to date.\n");
+}
+
+#[tokio::test]
 async fn an_organization_can_be_closed_and_opened() {
     let installation = Installation::create_with_demo_data().await;
     let acme_is_open = || installation.run("org list --json").json()[0]["openSignup"].as_bool().unwrap();

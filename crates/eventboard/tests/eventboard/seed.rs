@@ -1,8 +1,13 @@
 //! Tests of `eventboard seed`.
 
-use std::process::Stdio;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
-use crate::support::{Installation, run};
+use argon2::{Argon2, PasswordHash, PasswordVerifier};
+
+use crate::support::{Installation, eventboard, run};
 
 const ROW_COUNTS: &str = r#"select (select count(*) from "Organization") * 1000 + (select count(*) from "User") * 100
     + (select count(*) from "Event") * 10 + (select count(*) from "EventHistory")"#;
@@ -36,6 +41,9 @@ const SEEDED_BY_0_1_0: &str = r#"
     ) as event (id, organization, owner, title, status);
     insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "toStatus")
     select id, "organizationId", "createdById", 'CREATE', 'DRAFT' from "Event""#;
+
+const INDEXES: &str = r#"select string_agg(indexdef, E'\n' order by indexname) from pg_indexes
+    where schemaname = 'public'"#;
 
 /// An organization of somebody else.
 const STRANGER: &str = r#"insert into "Organization" (id, name, slug) values
@@ -77,6 +85,16 @@ async fn the_demo_events_match_the_documentation() {
                 '2026-04-10 14:00Z', '2026-04-10 17:00Z', 'user@techinnovators.com'))"#,
     );
     assert_eq!(matching.await, 3);
+}
+
+#[tokio::test]
+async fn the_texts_of_the_demo_events_are_folded() {
+    let installation = Installation::create_with_demo_data().await;
+    let folded = installation.query_number(
+        r#"select count(*) from "Event" where "textsFolded" and "foldedTitle" = lower(title)
+            and "searchText" = lower(title || E'\x1f' || description)"#,
+    );
+    assert_eq!(folded.await, 3);
 }
 
 #[tokio::test]
@@ -187,4 +205,232 @@ async fn an_organization_with_the_same_name_but_another_slug_is_not_touched() {
     let strangers =
         r#"select count(*) from "User" where "organizationId" = '0198c5b0-0000-7000-8000-000000000001'"#;
     assert_eq!(installation.query_number(strangers).await, 0);
+}
+
+/// Adds generated events as the owner of the schema, who may rebuild indexes.
+fn generate(installation: &Installation, arguments: &str) -> Command {
+    let mut command = installation.command(&format!("seed {arguments}"));
+    command.env("DATABASE_URL", installation.database.url());
+    command
+}
+
+async fn query_text(installation: &Installation, query: &'static str) -> String {
+    sqlx::query_scalar(query).fetch_one(&mut installation.database.connect().await).await.unwrap()
+}
+
+#[tokio::test]
+async fn generated_events_are_spread_over_a_large_a_small_and_equal_organizations() {
+    let installation = Installation::create().await;
+    let output = run(&mut generate(&installation, "--events 5000 --organizations 4")).success();
+    assert!(output.contains("4 organizations, 19 users, 5000 events."), "{output}");
+    for login in ["admin@generated-1.example", "user@generated-2.example", "(2500 events)", "(1000 events)"] {
+        assert!(output.contains(login), "{output}");
+    }
+    let sizes = query_text(
+        &installation,
+        r#"select string_agg(slug || '=' || events, ' ' order by slug) from (
+            select slug, count(*) as events from "Event" join "Organization" on "Organization".id = "organizationId"
+            group by slug) sizes"#,
+    );
+    assert_eq!(sizes.await, "generated-1=2500 generated-2=1000 generated-3=750 generated-4=750");
+    let events_of_users = query_text(
+        &installation,
+        r#"select string_agg(events::text, ' ') from (select count(*) as events from "Event"
+            join "User" on "User".id = "createdById" where email like 'user@%' group by email) counts"#,
+    );
+    assert_eq!(events_of_users.await, "10 10 10 10");
+}
+
+#[tokio::test]
+async fn generated_events_look_like_events_of_several_years() {
+    let installation = Installation::create().await;
+    run(&mut generate(&installation, "--events 3000")).success();
+    for (reason, query) in [
+        (
+            "written in the order of their creation",
+            r#"select count(*) from (select at < lag(at) over (order by id) as wrong from "EventHistory"
+                where action = 'CREATE') entries where wrong"#,
+        ),
+        (
+            "not created or changed in the future",
+            r#"select count(*) from "Event" where not ("createdAt" <= "updatedAt" and "updatedAt" <= now())"#,
+        ),
+        (
+            "only recent ones are undecided",
+            r#"select count(*) from "Event" where status in ('DRAFT', 'SUBMITTED')
+                and "createdAt" < now() - interval '61 days'"#,
+        ),
+        (
+            "texts are folded",
+            r#"select count(*) from "Event" where not "textsFolded" or "foldedTitle" is null
+                or "searchText" not like "foldedTitle" || U&'\001F%'"#,
+        ),
+        (
+            "ids are UUIDs of version 7",
+            r#"select count(*) from "Event" where id::text not like '________-____-7___-____-____________'"#,
+        ),
+    ] {
+        assert_eq!(installation.query_number(query).await, 0, "{reason}");
+    }
+    let statuses = query_text(
+        &installation,
+        r#"select string_agg(distinct status::text, ' ' order by status::text) from "Event""#,
+    );
+    assert_eq!(statuses.await, "APPROVED DRAFT REJECTED SUBMITTED");
+    let marked = query_text(
+        &installation,
+        r#"select concat_ws(' ', count(*) filter (where "searchText" like '%everyday%'),
+            count(*) filter (where "searchText" like '%occasional%'),
+            count(*) filter (where "searchText" like '%middling%'),
+            count(*) filter (where "searchText" like '%seldom%'),
+            count(*) filter (where "searchText" like '%nowhere%')) from "Event""#,
+    );
+    assert_eq!(marked.await, "1500 30 3 1 0");
+    let old = r#"select count(*) from "Event" where "createdAt" < now() - interval '2 years'"#;
+    assert!(installation.query_number(old).await > 900);
+    let future = r#"select count(*) from "Event" where "startDate" > now()"#;
+    assert!(installation.query_number(future).await > 50);
+}
+
+#[tokio::test]
+async fn the_histories_of_generated_events_lead_to_their_statuses_and_versions() {
+    let installation = Installation::create().await;
+    run(&mut generate(&installation, "--events 2000 --organizations 2")).success();
+    let mismatched = r#"
+        select count(*) from "Event" event where (
+            select (
+                array_agg(action order by id) = case status
+                    when 'DRAFT' then array['CREATE']
+                    when 'SUBMITTED' then array['CREATE', 'SUBMIT']
+                    when 'APPROVED' then array['CREATE', 'SUBMIT', 'APPROVE']
+                    else array['CREATE', 'SUBMIT', 'REJECT'] end
+                and (array_agg("toStatus" order by id desc))[1] = status
+                and (array_agg(at order by id desc))[1] = "updatedAt"
+                and (array_agg(reason order by id desc))[1] is not distinct from "rejectionReason"
+                and min(at) = "createdAt"
+                and array_agg(at order by id) = array_agg(at order by at)
+                and count(*) = version
+                and bool_and("organizationId" = event."organizationId"))
+            from "EventHistory" where "eventId" = event.id
+        ) is not true"#;
+    assert_eq!(installation.query_number(mismatched).await, 0);
+    let moderated_by_others = r#"select count(*) from "EventHistory" join "User" on "User".id = "actorId"
+        where (action in ('APPROVE', 'REJECT')) <> (role = 'MODERATOR')"#;
+    assert_eq!(installation.query_number(moderated_by_others).await, 0);
+}
+
+#[tokio::test]
+async fn generated_users_have_the_demo_password() {
+    let installation = Installation::create().await;
+    run(&mut generate(&installation, "--events 10")).success();
+    let hash = query_text(
+        &installation,
+        r#"select "passwordHash" from "User" where email = 'moderator@generated-1.example' and role = 'MODERATOR'"#,
+    );
+    let hash = hash.await;
+    let hash = PasswordHash::new(&hash).unwrap();
+    Argon2::default().verify_password(b"Password123!", &hash).unwrap();
+}
+
+#[tokio::test]
+async fn generating_events_rebuilds_the_same_indexes() {
+    let installation = Installation::create().await;
+    let before = query_text(&installation, INDEXES).await;
+    let output = run(&mut generate(&installation, "--events 1500"));
+    assert!(output.stderr.contains("1500 of 1500 events written"), "{output:?}");
+    assert!(output.stderr.contains(": idx_events_search_trigrams\n"), "{output:?}");
+    output.success();
+    assert_eq!(query_text(&installation, INDEXES).await, before);
+}
+
+#[tokio::test]
+async fn generating_events_keeps_the_indexes_if_there_are_events_or_the_role_may_not_change_them() {
+    let installation = Installation::create_with_demo_data().await;
+    let output = run(&mut generate(&installation, "--events 100"));
+    assert!(output.stderr.starts_with("The indexes stay"), "{output:?}");
+    output.success();
+    assert_eq!(installation.query_number(r#"select count(*) from "Event""#).await, 103);
+
+    let installation = Installation::create().await;
+    let output = installation.run("seed --events 100");
+    assert!(output.stderr.starts_with("The indexes stay"), "{output:?}");
+    output.success();
+    assert_eq!(installation.query_number(r#"select count(*) from "Event""#).await, 100);
+}
+
+#[tokio::test]
+async fn events_are_generated_only_once() {
+    let installation = Installation::create().await;
+    run(&mut generate(&installation, "--events 20 --organizations 2")).success();
+    let before = installation.query_number(ROW_COUNTS).await;
+    let output = run(&mut generate(&installation, "--events 20")).failure(1);
+    assert!(output.contains("generated-1 exists already, so nothing was changed"), "{output}");
+    assert_eq!(installation.query_number(ROW_COUNTS).await, before);
+}
+
+#[tokio::test]
+async fn generating_events_refuses_production_unless_forced() {
+    let installation = Installation::create().await;
+    let seed = |arguments| run(generate(&installation, arguments).env("APP_ENV", "production"));
+    let output = seed("--events 10").failure(1);
+    assert!(output.contains("--force"), "{output}");
+    assert_eq!(installation.query_number(ROW_COUNTS).await, 0);
+    seed("--events 10 --force").success();
+    assert_eq!(installation.query_number(r#"select count(*) from "Event""#).await, 10);
+}
+
+#[tokio::test]
+async fn an_interrupted_generation_leaves_nothing() {
+    let installation = Installation::create().await;
+    let before = query_text(&installation, INDEXES).await;
+    let mut child = generate(&installation, "--events 1000000")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut progress = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut progress).unwrap();
+    assert_eq!(progress, "50000 of 1000000 events written\n");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Waits until PostgreSQL has rolled the transaction back, because that has dropped the indexes.
+    assert_eq!(installation.query_number(ROW_COUNTS).await, 0);
+    assert_eq!(query_text(&installation, INDEXES).await, before);
+}
+
+#[tokio::test]
+async fn a_generation_that_fails_leaves_nothing() {
+    let installation = Installation::create().await;
+    let before = query_text(&installation, INDEXES).await;
+    installation
+        .execute(r#"alter table "EventHistory" add constraint refused check (action <> 'SUBMIT')"#)
+        .await;
+    let output = run(&mut generate(&installation, "--events 100"));
+    assert!(output.stderr.contains("violates check constraint \"refused\""), "{output:?}");
+    assert_eq!(output.code, Some(1));
+    assert_eq!(installation.query_number(ROW_COUNTS).await, 0);
+    assert_eq!(query_text(&installation, INDEXES).await, before);
+}
+
+#[test]
+fn the_numbers_of_events_and_organizations_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        "seed --events 0",
+        "seed --events 100000001",
+        "seed --organizations 2",
+        "seed --events 10 --organizations 0",
+        "seed --events 200000 --organizations 100001",
+    ] {
+        run(&mut eventboard(folder.path(), arguments)).failure(2);
+    }
+}
+
+#[tokio::test]
+async fn there_cannot_be_more_generated_organizations_than_events() {
+    let installation = Installation::create().await;
+    let output = run(&mut generate(&installation, "--events 2 --organizations 3")).failure(1);
+    assert!(output.contains("at least as many events as organizations"), "{output}");
+    run(&mut generate(&installation, "--events 3 --organizations 3")).success();
+    assert_eq!(installation.query_number(r#"select count(distinct "organizationId") from "Event""#).await, 3);
 }

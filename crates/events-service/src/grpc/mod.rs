@@ -54,9 +54,9 @@ impl EventsGrpc {
     }
 
     async fn list_events(&self, request: Request<FindAllRequest>) -> Result<FindAllReply, ServiceError> {
-        let caller = Caller::of(&request)?;
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         let query = requests::list_query(&caller, request.into_inner())?;
-        self.use_cases.list(&caller, &query).await.map(replies::page)
+        self.use_cases.list(&caller, &query, deadline).await.map(replies::page)
     }
 }
 

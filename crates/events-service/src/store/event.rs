@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_db::{AsText, InstrumentStatement, OnConstraint, db_error};
-use eventboard_domain::{Event, EventStatus, HistoryAction, Refusal};
+use eventboard_domain::{Event, EventStatus, FoldedTexts, HistoryAction, Refusal};
 use eventboard_idempotency::{ScopedKey, with_claim_statement};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -84,9 +84,10 @@ macro_rules! create_statement {
             "with claimed as (" + $claim + r#" returning 1
             ), created as (
                 insert into "Event" (id, "organizationId", "createdById", title, description, location,
-                    "startDate", "endDate", status, "createdAt", "updatedAt", version)
+                    "startDate", "endDate", status, "createdAt", "updatedAt", version,
+                    "foldedTitle", "searchText", "textsFolded")
                 select $11::uuid, $12::uuid, $13::uuid, $14, $15, $16, $17::timestamptz, $18::timestamptz,
-                    $19::text::"EventStatus", $20::timestamptz, $21::timestamptz, $22::bigint
+                    $19::text::"EventStatus", $20::timestamptz, $21::timestamptz, $22::bigint, $24, $25, true
                 from claimed
                 returning id, "organizationId", "createdById", status
             ), recorded as (
@@ -124,6 +125,7 @@ pub(super) async fn insert(
         updated_at,
         version,
     } = event;
+    let FoldedTexts { title: folded_title, search_text } = event.folded_texts();
     let claimed = with_claim_statement!(
         create_statement!
         key.caller.user_id,
@@ -149,6 +151,8 @@ pub(super) async fn insert(
         updated_at,
         version,
         AsText(HistoryAction::Create) as _,
+        folded_title,
+        search_text,
     )
     .fetch_optional(connection)
     .instrumented("INSERT Event")
@@ -176,10 +180,11 @@ pub(super) async fn update(connection: &mut PgConnection, event: &Event) -> Resu
         rejection_reason: _,
         created_at: _,
     } = event;
+    let FoldedTexts { title: folded_title, search_text } = event.folded_texts();
     let updated = sqlx::query!(
         r#"
         update "Event" set title = $3, description = $4, location = $5, "startDate" = $6, "endDate" = $7,
-            "updatedAt" = $8, version = $9
+            "updatedAt" = $8, version = $9, "foldedTitle" = $10, "searchText" = $11, "textsFolded" = true
         where id = $1 and "organizationId" = $2
         "#,
         id,
@@ -191,6 +196,8 @@ pub(super) async fn update(connection: &mut PgConnection, event: &Event) -> Resu
         end_date,
         updated_at,
         version,
+        folded_title,
+        search_text,
     )
     .execute(connection)
     .instrumented("UPDATE Event")

@@ -1,255 +1,421 @@
 //! Lists events.
 //!
-//! The statement is built from constant parts, because PostgreSQL uses an index for sorting only when the statement
-//! contains the sort expression, and there are too many combinations of sort key, direction and filters for separate
-//! statements. Values are always bound. The statement is not cached as a prepared statement, so that PostgreSQL plans
-//! it for the actual values: a generic plan for all search texts could not use the trigram index.
+//! The cost of a page must not depend on the size of the organization or on what is searched for, so no statement reads
+//! more than a fixed number of events. Many lists are a part of an index. The others are found in steps, each of which is
+//! taken only when the one before did not find the page (docs/adr/0035-a-list-is-found-in-steps.md):
+//!
+//! 1. Look at the first events in the order of the list, and at more of them if that promises to find the page. It does if
+//!    many events match.
+//! 2. Find all events that match in the index of a filter, and sort them. This finds the page if there are few.
+//! 3. Otherwise the matching events are too many to sort, but not so rare that it takes long to find the first ones in the
+//!    order. Only if they are all at its end, the search is refused.
 
-use chrono::{DateTime, Utc};
-use eventboard_chassis::error::ServiceError;
-use eventboard_db::{AsText, InstrumentStatement, db_error};
-use eventboard_domain::{Event, SortBy, Visibility};
-use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
+use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
+use eventboard_db::{InstrumentStatement, db_error};
+use eventboard_domain::Event;
+use sqlx::{FromRow, Postgres, QueryBuilder, Row, postgres::PgRow};
+use uuid::Uuid;
 
 use super::{
     Store,
-    capped_totals::COUNT_LIMIT,
-    event::{EventRow, with_event_columns},
+    event::EventRow,
+    list_statement::{List, Plan, Source, Step, Visible},
+    long_lists::COUNT_LIMIT,
+    search_budget::Search,
     shown_length::{ShownLength, Total},
 };
 use crate::listing::{ListCriteria, Page, PageStart, RowPosition};
 
-macro_rules! literal {
-    ($columns:literal) => {
-        $columns
-    };
-}
+/// How many events are looked at first.
+const LOOK_ROWS: u32 = 1024;
 
-const COLUMNS: &str = with_event_columns!(literal!);
+/// How many events are looked at if the first ones promise that the page is among them.
+const FURTHER_ROWS: u32 = 20_000;
 
-/// A row of a page: the event, its sort key as stored in a cursor, and the total if it was counted.
-#[derive(sqlx::FromRow)]
+/// How many events with a text, or of one owner, are read and sorted. In ten million events, the first page of a text that
+/// more of them contain is among some 20,000 events, so the two ways cost about the same at worst.
+const MAX_SORTED: u32 = 10_000;
+
+/// The same for events within dates. They are read faster, because events of the same time are near each other.
+const MAX_SORTED_BY_DATE: u32 = 200_000;
+
+/// How many events are looked at when nothing else has found the page.
+const MAX_SCANNED: u32 = 200_000;
+
+/// The same without a text.
+const MAX_SCANNED_WITHOUT_TEXT: u32 = 1_000_000;
+
+/// An event of a page, and its sort key as in a cursor.
+#[derive(FromRow)]
 struct ListedRow {
     #[sqlx(flatten)]
     event: EventRow,
     sort_key: String,
-    total: Option<i64>,
 }
 
-/// Returns the sort expression, which must be the same as in the index.
-fn sort_expression(sort_by: SortBy) -> &'static str {
-    match sort_by {
-        SortBy::StartDate => r#""startDate""#,
-        SortBy::CreatedAt => r#""createdAt""#,
-        SortBy::Title => "lower(title)",
-        // Qualified with the table, because `status` alone means the output column, which has the type text.
-        SortBy::Status => r#""Event".status"#,
+/// When the statements of a list must end.
+#[derive(Clone, Copy)]
+enum TimeLimit {
+    /// When the caller stops waiting. For statements that always end soon.
+    Caller(Deadline),
+    /// When the time of a search is over.
+    Search(Deadline),
+}
+
+/// The kind of index that a statement reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IndexKind {
+    /// The rows come one by one, until there are enough of them.
+    BTree,
+    /// PostgreSQL reads such an index only with a bitmap scan. The other statements must not use one, because it collects
+    /// all rows before it returns the first one.
+    Gin,
+}
+
+impl Source<'_> {
+    fn max_sorted(self) -> u32 {
+        match self {
+            Self::Text(_) | Self::Owner(_) => MAX_SORTED,
+            Self::StartDate => MAX_SORTED_BY_DATE,
+        }
+    }
+
+    fn index_kind(self) -> IndexKind {
+        match self {
+            Self::Text(_) => IndexKind::Gin,
+            Self::StartDate | Self::Owner(_) => IndexKind::BTree,
+        }
     }
 }
 
-/// Returns the SQL type of the sort expression, to which the value from a cursor is cast.
-fn sort_type(sort_by: SortBy) -> &'static str {
-    match sort_by {
-        SortBy::StartDate | SortBy::CreatedAt => "timestamptz",
-        SortBy::Title => "text",
-        SortBy::Status => r#""EventStatus""#,
-    }
+/// What a step found.
+struct Found {
+    /// One more than the page has, if there is a next page.
+    rows: Vec<ListedRow>,
+    /// The length of the list. `None` if it must be counted.
+    total: Option<Total>,
+}
+
+/// The outcome of a step.
+enum Outcome {
+    Found(Found),
+    /// The page was not found. At least this many events of the list match.
+    NotFound(u64),
 }
 
 impl Store {
     /// Returns one page of the list and the total.
+    ///
+    /// # Errors
+    /// `Overloaded` when too many searches are in progress, or when the page cannot be found within the budget of a
+    /// search.
     pub(crate) async fn list(
         &self,
         criteria: &ListCriteria,
         start: &PageStart,
         limit: u32,
+        deadline: Deadline,
     ) -> Result<Page<RowPosition>, ServiceError> {
-        let mut lease = self.acquire(criteria.organization_id).await?;
-        let is_capped = self.capped_totals.contains(criteria);
-        let mut statement = page_statement(criteria, start, limit, is_capped);
-        // Not persistent, so that PostgreSQL plans the statement each time. A pooler supports only named statements,
+        let list = List::new(criteria, start, limit);
+        let time = TimeLimit::Caller(deadline);
+        let Found { rows, total } = match list.plan() {
+            Plan::Walk => self.walk(&list, time).await?,
+            Plan::Steps(steps) if list.is_search() => {
+                let search = self.begin_search(&list, deadline).await?;
+                let found = self.search(&list, &steps, &search).await;
+                found.map_err(|error| search.explain(error))?
+            }
+            Plan::Steps(steps) => match self.take_steps(&list, &steps, time).await? {
+                Outcome::Found(found) => found,
+                Outcome::NotFound(matched) => {
+                    let search = self.begin_search(&list, deadline).await?;
+                    self.scan(&list, matched, &search).await.map_err(|error| search.explain(error))?
+                }
+            },
+        };
+        self.page(&list, rows, total, time).await
+    }
+
+    async fn begin_search(&self, list: &List<'_>, deadline: Deadline) -> Result<Search, ServiceError> {
+        let client = Client::Organization(list.criteria.organization_id);
+        self.search_budget.begin(client, deadline).await
+    }
+
+    async fn search(
+        &self,
+        list: &List<'_>,
+        steps: &[Step<'_>],
+        search: &Search,
+    ) -> Result<Found, ServiceError> {
+        match self.take_steps(list, steps, TimeLimit::Search(search.deadline)).await? {
+            Outcome::Found(found) => Ok(found),
+            Outcome::NotFound(matched) => self.scan(list, matched, search).await,
+        }
+    }
+
+    /// Takes the steps until one finds the page.
+    async fn take_steps(
+        &self,
+        list: &List<'_>,
+        steps: &[Step<'_>],
+        time: TimeLimit,
+    ) -> Result<Outcome, ServiceError> {
+        let mut highest = 0;
+        for step in steps {
+            let outcome = match step {
+                Step::Look => self.look(list, time).await?,
+                Step::Sort(source) => self.sort(list, *source, time).await?,
+            };
+            match outcome {
+                Outcome::Found(_) => return Ok(outcome),
+                Outcome::NotFound(matched) => highest = highest.max(matched),
+            }
+        }
+        Ok(Outcome::NotFound(highest))
+    }
+
+    /// Reads the page from the index that has the order of the list and serves its conditions.
+    async fn walk(&self, list: &List<'_>, time: TimeLimit) -> Result<Found, ServiceError> {
+        let known = self.long_lists.get(list.criteria);
+        let rows = self
+            .fetch(list, list.walk_statement(known.is_none()), "LIST Event", IndexKind::BTree, time)
+            .await?;
+        let total = match (known, rows.first()) {
+            (Some(at_least), _) => Some(Total::AtLeast(at_least)),
+            (None, Some(first)) => Some(Total::Exactly(count(first, "counted")?)),
+            (None, None) => None,
+        };
+        Ok(Found { rows: listed(&rows)?, total })
+    }
+
+    /// Looks for the page among the first events, and among more of them if so many match that it should be there.
+    async fn look(&self, list: &List<'_>, time: TimeLimit) -> Result<Outcome, ServiceError> {
+        let rows = list.affordable(LOOK_ROWS);
+        let found = self.fetch(list, list.look_statement(rows), "LOOK Event", IndexKind::BTree, time).await?;
+        let looked = Looked::of(&found)?;
+        let mut listed = listed(&found)?;
+        if listed.len() <= list.limit as usize && !looked.is_whole_list(rows) {
+            let further = list.affordable(FURTHER_ROWS);
+            // Twice as many as on average, because the matching events are not spread evenly.
+            if looked.rows_with(list.last_wanted()).is_none_or(|expected| 2 * expected > u64::from(further)) {
+                return Ok(Outcome::NotFound(looked.matched));
+            }
+            listed = self.scan_rows(list, further, time).await?;
+            if listed.len() <= list.limit as usize {
+                return Ok(Outcome::NotFound(looked.matched));
+            }
+        }
+        let total = match list.start {
+            PageStart::Offset(_) => Some(looked.total(rows)),
+            PageStart::After(_) => self.long_lists.get(list.criteria).map(Total::AtLeast),
+        };
+        Ok(Outcome::Found(Found { rows: listed, total }))
+    }
+
+    /// Sorts all events of the source that match, if the source does not have too many events.
+    async fn sort(
+        &self,
+        list: &List<'_>,
+        source: Source<'_>,
+        time: TimeLimit,
+    ) -> Result<Outcome, ServiceError> {
+        let known = match list.visible() {
+            Visible::OwnAndApproved(_) => self.long_lists.get(list.criteria),
+            Visible::All | Visible::Own(_) => None,
+        };
+        let rows = list.affordable(source.max_sorted());
+        let statement = list.sort_statement(source, rows + 1, known.is_none());
+        let found = self.fetch(list, statement, "SORT Event", source.index_kind(), time).await?;
+        let Some(first) = found.first() else { return Ok(Outcome::NotFound(0)) };
+        let matched = count(first, "matched")?;
+        if count(first, "read")? > u64::from(rows) {
+            return Ok(Outcome::NotFound(matched));
+        }
+        let approved: Option<i64> = first.try_get("approved").map_err(db_error)?;
+        let total = match (approved, source, known) {
+            (Some(approved), ..) => Total::Exactly(matched + approved.unsigned_abs()),
+            (None, Source::Owner(_), Some(at_least)) => Total::AtLeast(at_least),
+            (None, ..) => Total::Exactly(matched),
+        };
+        Ok(Outcome::Found(Found { rows: listed(&found)?, total: Some(total) }))
+    }
+
+    /// Looks for the page when no step has found it. At least `matched` events of the list match.
+    ///
+    /// # Errors
+    /// `Overloaded` if it is not there.
+    async fn scan(&self, list: &List<'_>, matched: u64, search: &Search) -> Result<Found, ServiceError> {
+        let time = TimeLimit::Search(search.deadline);
+        let rows = match &list.search {
+            Some(text) => text.affordable(MAX_SCANNED),
+            None => MAX_SCANNED_WITHOUT_TEXT,
+        };
+        let listed = self.scan_rows(list, rows, time).await?;
+        if listed.len() <= list.limit as usize {
+            let exceeds = list.exceeds_statement(rows);
+            let exceeds = self.fetch(list, exceeds, "COUNT Event", IndexKind::BTree, time).await?;
+            if exceeds.first().map(|row| row.try_get(0)).transpose().map_err(db_error)? == Some(true) {
+                return Err(search.refuse_rows());
+            }
+        }
+        Ok(Found { rows: listed, total: Some(Total::AtLeast(matched)) })
+    }
+
+    async fn scan_rows(
+        &self,
+        list: &List<'_>,
+        rows: u32,
+        time: TimeLimit,
+    ) -> Result<Vec<ListedRow>, ServiceError> {
+        let statement = list.scan_statement(rows);
+        listed(&self.fetch(list, statement, "SCAN Event", IndexKind::BTree, time).await?)
+    }
+
+    /// Counts a list whose page does not show its length.
+    async fn count(&self, list: &List<'_>, time: TimeLimit) -> Result<Total, ServiceError> {
+        let steps = match list.plan() {
+            Plan::Walk => {
+                let statement = list.count_statement();
+                let rows = self.fetch(list, statement, "COUNT Event", IndexKind::BTree, time).await?;
+                return rows
+                    .first()
+                    .map_or(Ok(Total::Exactly(0)), |row| count(row, "count").map(Total::Exactly));
+            }
+            Plan::Steps(steps) => steps,
+        };
+        if steps.contains(&Step::Look) {
+            let rows = list.affordable(LOOK_ROWS);
+            let statement = list.look_count_statement(rows);
+            let looked = self.fetch(list, statement, "COUNT Event", IndexKind::BTree, time).await?;
+            return Ok(Looked::of(&looked)?.total(rows));
+        }
+        self.long_lists.remove(list.criteria);
+        Ok(match self.take_steps(list, &steps, time).await? {
+            Outcome::Found(Found { rows: _, total: Some(total) }) => total,
+            Outcome::Found(Found { rows, total: None }) => Total::AtLeast(rows.len() as u64),
+            Outcome::NotFound(matched) => Total::AtLeast(matched),
+        })
+    }
+
+    /// Builds the page, and remembers whether the list is long.
+    async fn page(
+        &self,
+        list: &List<'_>,
+        mut rows: Vec<ListedRow>,
+        total: Option<Total>,
+        time: TimeLimit,
+    ) -> Result<Page<RowPosition>, ServiceError> {
+        let has_next = rows.len() > list.limit as usize;
+        rows.truncate(list.limit as usize);
+        let shown = ShownLength::new(list.start, rows.len() as u64, has_next);
+        let total = match (total, shown.exact()) {
+            (_, Some(exact)) => Total::Exactly(exact),
+            (Some(exact @ Total::Exactly(_)), None) => exact,
+            // After the last page, the list may have become shorter.
+            (Some(at_least @ Total::AtLeast(_)), None) if has_next => at_least,
+            (Some(Total::AtLeast(_)) | None, None) => self.count(list, time).await?,
+        };
+        let total = shown.correct(total);
+        self.remember(list.criteria, total);
+        let next = rows.last().filter(|_| has_next);
+        Ok(Page {
+            next: next.map(|row| RowPosition { sort_key: row.sort_key.clone(), id: row.event.id }),
+            events: rows.into_iter().map(|row| Event::from(row.event)).collect(),
+            total: total.reported(),
+            total_is_exact: total.is_exact(),
+        })
+    }
+
+    /// Remembers what a page has shown about the length of a list.
+    fn remember(&self, criteria: &ListCriteria, total: Total) {
+        let known = self.long_lists.get(criteria);
+        match (total, known) {
+            (Total::Exactly(length), None) if length >= u64::from(COUNT_LIMIT) => {
+                self.long_lists.insert(criteria, length);
+            }
+            (Total::AtLeast(length), None) => self.long_lists.insert(criteria, length),
+            (Total::Exactly(length), Some(at_least)) if length < at_least => self.long_lists.remove(criteria),
+            // Not inserted again, so that the list is counted at least once a minute.
+            (Total::Exactly(_), _) | (Total::AtLeast(_), Some(_)) => {}
+        }
+    }
+
+    async fn fetch(
+        &self,
+        list: &List<'_>,
+        mut statement: QueryBuilder<Postgres>,
+        summary: &'static str,
+        index: IndexKind,
+        time: TimeLimit,
+    ) -> Result<Vec<PgRow>, ServiceError> {
+        // Not persistent, so that PostgreSQL plans the statement for its values. A pooler supports only named statements,
         // and those are persistent.
         let is_persistent = self.database.is_behind_pooler();
-        let rows: Vec<PgRow> = statement
-            .build()
-            .persistent(is_persistent)
-            .fetch_all(&mut *lease)
-            .instrumented("LIST Event")
-            .await
-            .map_err(db_error)?;
-        let rows = rows.iter().map(sqlx::FromRow::from_row).collect::<Result<Vec<ListedRow>, _>>();
-        let rows = rows.map_err(db_error)?;
-
-        let (rows, has_next) = without_next(rows, limit);
-        let shown = ShownLength::new(start, rows.len() as u64, has_next);
-        let counted = match (rows.first().and_then(|row| row.total), shown.exact()) {
-            (Some(counted), _) => counted.unsigned_abs(),
-            (None, Some(length)) => length,
-            (None, None) if is_capped && has_next => COUNT_LIMIT.into(),
-            // The total is a column of the rows, so an empty page needs a separate count. The last page after a cursor
-            // does not show whether the cached total is still right.
-            (None, None) => {
-                let mut statement = count_statement(criteria);
-                let count = statement.build_query_scalar::<i64>().persistent(is_persistent);
-                let count = count.fetch_one(&mut *lease).instrumented("COUNT Event").await;
-                count.map_err(db_error)?.unsigned_abs()
+        let mut lease = self.acquire(list.criteria.organization_id).await?;
+        let deadline = match time {
+            TimeLimit::Caller(_) if !self.database.is_behind_pooler() => {
+                let statement = statement.build().persistent(is_persistent);
+                let rows = statement.fetch_all(&mut *lease).instrumented(summary).await.map_err(db_error)?;
+                lease.release();
+                return Ok(rows);
             }
+            TimeLimit::Caller(deadline) | TimeLimit::Search(deadline) => deadline,
         };
+        let mut transaction = lease.begin(deadline).await?;
+        if index == IndexKind::Gin {
+            let set = sqlx::query("set local enable_bitmapscan = on").execute(&mut *transaction);
+            set.instrumented("SET").await.map_err(db_error)?;
+        }
+        let statement = statement.build().persistent(is_persistent);
+        let rows = statement.fetch_all(&mut *transaction).instrumented(summary).await.map_err(db_error)?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
-        let total = shown.correct(counted);
-        match (is_capped, total.reaches(COUNT_LIMIT)) {
-            (false, true) => self.capped_totals.insert(criteria),
-            (true, false) => self.capped_totals.remove(criteria),
-            // Not inserted again, so that the list is counted at least once a minute.
-            (true, true) | (false, false) => {}
-        }
-        Ok(page(rows, has_next, total))
+        Ok(rows)
     }
 }
 
-/// The rows of the page, and whether there is a next page: the statement selects one row more than the limit.
-fn without_next(mut rows: Vec<ListedRow>, limit: u32) -> (Vec<ListedRow>, bool) {
-    let has_next = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    (rows, has_next)
+/// What a look has seen.
+struct Looked {
+    events: u64,
+    matched: u64,
 }
 
-fn page(rows: Vec<ListedRow>, has_next: bool, total: Total) -> Page<RowPosition> {
-    let next = rows.last().filter(|_| has_next);
-    let next = next.map(|row| RowPosition { sort_key: row.sort_key.clone(), id: row.event.id });
-    Page {
-        events: rows.into_iter().map(|row| Event::from(row.event)).collect(),
-        next,
-        total: total.reported(),
-        total_is_exact: total.is_exact(),
+impl Looked {
+    /// Whether the list has no other events.
+    fn is_whole_list(&self, rows: u32) -> bool {
+        self.events < u64::from(rows)
     }
-}
 
-fn page_statement(
-    criteria: &ListCriteria,
-    start: &PageStart,
-    limit: u32,
-    is_capped: bool,
-) -> QueryBuilder<Postgres> {
-    let key = sort_expression(criteria.sort_by);
-    let direction = if criteria.descending { "desc" } else { "asc" };
-    let mut sql = QueryBuilder::new(format!("select {COLUMNS}, {key}::text as sort_key, ("));
-    if is_capped {
-        sql.push("null::bigint");
-    } else {
-        push_count(&mut sql, criteria);
+    /// About how many events have to be looked at to find this many that match. `None` if none was found so far.
+    fn rows_with(&self, matches: u64) -> Option<u64> {
+        (self.events * matches).checked_div(self.matched)
     }
-    sql.push(r#") as total from "Event""#);
-    push_filter(&mut sql, criteria);
-    if let PageStart::After(position) = start {
-        push_after(&mut sql, criteria, position);
+
+    fn of(rows: &[PgRow]) -> Result<Self, ServiceError> {
+        let of = |column| rows.first().map_or(Ok(0), |row| count(row, column));
+        Ok(Self { events: of("looked")?, matched: of("matched")? })
     }
-    sql.push(format!(" order by {key} {direction}, id {direction} limit ")).push_bind(i64::from(limit) + 1);
-    if let PageStart::Offset(offset) = start {
-        sql.push(" offset ").push_bind(i64::try_from(*offset).unwrap_or(i64::MAX));
-    }
-    sql
-}
 
-fn count_statement(criteria: &ListCriteria) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("");
-    push_count(&mut sql, criteria);
-    sql
-}
-
-/// Counts at most [`COUNT_LIMIT`] rows.
-fn push_count(sql: &mut QueryBuilder<Postgres>, criteria: &ListCriteria) {
-    sql.push(r#"select count(*) from (select 1 from "Event""#);
-    push_filter(sql, criteria);
-    sql.push(" limit ").push_bind(i64::from(COUNT_LIMIT)).push(") counted");
-}
-
-/// Adds the filters. The condition on visibility repeats the rule of the domain type `Visibility`, so keep both in
-/// sync.
-fn push_filter(sql: &mut QueryBuilder<Postgres>, criteria: &ListCriteria) {
-    let ListCriteria {
-        organization_id,
-        visibility,
-        status,
-        search,
-        start_date_from,
-        start_date_to,
-        // The sort order is not a filter.
-        sort_by: _,
-        descending: _,
-    } = criteria;
-    sql.push(r#" where "organizationId" = "#).push_bind(*organization_id);
-    match visibility {
-        Visibility::Everything => {}
-        Visibility::OwnAndApproved(caller) => {
-            sql.push(r#" and ("createdById" = "#).push_bind(*caller).push(" or status = 'APPROVED')");
+    /// The length of a list of which the first `rows` events were looked at.
+    fn total(&self, rows: u32) -> Total {
+        match self.is_whole_list(rows) {
+            true => Total::Exactly(self.matched),
+            false => Total::AtLeast(self.matched),
         }
     }
-    if let Some(status) = status {
-        sql.push(" and status = ").push_bind(AsText(*status)).push(r#"::"EventStatus""#);
-    }
-    push_instant(sql, r#" and "startDate" >= "#, *start_date_from);
-    push_instant(sql, r#" and "startDate" <= "#, *start_date_to);
-    if let Some(search) = search {
-        let pattern = contains_pattern(search);
-        sql.push(" and (title ilike ").push_bind(pattern.clone());
-        sql.push(" or description ilike ").push_bind(pattern).push(")");
-    }
 }
 
-fn push_instant(sql: &mut QueryBuilder<Postgres>, condition: &str, instant: Option<DateTime<Utc>>) {
-    if let Some(instant) = instant {
-        sql.push(condition).push_bind(instant);
-    }
+fn count(row: &PgRow, column: &str) -> Result<u64, ServiceError> {
+    row.try_get::<i64, _>(column).map(i64::unsigned_abs).map_err(db_error)
 }
 
-fn push_after(sql: &mut QueryBuilder<Postgres>, criteria: &ListCriteria, position: &RowPosition) {
-    let (key, sort_type) = (sort_expression(criteria.sort_by), sort_type(criteria.sort_by));
-    let comparison = if criteria.descending { "<" } else { ">" };
-    sql.push(format!(" and ({key}, id) {comparison} (")).push_bind(position.sort_key.clone());
-    sql.push(format!("::{sort_type}, ")).push_bind(position.id).push(")");
-}
-
-/// Returns a `like` pattern that matches every string that contains the literal text.
-fn contains_pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn wildcards_are_escaped() {
-        assert_eq!(contains_pattern(r"50%_\o/"), r"%50\%\_\\o/%");
-    }
-
-    /// Returns the text that the pattern matches. Fails when a wildcard other than the outer two is not escaped.
-    fn unescape(pattern: &str) -> String {
-        let mut characters = pattern[1..pattern.len() - 1].chars();
-        let mut text = String::new();
-        while let Some(character) = characters.next() {
-            assert!(!matches!(character, '%' | '_'), "an unescaped wildcard in {pattern}");
-            text.push(if character == '\\' { characters.next().unwrap() } else { character });
-        }
-        text
-    }
-
-    proptest! {
-        #[test]
-        fn a_pattern_matches_exactly_its_text(text in "[%_\\\\a-c]{0,20}|\\PC{0,20}") {
-            prop_assert_eq!(unescape(&contains_pattern(&text)), text);
+/// The events in the rows. A row with only counts has no event.
+fn listed(rows: &[PgRow]) -> Result<Vec<ListedRow>, ServiceError> {
+    let mut listed = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get::<Option<Uuid>, _>("id").map_err(db_error)?.is_some() {
+            listed.push(ListedRow::from_row(row).map_err(db_error)?);
         }
     }
+    Ok(listed)
 }

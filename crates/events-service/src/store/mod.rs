@@ -1,12 +1,15 @@
 //! The service's SQL and transactions. Every statement on events contains the caller's organization.
 
 mod callers;
-mod capped_totals;
 mod change;
 mod create;
 mod event;
 mod find;
 mod list;
+mod list_statement;
+mod long_lists;
+mod search_budget;
+mod search_text;
 mod shown_length;
 mod usage;
 
@@ -19,7 +22,8 @@ use uuid::Uuid;
 
 use self::{
     callers::Callers,
-    capped_totals::CappedTotals,
+    long_lists::LongLists,
+    search_budget::SearchBudget,
     usage::{OrganizationUsage, Usages},
 };
 pub(crate) use self::{change::EventTransaction, create::create};
@@ -30,7 +34,8 @@ pub(crate) struct Store {
     database: Database,
     callers: Callers,
     usages: Usages,
-    capped_totals: CappedTotals,
+    long_lists: LongLists,
+    search_budget: SearchBudget,
 }
 
 impl Store {
@@ -38,7 +43,8 @@ impl Store {
         Self {
             callers: Callers::new(database.clone()),
             usages: Usages::new(database.clone()),
-            capped_totals: CappedTotals::new(),
+            long_lists: LongLists::new(),
+            search_budget: SearchBudget::new(database.max_connections()),
             database,
         }
     }

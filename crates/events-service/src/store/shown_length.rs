@@ -9,9 +9,14 @@ use crate::listing::{MAX_EXACT_TOTAL, PageStart};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShownLength(RangeInclusive<u64>);
 
-/// The number of rows in a list, counted up to a limit above [`MAX_EXACT_TOTAL`].
+/// The number of rows in a list. A count stops at a limit above [`MAX_EXACT_TOTAL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Total(u64);
+pub(super) enum Total {
+    /// This many, or at least as many if the number is above [`MAX_EXACT_TOTAL`].
+    Exactly(u64),
+    /// This many or more.
+    AtLeast(u64),
+}
 
 impl ShownLength {
     /// The length that a page with this many rows shows.
@@ -32,25 +37,29 @@ impl ShownLength {
     }
 
     /// The total that does not contradict the page.
-    pub(super) fn correct(&self, counted: u64) -> Total {
-        Total(counted.clamp(*self.0.start(), *self.0.end()))
+    pub(super) fn correct(&self, counted: Total) -> Total {
+        let clamp = |rows: u64| rows.clamp(*self.0.start(), *self.0.end());
+        match counted {
+            _ if self.0.start() == self.0.end() => Total::Exactly(*self.0.start()),
+            Total::Exactly(rows) => Total::Exactly(clamp(rows)),
+            Total::AtLeast(rows) => Total::AtLeast(clamp(rows)),
+        }
     }
 }
 
 impl Total {
-    /// Whether there are at least this many rows.
-    pub(super) fn reaches(self, rows: u32) -> bool {
-        self.0 >= u64::from(rows)
-    }
-
     /// The number for the caller, at most [`MAX_EXACT_TOTAL`].
     pub(super) fn reported(self) -> u32 {
-        u32::try_from(self.0).unwrap_or(u32::MAX).min(MAX_EXACT_TOTAL)
+        let (Self::Exactly(rows) | Self::AtLeast(rows)) = self;
+        u32::try_from(rows).unwrap_or(u32::MAX).min(MAX_EXACT_TOTAL)
     }
 
     /// Whether the reported number is exact.
     pub(super) fn is_exact(self) -> bool {
-        self.0 <= u64::from(MAX_EXACT_TOTAL)
+        match self {
+            Self::Exactly(rows) => rows <= u64::from(MAX_EXACT_TOTAL),
+            Self::AtLeast(_) => false,
+        }
     }
 }
 
@@ -87,7 +96,7 @@ mod tests {
             (after(), 5, true, 3, 6, true),
             (after(), 5, true, 11_000, 10_000, false),
         ] {
-            let corrected = ShownLength::new(&start, rows, has_next).correct(counted);
+            let corrected = ShownLength::new(&start, rows, has_next).correct(Total::Exactly(counted));
             let case = format!("{start:?}, {rows}, {has_next}, {counted}");
             assert_eq!((corrected.reported(), corrected.is_exact()), (total, is_exact), "{case}");
         }
@@ -104,7 +113,7 @@ mod tests {
             let rest = length.saturating_sub(offset);
             let (rows, has_next) = (rest.min(limit), rest > limit);
             let shown = ShownLength::new(&PageStart::Offset(offset), rows, has_next);
-            let total = shown.correct(counted);
+            let total = shown.correct(Total::Exactly(counted));
             let (reported, end) = (u64::from(total.reported()), offset + rows);
             if total.is_exact() {
                 prop_assert!(rows == 0 || reported >= end);
@@ -115,7 +124,12 @@ mod tests {
                 prop_assert!(has_next || end > reported);
             }
             prop_assert!(shown.exact().is_none_or(|exact| exact == length));
-            prop_assert_eq!(shown.correct(length), Total(length), "a right count is not changed");
+            let right = Total::Exactly(length);
+            prop_assert_eq!(shown.correct(right), right, "a right count is not changed");
+            let at_least = shown.correct(Total::AtLeast(counted.min(length)));
+            prop_assert!(u64::from(at_least.reported()) <= length);
+            prop_assert!(!at_least.is_exact() || u64::from(at_least.reported()) == length);
+            prop_assert!(u64::from(at_least.reported()) >= (offset + rows).min(10_000) || rows == 0);
         }
     }
 }

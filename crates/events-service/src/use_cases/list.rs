@@ -1,6 +1,6 @@
 //! Lists events in pages.
 
-use eventboard_chassis::error::ServiceError;
+use eventboard_chassis::{error::ServiceError, server::Deadline};
 use eventboard_domain::{Identity, Violations};
 
 use super::EventUseCases;
@@ -11,15 +11,18 @@ impl EventUseCases {
     ///
     /// # Errors
     /// `Unauthenticated` when the caller's token is outdated. `InvalidInput` when the cursor is not one of this list.
+    /// `Overloaded` when a search is not possible right now.
     pub(crate) async fn list(
         &self,
         caller: &Identity,
         query: &ListQuery,
+        deadline: Deadline,
     ) -> Result<Page<String>, ServiceError> {
         self.store.check_caller(caller).await?;
         let ListQuery { criteria, page, limit } = query;
         let start = self.page_start(criteria, page, *limit)?;
-        let Page { events, next, total, total_is_exact } = self.store.list(criteria, &start, *limit).await?;
+        let Page { events, next, total, total_is_exact } =
+            self.store.list(criteria, &start, *limit, deadline).await?;
         let next = next.map(|position| self.cursors.sign(&position, criteria));
         Ok(Page { events, next, total, total_is_exact })
     }

@@ -9,5 +9,6 @@ mod listing;
 mod quotas;
 mod reads;
 mod rolling_update;
+mod search;
 mod support;
 mod writes;

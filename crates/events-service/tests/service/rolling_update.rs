@@ -1,8 +1,10 @@
 //! Tests of a rolling update. Replicas of the previous version, which has no column `service`, run beside replicas of
 //! this version. A retry that reaches the other version must not perform the write again.
 
+use std::time::Duration;
+
 use eventboard_domain::Role;
-use eventboard_proto::events::{CreateRequest, Event, SubmitRequest};
+use eventboard_proto::events::{ApproveRequest, CreateRequest, Event, SubmitRequest, UpdateRequest};
 use eventboard_testing::TestDatabase;
 use prost::Message;
 use sqlx::{Connection, PgConnection, Row};
@@ -47,6 +49,11 @@ mod previous_version {
             extract(epoch from "expiresAt" - now())::float8 as "seconds_left!"
         from "IdempotencyKey" where "callerId" = $1 and operation = $2 and key = $3
         "#;
+    pub(super) const UPDATE: &str = r#"
+        update "Event" set title = $3, description = $4, location = $5, "startDate" = $6, "endDate" = $7,
+            "updatedAt" = $8, version = $9
+        where id = $1 and "organizationId" = $2
+        "#;
     pub(super) const STORE_RESPONSE: &str = r#"
         update "IdempotencyKey" set response = $4 where "callerId" = $1 and operation = $2 and key = $3
         "#;
@@ -79,6 +86,21 @@ impl OldReplica {
             .bind(instant(event.created_at))
             .bind(event.version);
         claimed.fetch_optional(&mut self.connection).await.unwrap().is_some()
+    }
+
+    /// Writes the event, which must exist.
+    async fn update(&mut self, event: &Event) {
+        let update = sqlx::query(previous_version::UPDATE)
+            .bind(Uuid::parse_str(&event.id).unwrap())
+            .bind(Uuid::parse_str(&event.organization_id).unwrap())
+            .bind(&event.title)
+            .bind(&event.description)
+            .bind(event.location.as_deref())
+            .bind(instant(event.start_date))
+            .bind(instant(event.end_date))
+            .bind(instant(event.updated_at))
+            .bind(event.version);
+        assert_eq!(update.execute(&mut self.connection).await.unwrap().rows_affected(), 1);
     }
 
     /// Claims the key. Returns `false` when the key was not free.
@@ -184,7 +206,7 @@ async fn a_write_waits_for_the_previous_version_and_replays_its_response() {
     let performing = async {
         let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
         while count(&database, waiting).await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         old.store_response("Submit", "both", &submitted).await;
         sqlx::raw_sql("commit").execute(&mut old.connection).await.unwrap();
@@ -193,4 +215,86 @@ async fn a_write_waits_for_the_previous_version_and_replays_its_response() {
 
     assert!(replayed.unwrap().replayed);
     old.connection.close().await.unwrap();
+}
+
+/// Waits until a replica has folded all events.
+async fn wait_until_folded(database: &TestDatabase) {
+    let unfolded = r#"select count(*) from "Event" where not "textsFolded""#;
+    while count(database, unfolded).await > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Returns the titles of the events in which a search finds this folded text, in the order of the folded titles.
+async fn found(database: &TestDatabase, folded: &str) -> Vec<String> {
+    let select = r#"select title from "Event" where strpos("searchText", $1) > 0 order by "foldedTitle", id"#;
+    let titles = sqlx::query_scalar(select).bind(folded).fetch_all(&mut database.connect().await).await;
+    titles.unwrap()
+}
+
+#[tokio::test]
+async fn what_the_previous_version_writes_is_folded_by_a_replica_of_this_version() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
+    let last = owner.create_draft("Straße 3").await;
+    let first = Event { id: Uuid::now_v7().to_string(), title: "STRASSE 1".into(), ..last.clone() };
+    let second = Event { id: Uuid::now_v7().to_string(), title: "straße 2".into(), ..last.clone() };
+    assert_eq!(found(&database, "strasse").await, ["Straße 3"]);
+
+    assert!(old.create("first", &[7; 32], &first).await && old.create("second", &[7; 32], &second).await);
+    let changed = Event { title: "Straße 0".into(), version: 2, ..last };
+    old.update(&changed).await;
+    assert_eq!(
+        found(&database, "straße").await,
+        ["Straße 0", "straße 2"],
+        "approximate until they are folded"
+    );
+
+    wait_until_folded(&database).await;
+    assert_eq!(found(&database, "strasse").await, ["Straße 0", "STRASSE 1", "straße 2"]);
+    assert_eq!(found(&database, "straße").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn folded_texts_stay_when_only_the_case_or_the_status_changes() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let (owner, moderator) =
+        (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
+    let mut old = OldReplica { connection: database.connect().await, caller: owner.identity.user_id };
+    let folded = r#"select count(*) from "Event" where "textsFolded" and "foldedTitle" = 'strasse' and "searchText" like
+        E'strasse\x1fa description%'"#;
+
+    let created = owner.create_draft("Straße").await;
+    assert_eq!(count(&database, folded).await, 1);
+    old.update(&Event { title: "STRAßE".into(), version: 2, ..created.clone() }).await;
+    assert_eq!(count(&database, folded).await, 1);
+    let update =
+        UpdateRequest { id: created.id.clone(), title: Some("straße".into()), ..Default::default() };
+    owner.update(update).await.unwrap();
+    assert_eq!(count(&database, folded).await, 1);
+    owner.submit(SubmitRequest { id: created.id.clone(), ..Default::default() }).await.unwrap();
+    assert_eq!(count(&database, folded).await, 1);
+    moderator.approve(ApproveRequest { id: created.id, ..Default::default() }).await.unwrap();
+    assert_eq!(count(&database, folded).await, 1);
+}
+
+#[tokio::test]
+async fn an_update_folds_the_new_texts() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let id = owner.create_draft("Before").await.id;
+
+    let title = UpdateRequest { id: id.clone(), title: Some("ΚΌΣΜΟΣ".into()), ..Default::default() };
+    owner.update(title).await.unwrap();
+    let description =
+        UpdateRequest { id, description: Some("DIE GRO\u{308}SSE".into()), ..Default::default() };
+    owner.update(description).await.unwrap();
+
+    let folded = r#"select count(*) from "Event" where "textsFolded" and "foldedTitle" = 'κόσμοσ'
+        and "searchText" = E'κόσμοσ\x1fdie grösse'"#;
+    assert_eq!(count(&database, folded).await, 1);
 }

@@ -67,7 +67,8 @@ query_parameters! {
         sort_order: OrDefault<EnumValue<SortOrder>>,
         /// Only events with this status.
         status: Option<EnumValue<EventStatus>>,
-        /// Only events whose title or description contains this text, ignoring case. There are no wildcards.
+        /// Only events whose title or description contains this text, ignoring case (Unicode full case folding after
+        /// NFC, so `STRASSE` finds `Straße`). There are no wildcards. A search that takes too long is answered with 503.
         search: Option<Search>,
         /// Only events that start at this time or later.
         start_date_from: Option<Instant>,
@@ -116,13 +117,14 @@ struct PageMeta {
     page: Option<u64>,
     #[schema(minimum = 1, maximum = 100)]
     limit: u32,
-    /// The number of matching events, counted up to 10,000.
+    /// The number of matching events, counted up to 10,000. A search, or dates in another order than by date, may count
+    /// fewer of them; see `totalIsExact`.
     total: u32,
     /// The number of pages that contain `total` events.
     total_pages: u32,
     has_previous: bool,
     has_next: bool,
-    /// False if there are more than `total` matching events.
+    /// False if there are more than `total` matching events, or if they were not all counted.
     total_is_exact: bool,
     /// The `cursor` of the next page, equally fast at any depth. Null on the last page.
     #[schema(required = true)]

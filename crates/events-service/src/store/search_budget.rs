@@ -1,0 +1,104 @@
+//! What searches may take: a number at the same time, in all and for one organization, and a time.
+
+use std::time::Duration;
+
+use eventboard_chassis::{
+    error::{ErrorCode, ServiceError},
+    fairness::{Client, FairLimits, FairPermit, FairSemaphore, Refused},
+    server::{Deadline, shed_requests},
+};
+use metrics::Counter;
+
+/// How long one search may take, from the moment when it gets a permit. It is well below the shortest deadline. A search
+/// that reads what it may read takes some hundredths of this time.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a search waits for a permit.
+const WAIT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Limits the searches of a process. The other connections stay free for reads and writes of single events.
+#[derive(Clone)]
+pub(super) struct SearchBudget {
+    permits: FairSemaphore,
+    shed: ShedCounters,
+}
+
+#[derive(Clone)]
+struct ShedCounters {
+    concurrency: Counter,
+    time: Counter,
+    rows: Counter,
+}
+
+/// A search in progress.
+pub(super) struct Search {
+    _permit: FairPermit,
+    /// When its statements end.
+    pub deadline: Deadline,
+    /// Whether that is before the caller stops waiting.
+    is_shorter: bool,
+    shed: ShedCounters,
+}
+
+impl SearchBudget {
+    /// Half of the connections are for searches, and half of these for one organization. As many searches may wait.
+    pub(super) fn new(connections: u32) -> Self {
+        let permits = (connections as usize).div_ceil(2);
+        let limits = FairLimits { permits, waiting: 4 * permits, per_client: 2 * permits };
+        let shed = ShedCounters {
+            concurrency: shed_requests("search_concurrency"),
+            time: shed_requests("search_time"),
+            rows: shed_requests("search_rows"),
+        };
+        Self { permits: FairSemaphore::new(limits), shed }
+    }
+
+    /// Waits for a permit.
+    ///
+    /// # Errors
+    /// `Overloaded` when too many searches are in progress, of all organizations or of this one.
+    pub(super) async fn begin(&self, client: Client, deadline: Deadline) -> Result<Search, ServiceError> {
+        let permit = tokio::time::timeout(WAIT_TIMEOUT, self.permits.acquire(client)).await;
+        let permit = match permit {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(Refused::QueueFull)) | Err(_) => {
+                self.shed.concurrency.increment(1);
+                return Err(busy());
+            }
+            Ok(Err(Refused::ClientHasItsShare)) => {
+                self.shed.concurrency.increment(1);
+                return Err(client.share_exhausted());
+            }
+        };
+        let is_shorter = deadline.remaining() > SEARCH_TIMEOUT;
+        let deadline = if is_shorter { Deadline::after(SEARCH_TIMEOUT) } else { deadline };
+        Ok(Search { _permit: permit, deadline, is_shorter, shed: self.shed.clone() })
+    }
+}
+
+impl Search {
+    /// Refuses a search that would read more events than it may.
+    pub(super) fn refuse_rows(&self) -> ServiceError {
+        self.shed.rows.increment(1);
+        too_broad()
+    }
+
+    /// Refuses a search whose time is over. Any other error is passed on.
+    pub(super) fn explain(&self, error: ServiceError) -> ServiceError {
+        if !self.is_shorter || error.code() != ErrorCode::DeadlineExceeded {
+            return error;
+        }
+        self.shed.time.increment(1);
+        too_broad().caused_by(error)
+    }
+}
+
+fn busy() -> ServiceError {
+    ServiceError::new(ErrorCode::Overloaded, "Too many searches are in progress. Try again shortly.")
+}
+
+fn too_broad() -> ServiceError {
+    let message = "This search takes too long. Search for more of the text, set a status or narrower dates, or use cursor \
+        instead of page.";
+    ServiceError::new(ErrorCode::Overloaded, message)
+}
