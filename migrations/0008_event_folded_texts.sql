@@ -34,7 +34,7 @@ create or replace trigger event_folded_texts_of_update before update of title, d
     )
     execute function approximate_folded_texts();
 
--- The pairs of neighbours in a text, and the single characters except the most frequent ones, as numbers: the code points,
+-- The pairs of neighbors in a text, and the single characters except the most frequent ones, as numbers: the code points,
 -- of which each has 21 bits. The trigrams of pg_trgm cannot find a text with less than three letters or digits in a row.
 -- As numbers, and with duplicates, the index is built twice as fast. The cost keeps PostgreSQL from computing the pairs
 -- where an index has them.

@@ -57,7 +57,7 @@ fn has_trigram(characters: &[char]) -> bool {
     characters.windows(3).any(|window| window.iter().all(is_word))
 }
 
-/// The numbers that the SQL function `search_pairs` makes of the pairs of neighbours, or of a single character.
+/// The numbers that the SQL function `search_pairs` makes of the pairs of neighbors, or of a single character.
 fn pairs(characters: &[char]) -> Vec<i64> {
     if let [single] = characters {
         let is_frequent = matches!(single, 'a'..='z' | '0'..='9' | ' ');

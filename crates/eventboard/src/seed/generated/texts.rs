@@ -253,7 +253,7 @@ aquarium archaeology astronomy backstage ballet beekeeping biodiversity botany c
 chemistry choir cinema compost crochet cryptography curling dramaturgy ecology embroidery ethics falconry fencing \
 folklore genealogy geology glacier harbor hydrology improvisation jazz juggling kayak kiln knitting lantern \
 linguistics lithography marathon meteorology mosaic mycology numismatics oceanography origami ornithology \
-palaeontology papercraft percussion quilting rhetoric rowing saxophone seismology snowshoe soapmaking stargazing \
+paleontology papercraft percussion quilting rhetoric rowing saxophone seismology snowshoe soapmaking stargazing \
 taxidermy trombone ukulele ventriloquism volcano weaving whittling xylophone yodeling zither";
 
 #[cfg(test)]
