@@ -26,7 +26,8 @@ create or replace trigger event_folded_texts_of_insert before insert on "Event" 
     when (not new."textsFolded")
     execute function approximate_folded_texts();
 
--- A writer that knows the columns changes the search text with the texts, unless only the case has changed.
+-- A writer that knows the columns changes the search text with the texts, unless both are folded to the same text. If lower
+-- case does not make them equal either (Straße and STRASSE), the new version folds the event again.
 create or replace trigger event_folded_texts_of_update before update of title, description on "Event" for each row
     when (
         (lower(new.title) <> lower(old.title) or lower(new.description) <> lower(old.description))

@@ -165,6 +165,10 @@ pub(crate) async fn fold_all(connection: &mut PgConnection, progress: &mut Progr
         if is_empty {
             return Ok(());
         }
+        if before == 0 {
+            // Otherwise, the next pass would look up every entry of the index that this pass has made obsolete.
+            sqlx::raw_sql(r#"vacuum "Event""#).execute(&mut *connection).await?;
+        }
         if folded == before {
             tokio::time::sleep(LOCKED_RETRY_DELAY).await;
         }

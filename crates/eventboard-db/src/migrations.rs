@@ -83,6 +83,8 @@ async fn migrate_with(
     }
     // Migrations have no timeout. This statement is needed because behind a pooler the role sets a timeout.
     sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
+    let no_limit = "select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'";
+    sqlx::query(no_limit).execute(&mut connection).await?;
     acquire_migration_lock(&mut connection).await?;
     let app = match &config.app_role {
         Some(app) if roles == Roles::SetUp || roles::are_set_up(&mut connection).await? => Some(app),

@@ -205,7 +205,13 @@ impl Database {
     }
 
     fn lease(&self, pooled: PooledConnection, permit: FairPermit) -> Lease {
-        Lease { pooled: Some(pooled), permit: Some(permit), begin_pending: false, database: self.clone() }
+        Lease {
+            pooled: Some(pooled),
+            permit: Some(permit),
+            other_permit: None,
+            begin_pending: false,
+            database: self.clone(),
+        }
     }
 
     /// The most connections that are open at the same time.
@@ -320,6 +326,8 @@ pub struct Lease {
     /// Present until the lease ends.
     pooled: Option<PooledConnection>,
     permit: Option<FairPermit>,
+    /// A permit of another semaphore for the same work. It is freed together with `permit`.
+    other_permit: Option<Arc<FairPermit>>,
     /// Whether `begin` was sent and its response has not arrived. If so, the connection cannot be reused,
     /// because the transaction would stay open.
     begin_pending: bool,
@@ -330,6 +338,11 @@ pub struct Lease {
 const HAS_CONNECTION: &str = "a lease has its connection until it ends";
 
 impl Lease {
+    /// Keeps a permit until the connection is idle again, even if the caller stops waiting before that.
+    pub fn keep(&mut self, permit: Arc<FairPermit>) {
+        self.other_permit = Some(permit);
+    }
+
     /// Begins a transaction whose statements time out at the caller's deadline.
     ///
     /// # Errors
@@ -401,7 +414,8 @@ impl Drop for Lease {
     /// still run. The permit is freed when the connection is idle again. If the connection does not become idle soon,
     /// it is closed. The server notices this and ends the statement.
     fn drop(&mut self) {
-        let (Some(mut pooled), permit) = (self.pooled.take(), self.permit.take()) else { return };
+        let permits = (self.permit.take(), self.other_permit.take());
+        let Some(mut pooled) = self.pooled.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if self.begin_pending {
             return;
@@ -413,7 +427,7 @@ impl Drop for Lease {
                 Ok(Err(error)) => tracing::debug!(%error, "Closed a broken connection"),
                 Err(_) => tracing::debug!("Closed a connection with an abandoned statement"),
             }
-            drop(permit);
+            drop(permits);
         });
     }
 }

@@ -10,7 +10,13 @@
 //! 3. Otherwise the matching events are too many to sort, but not so rare that it takes long to find the first ones in the
 //!    order. Only if they are all at its end, the search is refused.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
+use std::time::Duration;
+
+use eventboard_chassis::{
+    error::{ErrorCode, ServiceError},
+    fairness::Client,
+    server::Deadline,
+};
 use eventboard_db::{InstrumentStatement, db_error};
 use eventboard_domain::Event;
 use sqlx::{FromRow, Postgres, QueryBuilder, Row, postgres::PgRow};
@@ -45,6 +51,18 @@ const MAX_SCANNED: u32 = 200_000;
 /// The same without a text.
 const MAX_SCANNED_WITHOUT_TEXT: u32 = 1_000_000;
 
+/// How long sorting may take in a search. Events that an index finds but that do not contain the text are not counted, so
+/// their number does not limit the time. Afterwards, there is time left for a scan.
+const SORT_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// Settings for a statement that reads a GIN index. PostgreSQL reads it with a bitmap scan. If the bitmap does not fit in
+/// this memory, it has pages instead of events, and all events on a page are compared.
+const GIN_SETTINGS: &str = "set local enable_bitmapscan = on; set local work_mem = '32MB'";
+
+/// Setting for a statement that a pooler makes a named one. Otherwise, PostgreSQL would at some time plan it for any
+/// values.
+const POOLER_SETTINGS: &str = "set local plan_cache_mode = force_custom_plan";
+
 /// An event of a page, and its sort key as in a cursor.
 #[derive(FromRow)]
 struct ListedRow {
@@ -55,11 +73,11 @@ struct ListedRow {
 
 /// When the statements of a list must end.
 #[derive(Clone, Copy)]
-enum TimeLimit {
+enum TimeLimit<'s> {
     /// When the caller stops waiting. For statements that always end soon.
     Caller(Deadline),
-    /// When the time of a search is over.
-    Search(Deadline),
+    /// At this time, at the latest when the time of the search is over.
+    Search(&'s Search, Deadline),
 }
 
 /// The kind of index that a statement reads.
@@ -73,10 +91,10 @@ enum IndexKind {
 }
 
 impl Source<'_> {
-    fn max_sorted(self) -> u32 {
+    fn max_sorted(self, list: &List<'_>) -> u32 {
         match self {
-            Self::Text(_) | Self::Owner(_) => MAX_SORTED,
-            Self::StartDate => MAX_SORTED_BY_DATE,
+            Self::StartDate if list.search.is_none() => MAX_SORTED_BY_DATE,
+            Self::Text(_) | Self::Owner(_) | Self::StartDate => MAX_SORTED,
         }
     }
 
@@ -147,7 +165,7 @@ impl Store {
         steps: &[Step<'_>],
         search: &Search,
     ) -> Result<Found, ServiceError> {
-        match self.take_steps(list, steps, TimeLimit::Search(search.deadline)).await? {
+        match self.take_steps(list, steps, TimeLimit::Search(search, search.deadline)).await? {
             Outcome::Found(found) => Ok(found),
             Outcome::NotFound(matched) => self.scan(list, matched, search).await,
         }
@@ -158,13 +176,16 @@ impl Store {
         &self,
         list: &List<'_>,
         steps: &[Step<'_>],
-        time: TimeLimit,
+        time: TimeLimit<'_>,
     ) -> Result<Outcome, ServiceError> {
         let mut highest = 0;
         for step in steps {
             let outcome = match step {
                 Step::Look => self.look(list, time).await?,
-                Step::Sort(source) => self.sort(list, *source, time).await?,
+                Step::Sort(source) => match time {
+                    TimeLimit::Caller(_) => self.sort(list, *source, time).await?,
+                    TimeLimit::Search(search, _) => self.sort_within_time(list, *source, search).await?,
+                },
             };
             match outcome {
                 Outcome::Found(_) => return Ok(outcome),
@@ -175,7 +196,7 @@ impl Store {
     }
 
     /// Reads the page from the index that has the order of the list and serves its conditions.
-    async fn walk(&self, list: &List<'_>, time: TimeLimit) -> Result<Found, ServiceError> {
+    async fn walk(&self, list: &List<'_>, time: TimeLimit<'_>) -> Result<Found, ServiceError> {
         let known = self.long_lists.get(list.criteria);
         let rows = self
             .fetch(list, list.walk_statement(known.is_none()), "LIST Event", IndexKind::BTree, time)
@@ -189,7 +210,7 @@ impl Store {
     }
 
     /// Looks for the page among the first events, and among more of them if so many match that it should be there.
-    async fn look(&self, list: &List<'_>, time: TimeLimit) -> Result<Outcome, ServiceError> {
+    async fn look(&self, list: &List<'_>, time: TimeLimit<'_>) -> Result<Outcome, ServiceError> {
         let rows = list.affordable(LOOK_ROWS);
         let found = self.fetch(list, list.look_statement(rows), "LOOK Event", IndexKind::BTree, time).await?;
         let looked = Looked::of(&found)?;
@@ -197,7 +218,10 @@ impl Store {
         if listed.len() <= list.limit as usize && !looked.is_whole_list(rows) {
             let further = list.affordable(FURTHER_ROWS);
             // Twice as many as on average, because the matching events are not spread evenly.
-            if looked.rows_with(list.last_wanted()).is_none_or(|expected| 2 * expected > u64::from(further)) {
+            if looked
+                .expected_rows_with(list.last_wanted())
+                .is_none_or(|expected| 2 * expected > u64::from(further))
+            {
                 return Ok(Outcome::NotFound(looked.matched));
             }
             listed = self.scan_rows(list, further, time).await?;
@@ -207,9 +231,27 @@ impl Store {
         }
         let total = match list.start {
             PageStart::Offset(_) => Some(looked.total(rows)),
-            PageStart::After(_) => self.long_lists.get(list.criteria).map(Total::AtLeast),
+            PageStart::After(_) => None,
         };
         Ok(Outcome::Found(Found { rows: listed, total }))
+    }
+
+    /// Like [`Store::sort`], but a source that takes too long has too many events.
+    async fn sort_within_time(
+        &self,
+        list: &List<'_>,
+        source: Source<'_>,
+        search: &Search,
+    ) -> Result<Outcome, ServiceError> {
+        let left = search.deadline.remaining();
+        let is_shorter = left > SORT_TIMEOUT;
+        let deadline = if is_shorter { Deadline::after(SORT_TIMEOUT) } else { search.deadline };
+        match self.sort(list, source, TimeLimit::Search(search, deadline)).await {
+            Err(error) if is_shorter && error.code() == ErrorCode::DeadlineExceeded => {
+                Ok(Outcome::NotFound(0))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Sorts all events of the source that match, if the source does not have too many events.
@@ -217,21 +259,22 @@ impl Store {
         &self,
         list: &List<'_>,
         source: Source<'_>,
-        time: TimeLimit,
+        time: TimeLimit<'_>,
     ) -> Result<Outcome, ServiceError> {
         let known = match list.visible() {
             Visible::OwnAndApproved(_) => self.long_lists.get(list.criteria),
             Visible::All | Visible::Own(_) => None,
         };
-        let rows = list.affordable(source.max_sorted());
+        let rows = list.affordable(source.max_sorted(list));
         let statement = list.sort_statement(source, rows + 1, known.is_none());
         let found = self.fetch(list, statement, "SORT Event", source.index_kind(), time).await?;
         let Some(first) = found.first() else { return Ok(Outcome::NotFound(0)) };
         let matched = count(first, "matched")?;
-        if count(first, "read")? > u64::from(rows) {
-            return Ok(Outcome::NotFound(matched));
-        }
         let approved: Option<i64> = first.try_get("approved").map_err(db_error)?;
+        if count(first, "read")? > u64::from(rows) {
+            let approved = approved.map(i64::unsigned_abs).or(known).unwrap_or_default();
+            return Ok(Outcome::NotFound(matched + approved));
+        }
         let total = match (approved, source, known) {
             (Some(approved), ..) => Total::Exactly(matched + approved.unsigned_abs()),
             (None, Source::Owner(_), Some(at_least)) => Total::AtLeast(at_least),
@@ -245,7 +288,7 @@ impl Store {
     /// # Errors
     /// `Overloaded` if it is not there.
     async fn scan(&self, list: &List<'_>, matched: u64, search: &Search) -> Result<Found, ServiceError> {
-        let time = TimeLimit::Search(search.deadline);
+        let time = TimeLimit::Search(search, search.deadline);
         let rows = match &list.search {
             Some(text) => text.affordable(MAX_SCANNED),
             None => MAX_SCANNED_WITHOUT_TEXT,
@@ -265,14 +308,14 @@ impl Store {
         &self,
         list: &List<'_>,
         rows: u32,
-        time: TimeLimit,
+        time: TimeLimit<'_>,
     ) -> Result<Vec<ListedRow>, ServiceError> {
         let statement = list.scan_statement(rows);
         listed(&self.fetch(list, statement, "SCAN Event", IndexKind::BTree, time).await?)
     }
 
     /// Counts a list whose page does not show its length.
-    async fn count(&self, list: &List<'_>, time: TimeLimit) -> Result<Total, ServiceError> {
+    async fn count(&self, list: &List<'_>, time: TimeLimit<'_>) -> Result<Total, ServiceError> {
         let steps = match list.plan() {
             Plan::Walk => {
                 let statement = list.count_statement();
@@ -303,7 +346,7 @@ impl Store {
         list: &List<'_>,
         mut rows: Vec<ListedRow>,
         total: Option<Total>,
-        time: TimeLimit,
+        time: TimeLimit<'_>,
     ) -> Result<Page<RowPosition>, ServiceError> {
         let has_next = rows.len() > list.limit as usize;
         rows.truncate(list.limit as usize);
@@ -311,8 +354,8 @@ impl Store {
         let total = match (total, shown.exact()) {
             (_, Some(exact)) => Total::Exactly(exact),
             (Some(exact @ Total::Exactly(_)), None) => exact,
-            // After the last page, the list may have become shorter.
-            (Some(at_least @ Total::AtLeast(_)), None) if has_next => at_least,
+            // A total that was remembered may be outdated when the list ends. Those of searches are not remembered.
+            (Some(at_least @ Total::AtLeast(_)), None) if has_next || list.is_search() => at_least,
             (Some(Total::AtLeast(_)) | None, None) => self.count(list, time).await?,
         };
         let total = shown.correct(total);
@@ -330,13 +373,12 @@ impl Store {
     fn remember(&self, criteria: &ListCriteria, total: Total) {
         let known = self.long_lists.get(criteria);
         match (total, known) {
-            (Total::Exactly(length), None) if length >= u64::from(COUNT_LIMIT) => {
+            (Total::Exactly(length) | Total::AtLeast(length), None) if length >= u64::from(COUNT_LIMIT) => {
                 self.long_lists.insert(criteria, length);
             }
-            (Total::AtLeast(length), None) => self.long_lists.insert(criteria, length),
             (Total::Exactly(length), Some(at_least)) if length < at_least => self.long_lists.remove(criteria),
             // Not inserted again, so that the list is counted at least once a minute.
-            (Total::Exactly(_), _) | (Total::AtLeast(_), Some(_)) => {}
+            (Total::Exactly(_) | Total::AtLeast(_), _) => {}
         }
     }
 
@@ -346,27 +388,32 @@ impl Store {
         mut statement: QueryBuilder<Postgres>,
         summary: &'static str,
         index: IndexKind,
-        time: TimeLimit,
+        time: TimeLimit<'_>,
     ) -> Result<Vec<PgRow>, ServiceError> {
         // Not persistent, so that PostgreSQL plans the statement for its values. A pooler supports only named statements,
         // and those are persistent.
-        let is_persistent = self.database.is_behind_pooler();
+        let is_behind_pooler = self.database.is_behind_pooler();
         let mut lease = self.acquire(list.criteria.organization_id).await?;
         let deadline = match time {
-            TimeLimit::Caller(_) if !self.database.is_behind_pooler() => {
-                let statement = statement.build().persistent(is_persistent);
+            TimeLimit::Caller(_) if !is_behind_pooler => {
+                let statement = statement.build().persistent(false);
                 let rows = statement.fetch_all(&mut *lease).instrumented(summary).await.map_err(db_error)?;
                 lease.release();
                 return Ok(rows);
             }
-            TimeLimit::Caller(deadline) | TimeLimit::Search(deadline) => deadline,
+            TimeLimit::Caller(deadline) => deadline,
+            TimeLimit::Search(search, deadline) => {
+                lease.keep(search.permit());
+                deadline
+            }
         };
         let mut transaction = lease.begin(deadline).await?;
-        if index == IndexKind::Gin {
-            let set = sqlx::query("set local enable_bitmapscan = on").execute(&mut *transaction);
+        let settings = [(index == IndexKind::Gin, GIN_SETTINGS), (is_behind_pooler, POOLER_SETTINGS)];
+        for (_, settings) in settings.into_iter().filter(|(applies, _)| *applies) {
+            let set = sqlx::raw_sql(settings).execute(&mut *transaction);
             set.instrumented("SET").await.map_err(db_error)?;
         }
-        let statement = statement.build().persistent(is_persistent);
+        let statement = statement.build().persistent(is_behind_pooler);
         let rows = statement.fetch_all(&mut *transaction).instrumented(summary).await.map_err(db_error)?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
@@ -387,7 +434,7 @@ impl Looked {
     }
 
     /// About how many events have to be looked at to find this many that match. `None` if none was found so far.
-    fn rows_with(&self, matches: u64) -> Option<u64> {
+    fn expected_rows_with(&self, matches: u64) -> Option<u64> {
         (self.events * matches).checked_div(self.matched)
     }
 

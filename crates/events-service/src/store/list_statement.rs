@@ -4,7 +4,7 @@
 //! sort expression, and there are too many combinations of sort key, direction and filters for separate statements.
 //! Values are always bound.
 //!
-//! Each statement can read only the index that it is meant to read, whatever the statistics of PostgreSQL say (the test
+//! Each statement can read only the index that it is meant to read, and only a part of it, whatever the statistics of PostgreSQL say (the test
 //! `every_statement_reads_its_index`). Three means are used, besides the settings of the session (`PLANNER_SETTINGS` in
 //! eventboard-db):
 //!
@@ -99,18 +99,26 @@ impl<'c> List<'c> {
             Visible::OwnAndApproved(user) => (!self.is_search()).then_some(user),
         };
         let mut steps: Vec<_> = owner.map(|user| Step::Sort(Source::Owner(user))).into_iter().collect();
-        match &self.search {
-            Some(text) => steps.extend([Step::Look, Step::Sort(Source::Text(text))]),
-            None if self.is_search() => steps.extend([Step::Look, Step::Sort(Source::StartDate)]),
-            None if steps.is_empty() => return Plan::Walk,
-            None => {}
+        if !self.is_search() {
+            return if steps.is_empty() { Plan::Walk } else { Plan::Steps(steps) };
+        }
+        steps.push(Step::Look);
+        if self.has_dates_in_another_order() {
+            steps.push(Step::Sort(Source::StartDate));
+        }
+        if let Some(text) = self.search.as_ref().filter(|text| text.is_in_an_index()) {
+            steps.push(Step::Sort(Source::Text(text)));
         }
         Plan::Steps(steps)
     }
 
     /// Whether the list has a filter that an index with its order does not serve. Finding a page then costs more.
     pub(super) fn is_search(&self) -> bool {
-        self.search.is_some() || (self.has_dates() && self.criteria.sort_by != SortBy::StartDate)
+        self.search.is_some() || self.has_dates_in_another_order()
+    }
+
+    fn has_dates_in_another_order(&self) -> bool {
+        self.has_dates() && self.criteria.sort_by != SortBy::StartDate
     }
 
     /// The rule of the domain type `Visibility` for this list. [`Visible`] is the only form in which the statements

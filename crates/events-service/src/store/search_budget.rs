@@ -1,6 +1,6 @@
 //! What searches may take: a number at the same time, in all and for one organization, and a time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use eventboard_chassis::{
     error::{ErrorCode, ServiceError},
@@ -10,7 +10,7 @@ use eventboard_chassis::{
 use metrics::Counter;
 
 /// How long one search may take, from the moment when it gets a permit. It is well below the shortest deadline. A search
-/// that reads what it may read takes some hundredths of this time.
+/// that reads what its steps may read usually takes a few hundredths of this time.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a search waits for a permit.
@@ -32,7 +32,7 @@ struct ShedCounters {
 
 /// A search in progress.
 pub(super) struct Search {
-    _permit: FairPermit,
+    permit: Arc<FairPermit>,
     /// When its statements end.
     pub deadline: Deadline,
     /// Whether that is before the caller stops waiting.
@@ -41,7 +41,8 @@ pub(super) struct Search {
 }
 
 impl SearchBudget {
-    /// Half of the connections are for searches, and half of these for one organization. As many searches may wait.
+    /// Half of the connections, rounded up, are for searches. While several organizations search, one has at most a quarter of
+    /// these. Four times as many searches may wait, and twice as many of one organization.
     pub(super) fn new(connections: u32) -> Self {
         let permits = (connections as usize).div_ceil(2);
         let limits = FairLimits { permits, waiting: 4 * permits, per_client: 2 * permits };
@@ -72,11 +73,16 @@ impl SearchBudget {
         };
         let is_shorter = deadline.remaining() > SEARCH_TIMEOUT;
         let deadline = if is_shorter { Deadline::after(SEARCH_TIMEOUT) } else { deadline };
-        Ok(Search { _permit: permit, deadline, is_shorter, shed: self.shed.clone() })
+        Ok(Search { permit: Arc::new(permit), deadline, is_shorter, shed: self.shed.clone() })
     }
 }
 
 impl Search {
+    /// The permit. A statement that is abandoned keeps it until it has ended.
+    pub(super) fn permit(&self) -> Arc<FairPermit> {
+        Arc::clone(&self.permit)
+    }
+
     /// Refuses a search that would read more events than it may.
     pub(super) fn refuse_rows(&self) -> ServiceError {
         self.shed.rows.increment(1);

@@ -44,6 +44,14 @@ impl SearchText {
         Self { pattern: contains_pattern(&folded), index, cost: u32::try_from(cost).unwrap_or(u32::MAX) }
     }
 
+    /// Whether an index can find the events with this text.
+    pub(super) fn is_in_an_index(&self) -> bool {
+        match &self.index {
+            SearchIndex::Trigrams => true,
+            SearchIndex::Pairs(pairs) => !pairs.is_empty(),
+        }
+    }
+
     /// The number of events that cost as much as `rows` usually do.
     pub(super) fn affordable(&self, rows: u32) -> u32 {
         (rows / self.cost).max(1)
