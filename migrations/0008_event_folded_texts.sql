@@ -8,8 +8,9 @@ alter table "Event"
     add column if not exists "foldedTitle" text collate "C",
     -- The folded title and the folded description, separated by U+001F.
     add column if not exists "searchText" text collate "C",
-    -- False: the two columns before it are missing or approximate, and events-service or a migration will fold them.
-    add column if not exists "textsFolded" boolean not null default false;
+    -- The version of the event of which these texts were folded. Null: they are missing or approximate, and a migration or
+    -- events-service will fold them.
+    add column if not exists "foldedVersion" bigint;
 
 -- Replicas of the version before do not know these columns. Until the new version has folded what they write, these
 -- texts are found in lower case.
@@ -17,21 +18,20 @@ create or replace function approximate_folded_texts() returns trigger language p
 begin
     new."foldedTitle" := lower(new.title);
     new."searchText" := lower(new.title) || U&'\001F' || lower(new.description);
-    new."textsFolded" := false;
+    new."foldedVersion" := null;
     return new;
 end
 $$;
 
 create or replace trigger event_folded_texts_of_insert before insert on "Event" for each row
-    when (not new."textsFolded")
+    when (new."foldedVersion" is null)
     execute function approximate_folded_texts();
 
--- A writer that knows the columns changes the search text with the texts, unless both are folded to the same text. If lower
--- case does not make them equal either (Straße and STRASSE), the new version folds the event again.
+-- A writer that knows the columns changes the folded version with the texts.
 create or replace trigger event_folded_texts_of_update before update of title, description on "Event" for each row
     when (
-        (lower(new.title) <> lower(old.title) or lower(new.description) <> lower(old.description))
-        and new."searchText" is not distinct from old."searchText"
+        (new.title <> old.title or new.description <> old.description)
+        and new."foldedVersion" is not distinct from old."foldedVersion"
     )
     execute function approximate_folded_texts();
 

@@ -34,7 +34,7 @@ const SHORT_PENDING_LISTS: &str = "set gin_pending_list_limit = '512kB'";
 const UNFOLDED: &str = r#"
     select case
         when reltuples > 0 then reltuples::bigint
-        else (select count(*) from "Event" where not "textsFolded")
+        else (select count(*) from "Event" where "foldedVersion" is null)
     end
     from pg_class where oid = 'idx_events_unfolded'::regclass"#;
 
@@ -70,7 +70,7 @@ impl FoldingPass {
         let mut events = sqlx::query_as!(
             UnfoldedEvent,
             r#"
-            select id, title, description from "Event" where not "textsFolded" and id > $1 order by id limit $2
+            select id, title, description from "Event" where "foldedVersion" is null and id > $1 order by id limit $2
             "#,
             self.last,
             i64::from(self.batch_size),
@@ -111,9 +111,10 @@ async fn write_folded(connection: &mut PgConnection, events: Vec<UnfoldedEvent>)
     let written = sqlx::query!(
         r#"
         with unlocked as materialized (
-            select id from "Event" where id = any ($1) and not "textsFolded" for no key update skip locked
+            select id from "Event" where id = any ($1) and "foldedVersion" is null for no key update skip locked
         )
-        update "Event" set "foldedTitle" = folded.folded_title, "searchText" = folded.search_text, "textsFolded" = true
+        update "Event" set "foldedTitle" = folded.folded_title, "searchText" = folded.search_text,
+            "foldedVersion" = version
         from unlocked join unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
             as folded (id, title, description, folded_title, search_text) using (id)
         where "Event".id = unlocked.id and "Event".title = folded.title and "Event".description = folded.description

@@ -97,6 +97,7 @@ async fn migrate_with(
     }
     let progress = Progress::new(report);
     run(&mut connection, &config.direct, progress).await.context("a migration failed")?;
+    check_trigrams(&mut connection).await?;
     if let Some(app) = app {
         roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
     }
@@ -267,6 +268,20 @@ impl std::fmt::Display for UnsupportedDatabase {
 }
 
 impl std::error::Error for UnsupportedDatabase {}
+
+/// Checks that trigrams have letters other than those of ASCII. The function of PostgreSQL that recognizes letters for them
+/// depends on `lc_ctype`, even if the database has another locale provider.
+async fn check_trigrams(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let has_trigrams: bool =
+        sqlx::query_scalar("select show_trgm('éàü') <> '{}'").fetch_one(connection).await?;
+    ensure!(
+        has_trigrams,
+        UnsupportedDatabase(
+            "the database has LC_CTYPE C, which breaks search; create it with ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0"
+        )
+    );
+    Ok(())
+}
 
 /// Checks the version, the encoding and the locale. With locale `C`, PostgreSQL supports case mapping and trigrams
 /// only for ASCII, so searches would silently miss other letters.

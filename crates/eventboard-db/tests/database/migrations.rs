@@ -293,7 +293,7 @@ async fn write_events(mut connection: PgConnection, mut events: Events, is_migra
 
 /// Asserts that these are all events, and that each one is folded as it must be.
 async fn assert_folded(connection: &mut PgConnection, mut expected: Events) {
-    let select = r#"select id, title, description, version, "foldedTitle", "searchText" from "Event" where "textsFolded""#;
+    let select = r#"select id, title, description, version, "foldedTitle", "searchText" from "Event" where "foldedVersion" is not null"#;
     let rows: Vec<(Uuid, String, String, i64, String, String)> =
         sqlx::query_as(select).fetch_all(connection).await.unwrap();
     for (id, title, description, version, folded_title, search_text) in rows {
@@ -333,7 +333,7 @@ async fn all_events_are_folded_while_the_previous_version_writes() {
     let (written, ()) = tokio::join!(join_all(writers), migration);
 
     let mut expected: Events = written.into_iter().flatten().collect();
-    let unfolded = r#"select id from "Event" where not "textsFolded""#;
+    let unfolded = r#"select id from "Event" where "foldedVersion" is null"#;
     let unfolded: Vec<Uuid> = sqlx::query_scalar(unfolded).fetch_all(&mut connection).await.unwrap();
     assert!(unfolded.iter().all(|id| expected.contains_key(id)), "the migration folds what nobody writes");
     assert_eq!(fold(&mut connection).await, unfolded.len() as u64);

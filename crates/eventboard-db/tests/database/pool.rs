@@ -11,7 +11,7 @@ use eventboard_chassis::{
 use eventboard_db::{AsText, Database, DatabaseConfig, db_error};
 use eventboard_domain::{EventStatus, HistoryAction, Role, SortBy, SortOrder, StringEnum};
 use eventboard_testing::{TestDatabase, dedicated_cluster};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, PgConnection, postgres::PgConnectOptions};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -372,21 +372,25 @@ async fn several_processes_can_migrate_concurrently_and_a_repeated_migration_cha
     crate::migrate(&config).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_database_with_locale_c_is_rejected() {
+/// Returns the error of a service with a new database with this locale.
+async fn refusal_of_locale(locale: &'static str) -> String {
     let test = TestDatabase::create().await;
     let mut admin = test.connect().await;
-    sqlx::query("create database locale_c template template0 encoding 'UTF8' locale 'C'")
-        .execute(&mut admin)
-        .await
-        .unwrap();
-    admin.close().await.unwrap();
-    let (server, _) = test.url().rsplit_once('/').unwrap();
+    let (server, name) = test.url().rsplit_once('/').unwrap();
+    let name = format!("{name}_locale");
+    let create = format!("create database {name} template template0 encoding 'UTF8' {locale}");
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
 
-    let database = Database::open(config(&format!("{server}/locale_c"), &[]));
-    let refused = format!("{:#}", database.prepare().await.unwrap_err());
+    let database = Database::open(config(&format!("{server}/{name}"), &[]));
+    format!("{:#}", database.prepare().await.unwrap_err())
+}
 
+#[tokio::test]
+async fn a_database_that_knows_only_the_letters_of_ascii_is_rejected() {
+    let refused = refusal_of_locale("locale 'C'").await;
     assert!(refused.contains("locale C"), "{refused}");
+    let refused = refusal_of_locale("locale_provider icu icu_locale 'en' locale 'C'").await;
+    assert!(refused.contains("LC_CTYPE C"), "{refused}");
 }
 
 #[test]

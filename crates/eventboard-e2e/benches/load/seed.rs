@@ -104,11 +104,11 @@ fn insert_organization(organization: &Organization, hash: &str) -> String {
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
         values ('{admin}', '{id}', '{email}', 'Ada', 'Admin', 'ADMIN', '{hash}');
         insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
-            status, "rejectionReason", "createdAt", "updatedAt", "foldedTitle", "searchText", "textsFolded")
+            status, "rejectionReason", "createdAt", "updatedAt", "foldedTitle", "searchText", "foldedVersion")
         select {event}, '{id}', '{admin}', title, description,
             case when n % 4 <> 0 then initcap(word[3]) || ' hall' end, start, start + interval '2 hours',
             status, case status when 'REJECTED' then 'Please name a person in charge' end, created, created,
-            lower(title), lower(title) || U&'\001F' || description, true
+            lower(title), lower(title) || U&'\001F' || description, 1
         from (
             select n, hashint4(n) & ({PHRASES} - 1) as number,
                 timestamptz '2027-01-01 00:00Z' + (hashint4(n + 13) & 1048575) * interval '1 minute' as start,

@@ -224,9 +224,9 @@ async fn add_event(
         with created as (
             insert into "Event" (id, "organizationId", "createdById", title, description, location,
                 "startDate", "endDate", status, "createdAt", "updatedAt", version,
-                "foldedTitle", "searchText", "textsFolded")
+                "foldedTitle", "searchText", "foldedVersion")
             select $1, $2, $3, $4, $5, $6, $7, $8, $9::text::"EventStatus", now(), now(), cardinality($12::text[]),
-                $15, $16, true
+                $15, $16, cardinality($12::text[])
             where not exists (select from "Event" where id = $10)
                 and ($11 or not exists (select from "EventHistory" where "eventId" in ($1, $10)))
             on conflict do nothing

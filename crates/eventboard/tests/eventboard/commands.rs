@@ -15,7 +15,7 @@ async fn migrating_twice_succeeds() {
 #[tokio::test]
 async fn migrating_shows_how_many_events_are_folded() {
     let installation = Installation::create_with_demo_data().await;
-    installation.execute(r#"update "Event" set "textsFolded" = false"#).await;
+    installation.execute(r#"update "Event" set "foldedVersion" = null"#).await;
     installation.execute("delete from _sqlx_migrations where version > 7").await;
     let mut migrate = installation.command("migrate");
     let output = run(migrate.env("DATABASE_URL", installation.database.url()));

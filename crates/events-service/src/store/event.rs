@@ -85,9 +85,9 @@ macro_rules! create_statement {
             ), created as (
                 insert into "Event" (id, "organizationId", "createdById", title, description, location,
                     "startDate", "endDate", status, "createdAt", "updatedAt", version,
-                    "foldedTitle", "searchText", "textsFolded")
+                    "foldedTitle", "searchText", "foldedVersion")
                 select $11::uuid, $12::uuid, $13::uuid, $14, $15, $16, $17::timestamptz, $18::timestamptz,
-                    $19::text::"EventStatus", $20::timestamptz, $21::timestamptz, $22::bigint, $24, $25, true
+                    $19::text::"EventStatus", $20::timestamptz, $21::timestamptz, $22::bigint, $24, $25, $22::bigint
                 from claimed
                 returning id, "organizationId", "createdById", status
             ), recorded as (
@@ -184,7 +184,7 @@ pub(super) async fn update(connection: &mut PgConnection, event: &Event) -> Resu
     let updated = sqlx::query!(
         r#"
         update "Event" set title = $3, description = $4, location = $5, "startDate" = $6, "endDate" = $7,
-            "updatedAt" = $8, version = $9, "foldedTitle" = $10, "searchText" = $11, "textsFolded" = true
+            "updatedAt" = $8, version = $9, "foldedTitle" = $10, "searchText" = $11, "foldedVersion" = $9
         where id = $1 and "organizationId" = $2
         "#,
         id,

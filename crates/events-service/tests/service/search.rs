@@ -29,10 +29,10 @@ struct Row {
 async fn insert(database: &TestDatabase, organization: &Organization, rows: &[Row]) {
     let insert = r#"
         insert into "Event" (id, "organizationId", "createdById", title, description, status, "startDate", "endDate",
-            "createdAt", "updatedAt", "rejectionReason", "foldedTitle", "searchText", "textsFolded")
+            "createdAt", "updatedAt", "rejectionReason", "foldedTitle", "searchText", "foldedVersion")
         select id, $1, owner, title, description, status::"EventStatus", to_timestamp(start), to_timestamp(start + 60),
             to_timestamp(created), to_timestamp(created), case status when 'REJECTED' then 'Not this one' end,
-            lower(title), lower(title) || U&'\001F' || lower(description), true
+            lower(title), lower(title) || U&'\001F' || lower(description), 1
         from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[])
             as row (id, owner, title, description, status, start, created)
     "#;

@@ -15,7 +15,7 @@ use super::{
 /// The columns of [`Events::add_next`].
 pub(super) const EVENT_COLUMNS: &str = r#""Event" (id, "organizationId", "createdById", title, description, location,
     "startDate", "endDate", status, "rejectionReason", "createdAt", "updatedAt", version, "foldedTitle", "searchText",
-    "textsFolded")"#;
+    "foldedVersion")"#;
 
 /// The columns of [`Events::add_next`].
 pub(super) const HISTORY_COLUMNS: &str = r#""EventHistory" ("eventId", "organizationId", "actorId", action, "fromStatus",
@@ -129,7 +129,7 @@ impl Events {
             .optional(reason);
         events.value(created).value(updated).value(steps.len());
         let folded = FoldedTexts::new(&title, &description);
-        events.value(&folded.title).value(&folded.search_text).value(true).end();
+        events.value(&folded.title).value(&folded.search_text).value(steps.len()).end();
         for Step { action, from, to, actor, at } in steps {
             history.value(id).value(organization.id()).value(actor).value(action).optional(from).value(to);
             history.optional(reason.filter(|_| to == EventStatus::Rejected)).value(at).end();

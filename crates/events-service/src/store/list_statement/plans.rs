@@ -38,10 +38,10 @@ async fn insert_events(connection: &mut PgConnection, organization: Uuid, events
             select id, $1, id || '@example.org', 'First', 'Last', 'USER', '$argon2id$' from unnest(array[$2, $3]) id
         )
         insert into "Event" (id, "organizationId", "createdById", title, description, "startDate", "endDate", status,
-            "createdAt", "updatedAt", "foldedTitle", "searchText", "textsFolded")
+            "createdAt", "updatedAt", "foldedTitle", "searchText", "foldedVersion")
         select gen_random_uuid(), $1, case when n % 100 = 0 then $2 else $3 end, 'Title ' || n, 'A description', at,
             at + interval '1 hour', (array['DRAFT', 'SUBMITTED', 'APPROVED', 'APPROVED']::"EventStatus"[])[n % 4 + 1],
-            at - interval '30 days', at, 'title ' || n, 'title ' || n || ' a description', true
+            at - interval '30 days', at, 'title ' || n, 'title ' || n || ' a description', 1
         from generate_series(1, $4) n, lateral (select timestamptz '2020-01-01' + n * interval '1 minute') start (at)
     "#;
     let insert = sqlx::query(insert)
