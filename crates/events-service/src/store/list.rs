@@ -230,10 +230,15 @@ impl Store {
             }
         }
         let total = match list.start {
-            PageStart::Offset(_) => Some(looked.total(rows)),
-            PageStart::After(_) => None,
+            PageStart::Offset(_) => looked.total(rows),
+            // The list does not begin where the page does.
+            PageStart::After(_) => {
+                let statement = list.look_count_statement(rows);
+                let first = self.fetch(list, statement, "COUNT Event", IndexKind::BTree, time).await?;
+                Looked::of(&first)?.total(rows)
+            }
         };
-        Ok(Outcome::Found(Found { rows: listed, total }))
+        Ok(Outcome::Found(Found { rows: listed, total: Some(total) }))
     }
 
     /// Like [`Store::sort`], but a source that takes too long has too many events.
@@ -314,7 +319,7 @@ impl Store {
         listed(&self.fetch(list, statement, "SCAN Event", IndexKind::BTree, time).await?)
     }
 
-    /// Counts a list whose page does not show its length.
+    /// Counts a list whose page does not show its length. Not for searches, which count within their budget.
     async fn count(&self, list: &List<'_>, time: TimeLimit<'_>) -> Result<Total, ServiceError> {
         let steps = match list.plan() {
             Plan::Walk => {
@@ -326,12 +331,6 @@ impl Store {
             }
             Plan::Steps(steps) => steps,
         };
-        if steps.contains(&Step::Look) {
-            let rows = list.affordable(LOOK_ROWS);
-            let statement = list.look_count_statement(rows);
-            let looked = self.fetch(list, statement, "COUNT Event", IndexKind::BTree, time).await?;
-            return Ok(Looked::of(&looked)?.total(rows));
-        }
         self.long_lists.remove(list.criteria);
         Ok(match self.take_steps(list, &steps, time).await? {
             Outcome::Found(Found { rows: _, total: Some(total) }) => total,
