@@ -2,7 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use private_postgres::{Cluster, ClusterConfig, find_binaries};
+use private_postgres::{Binaries, Cluster, ClusterConfig, find_binaries};
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -15,10 +16,12 @@ const SETTINGS: [(&str, &str); 5] = [
     ("log_checkpoints", "off"),
 ];
 
-/// A running server and its folder.
+/// A running server, and a folder that is removed after the run.
 pub(crate) struct DatabaseServer {
     folder: TempDir,
-    cluster: Cluster,
+    /// The server of the run. It is removed as well. None: the server of the caller.
+    cluster: Option<Cluster>,
+    url: String,
     pgbench: PathBuf,
 }
 
@@ -33,24 +36,32 @@ pub(crate) struct Database {
 }
 
 impl DatabaseServer {
+    /// Starts a server for the run.
     pub(crate) async fn start() -> Self {
-        let binaries = find_binaries(&std::env::temp_dir().join("eventboard-postgres")).await.unwrap();
-        // If this process is root, the server runs as another user. That user must be able to enter the folder.
-        let accessible = fs::Permissions::from_mode(0o755);
-        let folder =
-            tempfile::Builder::new().prefix("eventboard-bench-").permissions(accessible).tempdir().unwrap();
+        let (binaries, folder) = (binaries().await, folder());
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let config = ClusterConfig::new(folder.path().join("data"), "postgres", Uuid::new_v4().to_string());
         let cluster =
             Cluster::start(&binaries, &ClusterConfig { durable: true, settings, ..config }).await.unwrap();
         cluster.create_database("eventboard_db").await.unwrap();
-        Self { folder, cluster, pgbench: binaries.dir.join("pgbench") }
+        let url = cluster.url("eventboard_db");
+        Self { folder, cluster: Some(cluster), url, pgbench: binaries.dir.join("pgbench") }
     }
 
-    pub(crate) fn database(&self) -> Database {
-        let postmaster = fs::read_to_string(self.cluster.data_dir().join("postmaster.pid")).unwrap();
+    /// Uses a database of a server on this machine. The role in the URL must be a superuser.
+    pub(crate) async fn existing(url: String) -> Self {
+        Self { folder: folder(), cluster: None, url, pgbench: binaries().await.dir.join("pgbench") }
+    }
+
+    pub(crate) async fn database(&self) -> Database {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let postmaster: String = sqlx::query_scalar("select pg_read_file('postmaster.pid')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
         Database {
-            url: self.cluster.url("eventboard_db"),
+            url: self.url.clone(),
             pid: postmaster.lines().next().unwrap().parse().unwrap(),
             pgbench: Some(self.pgbench.clone()).filter(|program| program.exists()),
             folder: self.folder.path().to_owned(),
@@ -58,7 +69,19 @@ impl DatabaseServer {
     }
 
     pub(crate) async fn remove(self) {
-        self.cluster.stop().await.unwrap();
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await.unwrap();
+        }
         self.folder.close().unwrap();
     }
+}
+
+async fn binaries() -> Binaries {
+    find_binaries(&std::env::temp_dir().join("eventboard-postgres")).await.unwrap()
+}
+
+/// If this process is root, the server runs as another user. That user must be able to enter the folder.
+fn folder() -> TempDir {
+    let accessible = fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new().prefix("eventboard-bench-").permissions(accessible).tempdir().unwrap()
 }

@@ -7,9 +7,8 @@ use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
 use crate::{
-    Arguments,
     cases::{get, list_by_cursor, log_in, repeat},
-    client::{self, Requests},
+    client::{self, Requests, Timing},
     cluster::Database,
     processes::System,
     report::{Report, Row, Starts},
@@ -58,8 +57,7 @@ struct Caller {
 }
 
 /// Performs a run. Returns whether all responses were as expected.
-pub(crate) async fn run(arguments: &Arguments, database: &Database, events: u32) -> bool {
-    generate(database, events, arguments.organizations).await;
+pub(crate) async fn run(timing: Timing, database: &Database) -> bool {
     let system = System::start(database, &[]).await;
     let (gateway, monitored) = (system.gateway.address, system.monitored(database));
     let sizes = sizes(database).await;
@@ -75,7 +73,7 @@ pub(crate) async fn run(arguments: &Arguments, database: &Database, events: u32)
     for name in names {
         for caller in &callers {
             let requests = |_| requests(name, caller);
-            let sample = client::drive(gateway, 200, requests, arguments.timing(), &monitored).await;
+            let sample = client::drive(gateway, 200, requests, timing, &monitored).await;
             report.add(Row::new(format!("{} {name}", caller.name), caller.size, &sample), &sample.errors);
         }
     }
@@ -84,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments, database: &Database, events: u32)
 }
 
 /// Builds the `eventboard` command beside the services, with the same profile, and runs it.
-async fn generate(database: &Database, events: u32, organizations: u32) {
+pub(crate) async fn generate(database: &Database, events: u32, organizations: u32) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--package", "eventboard"]);

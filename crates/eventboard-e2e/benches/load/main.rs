@@ -42,6 +42,10 @@ struct Arguments {
     /// Measure only lists and searches, in this number of events from `eventboard seed --events`.
     #[arg(long, conflicts_with_all = ["only", "size"])]
     events: Option<u32>,
+    /// Measure lists and searches in this database, in which `eventboard seed --events` has been run. The server must run
+    /// on this machine, and the role be a superuser.
+    #[arg(long, conflicts_with_all = ["only", "size", "events"])]
+    database: Option<String>,
     /// The number of organizations that the events are in.
     #[arg(long, requires = "events", default_value_t = 2)]
     organizations: u32,
@@ -101,10 +105,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Performs a run. Even if the run fails, all processes are stopped and the database folder is removed.
+/// Performs a run. Even if the run fails, all processes are stopped and the folder is removed.
 async fn bench(arguments: Arguments) -> ExitCode {
-    let server = DatabaseServer::start().await;
-    let database = server.database();
+    let server = match &arguments.database {
+        None => DatabaseServer::start().await,
+        Some(url) => DatabaseServer::existing(url.clone()).await,
+    };
+    let database = server.database().await;
     let mut run = tokio::spawn(async move { plan::run(&arguments, &database).await });
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt()).unwrap(), signal(SignalKind::terminate()).unwrap());

@@ -39,7 +39,10 @@ pub(crate) async fn run(arguments: &Arguments, database: &Database) -> bool {
     // A service migrates the schema when it starts.
     processes::start_auth(database, &[]).await.kill().await;
     if let Some(events) = arguments.events {
-        return generated::run(arguments, database, events).await;
+        generated::generate(database, events, arguments.organizations).await;
+    }
+    if arguments.events.is_some() || arguments.database.is_some() {
+        return generated::run(arguments.timing(), database).await;
     }
     let sizes = arguments.sizes();
     let organizations: Vec<_> =

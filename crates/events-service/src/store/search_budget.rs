@@ -42,10 +42,11 @@ pub(super) struct Search {
 
 impl SearchBudget {
     /// Half of the connections, rounded up, are for searches. While several organizations search, one has at most a quarter of
-    /// these. Four times as many searches may wait, and twice as many of one organization.
+    /// these. Sixteen times as many searches may wait, and eight times as many of one organization: those get permits within
+    /// [`WAIT_TIMEOUT`] if each takes a few milliseconds, as most do.
     pub(super) fn new(connections: u32) -> Self {
         let permits = (connections as usize).div_ceil(2);
-        let limits = FairLimits { permits, waiting: 4 * permits, per_client: 2 * permits };
+        let limits = FairLimits { permits, waiting: 16 * permits, per_client: 8 * permits };
         let shed = ShedCounters {
             concurrency: shed_requests("search_concurrency"),
             time: shed_requests("search_time"),
