@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eventboard_chassis::{client_address::AddressSigner, server::BodyReceiver};
+use eventboard_chassis::{client_address::ClientSigner, server::BodyReceiver};
 
 use crate::{clients::Clients, config::Config, user_validator::UserValidator};
 
@@ -14,7 +14,7 @@ struct AppStateParts {
     clients: Clients,
     user_validator: UserValidator,
     body_receiver: BodyReceiver,
-    address_signer: AddressSigner,
+    client_signer: ClientSigner,
 }
 
 impl AppState {
@@ -22,8 +22,8 @@ impl AppState {
     pub(crate) fn new(config: &Config, clients: Clients) -> Self {
         let user_validator = UserValidator::new(clients.clone(), config.policies.login);
         let body_receiver = BodyReceiver::default();
-        let address_signer = AddressSigner::new(&config.token.secret);
-        Self(Arc::new(AppStateParts { clients, user_validator, body_receiver, address_signer }))
+        let client_signer = ClientSigner::new(&config.token.secret);
+        Self(Arc::new(AppStateParts { clients, user_validator, body_receiver, client_signer }))
     }
 
     /// The gRPC clients of the services.
@@ -37,8 +37,8 @@ impl AppState {
     }
 
     /// Signs the address of a client for the services.
-    pub(crate) fn address_signer(&self) -> &AddressSigner {
-        &self.0.address_signer
+    pub(crate) fn client_signer(&self) -> &ClientSigner {
+        &self.0.client_signer
     }
 
     /// The receiver of all bodies.

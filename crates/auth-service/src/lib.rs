@@ -3,13 +3,14 @@
 //! `grpc` converts messages, `use_cases` implements the operations and applies the domain rules, and `store` contains
 //! the SQL. `password` hashes passwords. This is the service's only CPU-heavy work.
 
+mod audit;
 mod grpc;
 pub mod password;
 mod store;
 mod use_cases;
 mod user;
 
-use std::{future, time::Duration};
+use std::time::Duration;
 
 use eventboard_chassis::{
     config::{Env, ListenConfig, days},
@@ -19,7 +20,7 @@ use eventboard_chassis::{
     shutdown::Shutdown,
     token::{TokenConfig, TokenIssuer, TokenVerifier},
 };
-use eventboard_db::{Database, DatabaseConfig};
+use eventboard_db::{Database, DatabaseConfig, delete_old_audit_entries};
 use eventboard_domain::Quotas;
 use eventboard_proto::auth::auth_service_server::AuthServiceServer;
 use tokio::net::TcpListener;
@@ -40,6 +41,10 @@ const MIN_JWT_EXPIRY: Duration = Duration::from_secs(1);
 /// The longest lifetime of a token.
 const MAX_JWT_EXPIRY: Duration = days(365);
 
+/// The range of `AUDIT_RETENTION`. The database refuses to delete a younger entry (`migrations/0017_audit.sql`).
+const MIN_AUDIT_RETENTION: Duration = days(30);
+const MAX_AUDIT_RETENTION: Duration = days(3650);
+
 /// The configuration of the service.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -57,6 +62,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The limits of every organization.
     pub quotas: Quotas,
+    /// `AUDIT_RETENTION` (default 365d): how long an entry of the audit is stored.
+    pub audit_retention: Duration,
 }
 
 impl Config {
@@ -74,6 +81,11 @@ impl Config {
             password: PasswordConfig::from_env(env),
             database: DatabaseConfig::from_env(env, NAME),
             quotas: quotas_from_env(env),
+            audit_retention: env.duration(
+                "AUDIT_RETENTION",
+                days(365),
+                MIN_AUDIT_RETENTION..=MAX_AUDIT_RETENTION,
+            ),
         }
     }
 }
@@ -101,16 +113,15 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         health: Health::of_backend(NAME, shutdown.clone(), vec![database.health_check()]),
         descriptors: eventboard_proto::FILE_DESCRIPTOR_SET,
     };
+    let background = async {
+        database.prepare().await?;
+        delete_old_audit_entries(database, config.audit_retention).await;
+        anyhow::Ok(())
+    };
     tokio::select! {
         served = server.serve(listener, AuthServiceServer::new(AuthGrpc::new(use_cases)), shutdown) => served,
-        unusable = prepare(database) => unusable,
+        stopped = background => stopped,
     }
-}
-
-/// Prepares the database. Returns only with an error, when the database is unusable.
-async fn prepare(database: Database) -> anyhow::Result<()> {
-    database.prepare().await?;
-    future::pending().await
 }
 
 #[cfg(test)]

@@ -1,8 +1,16 @@
 //! All SQL of the service.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
-use eventboard_db::{AsText, Database, InstrumentStatement, OnConstraint, db_error};
-use eventboard_domain::{AccountState, Identity, Membership, Refusal, Role, SignupPreconditions};
+mod audit;
+
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    server::{Deadline, Origin},
+};
+use eventboard_db::{Actor, AsText, AuditEntry, Database, InstrumentStatement, OnConstraint, db_error};
+use eventboard_domain::{
+    AccountState, AuditEvent, AuditTarget, Identity, Membership, Refusal, Role, SignupPreconditions,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -64,7 +72,7 @@ impl Store {
         Ok(preconditions)
     }
 
-    /// Creates the user and, if requested, the organization, in one transaction.
+    /// Creates the user and, if requested, the organization, and records the signup, in one transaction.
     ///
     /// # Errors
     /// When a concurrent change took the e-mail address or the organization's name, or closed the organization.
@@ -73,8 +81,10 @@ impl Store {
         new_user: NewUser,
         password_hash: &str,
         client: Client,
+        origin: &Origin,
         deadline: Deadline,
     ) -> Result<User, ServiceError> {
+        let created_organization = new_user.membership.creates_organization();
         let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
         let organization_id = match &new_user.membership {
@@ -84,6 +94,13 @@ impl Store {
             Membership::ExistingOrganization(id) => *id,
         };
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
+        let signup = AuditEntry {
+            organization_id: Some(organization_id),
+            actor: Actor::Client { user_id: Some(user.id), origin },
+            event: AuditEvent::SignedUp { role: user.role, created_organization },
+            target: Some(AuditTarget::user(user.id)),
+        };
+        signup.record(&mut transaction).await.map_err(db_error)?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(user)

@@ -213,7 +213,9 @@ impl From<&Refusal> for ErrorCode {
         match refusal {
             Refusal::Invalid(_) => Self::InvalidInput,
             Refusal::EventNotFound | Refusal::OrganizationNotFound => Self::NotFound,
-            Refusal::EventForbidden(_) | Refusal::OrganizationClosed => Self::Forbidden,
+            Refusal::EventForbidden(_) | Refusal::OrganizationClosed | Refusal::AdminRequired => {
+                Self::Forbidden
+            }
             Refusal::StaleVersion | Refusal::PreconditionFailed { header: _ } => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,
             Refusal::KeyReused => Self::KeyReused,

@@ -2,7 +2,7 @@
 
 mod claims;
 
-use std::{collections::HashSet, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
 
 pub use eventboard_domain::Identity;
 use eventboard_domain::Role;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::claims::{CallerClaims, NumericDate, is_header_understood};
 use crate::{
-    client_address::AddressVerifier,
+    client_address::{ClientVerifier, VerifiedClient},
     config::{self, AppEnv, Env},
 };
 
@@ -140,7 +140,7 @@ pub struct TokenVerifier(Arc<VerifierParts>);
 
 struct VerifierParts {
     keys: Vec<DecodingKey>,
-    addresses: AddressVerifier,
+    clients: ClientVerifier,
     validation: Validation,
     issuer: String,
     /// Recently verified tokens. The key is the whole token, so a modified token is not found in the cache.
@@ -168,10 +168,10 @@ impl TokenVerifier {
             .flatten()
             .map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes()));
         let keys: Vec<_> = keys.collect();
-        let addresses = AddressVerifier::new(keys.clone());
+        let clients = ClientVerifier::new(keys.clone());
         let cache = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
         let issuer = config.issuer.clone();
-        Self(Arc::new(VerifierParts { keys, addresses, validation, issuer, cache }))
+        Self(Arc::new(VerifierParts { keys, clients, validation, issuer, cache }))
     }
 
     /// Verifies the bearer token of the `Authorization` header. `None` when it is missing or invalid.
@@ -186,13 +186,13 @@ impl TokenVerifier {
         Some(verified.token)
     }
 
-    /// The address block of the client, if a gateway has signed it with the same secret.
-    pub(crate) fn verify_client_address(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        self.0.addresses.verify(headers)
+    /// What a gateway says about its client, if it has signed it with the same secret.
+    pub(crate) fn verify_client(&self, headers: &HeaderMap) -> Option<VerifiedClient> {
+        self.0.clients.verify(headers)
     }
 
     fn decode(&self, token: &str) -> Option<CachedToken> {
-        let VerifierParts { keys, validation, issuer, addresses: _, cache: _ } = &*self.0;
+        let VerifierParts { keys, validation, issuer, clients: _, cache: _ } = &*self.0;
         let claims = keys.iter().find_map(|key| decode::<CallerClaims>(token, key, validation).ok())?.claims;
         let is_valid = is_header_understood(token)
             && claims.is_issued_by(issuer)

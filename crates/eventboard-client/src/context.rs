@@ -4,7 +4,7 @@
 //! many clients share one connection, and a replica may close the connection when it rejects the metadata of one.
 
 use eventboard_chassis::{
-    client_address::{CLIENT_ADDRESS, SignedAddress},
+    client_address::{CLIENT_ADDRESS, CLIENT_DESCRIPTION, SignedClient},
     correlation::{self, CorrelationId},
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -22,8 +22,8 @@ pub struct CallContext {
     pub traceparent: Option<HeaderValue>,
     /// `Bearer` and the caller's verified token. The service verifies it again.
     pub authorization: Option<HeaderValue>,
-    /// The client's address block, for calls without a token.
-    pub client_address: Option<SignedAddress>,
+    /// The client's address block and description, for calls without a token.
+    pub client: Option<SignedClient>,
     /// Unique to this request and the same for all its attempts.
     pub request_id: Uuid,
     /// Collects how long the calls take.
@@ -41,8 +41,11 @@ impl CallContext {
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
-        if let Some(client_address) = &self.client_address {
-            headers.insert(CLIENT_ADDRESS, client_address.to_header());
+        if let Some(SignedClient { address, description }) = &self.client {
+            headers.insert(CLIENT_ADDRESS, address.clone());
+            if let Some(description) = description {
+                headers.insert(CLIENT_DESCRIPTION, description.clone());
+            }
         }
         let mut request = tonic::Request::new(message);
         *request.metadata_mut() = MetadataMap::from_headers(headers);

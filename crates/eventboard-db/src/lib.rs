@@ -1,6 +1,7 @@
 //! PostgreSQL access for the services: connection pool, migrations, instrumented statements and error mapping.
 
 mod as_text;
+mod audit;
 mod config;
 mod connect;
 mod error;
@@ -15,6 +16,7 @@ mod usage;
 
 pub use self::{
     as_text::AsText,
+    audit::{Actor, AuditEntry, delete_old_audit_entries},
     config::DatabaseConfig,
     connect::connect,
     error::{OnConstraint, db_error},

@@ -3,6 +3,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, bail, ensure};
+use eventboard_domain::AuditEvent;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection,
     migrate::{MigrateError, Migration, Migrator},
@@ -10,6 +11,7 @@ use sqlx::{
 };
 
 use crate::{
+    audit::{Actor, AuditEntry},
     config::{AppRole, DatabaseConfig},
     connect::connect,
     error::is_unavailable,
@@ -96,7 +98,11 @@ async fn migrate_with(
         set_up_roles(&mut connection, &config.direct, app).await?;
     }
     let progress = Progress::new(report);
+    let before = schema::applied(&mut connection).await?.into_iter().max();
     run(&mut connection, &config.direct, progress).await.context("a migration failed")?;
+    if roles == Roles::SetUp {
+        record(&mut connection, before).await?;
+    }
     check_trigrams(&mut connection).await?;
     if let Some(app) = app {
         roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
@@ -119,6 +125,22 @@ async fn set_up_roles(
             }
             outcome => return outcome.context("the database roles cannot be set up"),
         }
+    }
+}
+
+/// Records in the audit that the operator has migrated, if that changed the schema.
+async fn record(connection: &mut PgConnection, before: Option<i64>) -> sqlx::Result<()> {
+    match schema::applied(connection).await?.into_iter().max() {
+        Some(after) if before != Some(after) => {
+            let migrated = AuditEntry {
+                organization_id: None,
+                actor: Actor::Operator,
+                event: AuditEvent::SchemaMigrated { from: before, to: after },
+                target: None,
+            };
+            migrated.record(connection).await
+        }
+        _ => Ok(()),
     }
 }
 

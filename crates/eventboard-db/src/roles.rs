@@ -22,6 +22,7 @@ pub(crate) const PRIVILEGES: &[(&str, &[&str])] = &[
     ("Event", READ_AND_WRITE),
     ("EventHistory", APPEND_ONLY),
     ("IdempotencyKey", READ_AND_WRITE),
+    ("AuditEntry", APPEND_ONLY),
     ("_sqlx_migrations", &["select"]),
 ];
 
@@ -29,6 +30,9 @@ const READ_AND_WRITE: &[&str] = &["select", "insert", "update", "delete"];
 
 /// For records that nobody may change afterwards.
 const APPEND_ONLY: &[&str] = &["select", "insert"];
+
+/// The functions that do for the services what they may not do themselves.
+const FUNCTIONS: &[&str] = &["delete_old_audit_entries(interval, integer)"];
 
 /// The roles cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +119,10 @@ pub(crate) async fn grant(connection: &mut PgConnection, app: &AppRole) -> sqlx:
         let statements =
             format!("revoke all on table %1$I from %2$I; grant {privileges} on table %1$I to %2$I");
         execute(&mut transaction, &statements, &[table, &app.name]).await?;
+    }
+    for function in FUNCTIONS {
+        let statement = format!("grant execute on function {function} to %1$I");
+        execute(&mut transaction, &statement, &[&app.name]).await?;
     }
     transaction.commit().await
 }

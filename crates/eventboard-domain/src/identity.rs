@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::Role;
+use crate::{Refusal, Role};
 
 /// The identity in a verified token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,4 +13,17 @@ pub struct Identity {
     pub organization_id: Uuid,
     /// The user's role in the organization.
     pub role: Role,
+}
+
+impl Identity {
+    /// Checks that the caller may administer the organization.
+    ///
+    /// # Errors
+    /// `AdminRequired` for every other role.
+    pub fn require_admin(&self) -> Result<(), Refusal> {
+        match self.role {
+            Role::Admin => Ok(()),
+            Role::User | Role::Moderator => Err(Refusal::AdminRequired),
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! services apply the same rules again, because clients can call their ports without the gateway. A decision takes
 //! the data that was read from the database and returns the data to write.
 
+mod audit;
 mod characters;
 mod escape;
 mod event;
@@ -26,6 +27,7 @@ mod text;
 mod violations;
 mod workflow;
 
+pub use audit::{AuditEvent, AuditTarget, Changed};
 pub use escape::{escape, escape_json};
 pub use event::{Event, EventPatch, NewEvent};
 pub use event_action::EventAction;
@@ -40,6 +42,9 @@ pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
-pub use string_enum::{EventStatus, HistoryAction, Role, SortBy, SortOrder, StringEnum, UnknownVariant};
+pub use string_enum::{
+    AuditAction, AuditTargetType, EventStatus, HistoryAction, Role, SortBy, SortOrder, StringEnum,
+    UnknownVariant,
+};
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

@@ -1,5 +1,7 @@
 //! The rules of login.
 
+use serde::{Serialize, Serializer};
+
 use crate::Refusal;
 
 /// The state of a user's account.
@@ -11,7 +13,8 @@ pub enum AccountState {
     Disabled,
 }
 
-/// The reason why a login fails. It is only logged, because the caller must receive the same error for all reasons.
+/// The reason why a login fails. It is only logged and recorded in the audit, because the caller must receive the same
+/// error for all reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginFailure {
     /// No user has the e-mail address.
@@ -23,13 +26,19 @@ pub enum LoginFailure {
 }
 
 impl LoginFailure {
-    /// Returns the reason as logged.
+    /// Returns the reason in words.
     pub fn reason(self) -> &'static str {
         match self {
             Self::UnknownUser => "unknown user",
             Self::WrongPassword => "wrong password",
             Self::DisabledUser => "disabled user",
         }
+    }
+}
+
+impl Serialize for LoginFailure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.reason())
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Refusal {
         /// The value of the limit.
         limit: i64,
     },
+    /// Only an ADMIN may do this.
+    AdminRequired,
     /// The login failed. The caller must not learn whether the user is unknown or disabled or the password is wrong.
     WrongCredentials,
     /// The token is genuine, but its user was deleted or disabled, or now has another role or organization.
@@ -85,6 +87,7 @@ impl Refusal {
                 return format!("The organization has reached its limit of {} ({limit}).", quota.name())
                     .into();
             }
+            Self::AdminRequired => "Only an admin of the organization may do this.",
             Self::WrongCredentials => "The e-mail address or the password is wrong.",
             Self::TokenOutdated => "This token is no longer valid. Log in again.",
         };

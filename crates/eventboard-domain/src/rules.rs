@@ -129,6 +129,15 @@ pub fn timestamp(raw: &str) -> Result<DateTime<Utc>, String> {
     instant(parsed.timestamp_millis())
 }
 
+/// Checks the number of rows that a client requests for a page.
+///
+/// # Errors
+/// The message for the client.
+pub fn page_limit(limit: u32) -> Result<u32, String> {
+    let (min, max) = (PAGE_LIMIT.start(), PAGE_LIMIT.end());
+    if PAGE_LIMIT.contains(&limit) { Ok(limit) } else { Err(format!("must be from {min} to {max}")) }
+}
+
 /// Converts milliseconds since the Unix epoch into an instant between the years 1 and 9999.
 pub fn instant(epoch_millis: i64) -> Result<DateTime<Utc>, String> {
     DateTime::from_timestamp_millis(epoch_millis)

@@ -146,6 +146,42 @@ string_enum! {
 }
 
 string_enum! {
+    /// What an entry of the audit records.
+    AuditAction {
+        /// A user signed up.
+        SignedUp = "SIGNED_UP",
+        /// A user logged in.
+        LoginSucceeded = "LOGIN_SUCCEEDED",
+        /// Somebody could not log in to an existing account.
+        LoginFailed = "LOGIN_FAILED",
+        /// A user got another role.
+        RoleChanged = "ROLE_CHANGED",
+        /// A user can no longer log in.
+        UserDisabled = "USER_DISABLED",
+        /// A disabled user can log in again.
+        UserEnabled = "USER_ENABLED",
+        /// A setting of the organization has another value.
+        SettingsChanged = "SETTINGS_CHANGED",
+        /// The operator removed idempotency keys.
+        IdempotencyKeysCleared = "IDEMPOTENCY_KEYS_CLEARED",
+        /// The operator added demo data or generated data.
+        DataSeeded = "DATA_SEEDED",
+        /// The operator brought the schema up to date.
+        SchemaMigrated = "SCHEMA_MIGRATED",
+    }
+}
+
+string_enum! {
+    /// What the action of an audit entry was about.
+    AuditTargetType {
+        /// A user.
+        User = "USER",
+        /// An organization.
+        Organization = "ORGANIZATION",
+    }
+}
+
+string_enum! {
     /// The sort key of a list of events. Events with equal keys are sorted by id.
     SortBy {
         /// The start of the event.
@@ -198,6 +234,8 @@ mod tests {
         assert_values_round_trip::<Role>();
         assert_values_round_trip::<EventStatus>();
         assert_values_round_trip::<HistoryAction>();
+        assert_values_round_trip::<AuditAction>();
+        assert_values_round_trip::<AuditTargetType>();
         assert_values_round_trip::<SortBy>();
         assert_values_round_trip::<SortOrder>();
     }

@@ -4,11 +4,13 @@
 //! and the domain does not depend on the generated code.
 
 use chrono::{DateTime, Utc};
-use eventboard_domain::{EventStatus, Role, SortBy};
+use eventboard_domain::{AuditAction, AuditTargetType, EventStatus, Role, SortBy, rules};
 use prost_types::Timestamp;
 
 use crate::{
-    auth::Role as RoleMessage,
+    auth::{
+        AuditAction as AuditActionMessage, AuditTargetType as AuditTargetTypeMessage, Role as RoleMessage,
+    },
     events::{EventStatus as EventStatusMessage, SortBy as SortByMessage},
 };
 
@@ -40,6 +42,19 @@ macro_rules! enum_conversions {
 }
 
 enum_conversions!(Role, RoleMessage { User, Moderator, Admin } or Unspecified);
+enum_conversions!(AuditAction, AuditActionMessage {
+    SignedUp,
+    LoginSucceeded,
+    LoginFailed,
+    RoleChanged,
+    UserDisabled,
+    UserEnabled,
+    SettingsChanged,
+    IdempotencyKeysCleared,
+    DataSeeded,
+    SchemaMigrated
+} or Unspecified);
+enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(EventStatus, EventStatusMessage { Draft, Submitted, Approved, Rejected } or Unspecified);
 enum_conversions!(SortBy, SortByMessage { StartDate, CreatedAt, Title, Status });
 
@@ -53,6 +68,16 @@ pub fn timestamp(instant: DateTime<Utc>) -> Timestamp {
 /// Converts a protobuf timestamp into an instant; `None` when it is out of range.
 pub fn instant(timestamp: &Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)
+}
+
+/// Converts a timestamp of a request into an instant in whole milliseconds, if there is one.
+///
+/// # Errors
+/// The message for the client when the instant is out of range.
+pub fn checked_instant(timestamp: Option<Timestamp>) -> Result<Option<DateTime<Utc>>, String> {
+    let Some(Timestamp { seconds, nanos }) = timestamp else { return Ok(None) };
+    let millis = seconds.saturating_mul(1000).saturating_add(i64::from(nanos) / 1_000_000);
+    rules::instant(millis).map(Some)
 }
 
 #[cfg(test)]
@@ -74,6 +99,8 @@ mod tests {
     #[test]
     fn every_enum_round_trips() {
         assert_round_trips::<Role, RoleMessage>();
+        assert_round_trips::<AuditAction, AuditActionMessage>();
+        assert_round_trips::<AuditTargetType, AuditTargetTypeMessage>();
         assert_round_trips::<EventStatus, EventStatusMessage>();
         assert_round_trips::<SortBy, SortByMessage>();
         assert_eq!(Role::try_from(RoleMessage::Unspecified), Err(Unspecified));

@@ -77,6 +77,17 @@ pub(crate) enum Command {
     /// Show the history of an event
     #[command(subcommand)]
     Event(EventCommand),
+    /// Show who did what, newest first: signups, logins, and what operators changed
+    Audit(AuditArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Show only the organization with this slug; without it, also what belongs to no organization
+    #[arg(long, value_name = "SLUG")]
+    pub organization: Option<String>,
+    #[command(flatten)]
+    pub list: ListArgs,
 }
 
 #[derive(Debug, Args)]

@@ -2,14 +2,14 @@
 
 use axum::extract::FromRequestParts;
 use eventboard_chassis::{
-    client_address::SignedAddress,
+    client_address::SignedClient,
     correlation::{self, CorrelationId},
     error::ServiceError,
     server::Requester,
     token::VerifiedToken,
 };
 use eventboard_client::{CallContext, CallPolicy};
-use http::request::Parts;
+use http::{header, request::Parts};
 use uuid::Uuid;
 
 use crate::{
@@ -36,7 +36,7 @@ impl OutgoingCall {
     fn from_parts(
         parts: &Parts,
         token: Option<&VerifiedToken>,
-        client_address: Option<SignedAddress>,
+        client: Option<SignedClient>,
     ) -> Result<Self, Problem> {
         let policy = parts.extensions.get::<CallPolicy>().copied();
         let correlation = parts.extensions.get::<CorrelationId>().cloned();
@@ -44,7 +44,7 @@ impl OutgoingCall {
             correlation: correlation.unwrap_or_else(|| CorrelationId::of(&parts.headers)),
             traceparent: correlation::traceparent(&parts.headers),
             authorization: token.map(|token| token.authorization.clone()),
-            client_address,
+            client,
             request_id: Uuid::now_v7(),
             timings: parts.extensions.get().cloned().unwrap_or_default(),
         };
@@ -67,11 +67,12 @@ impl FromRequestParts<AppState> for AnonymousCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let client_address = match requester(&parts.extensions) {
-            Requester::Anonymous(address) => state.address_signer().sign(address),
+        let user_agent = parts.headers.get(header::USER_AGENT);
+        let client = match requester(&parts.extensions) {
+            Requester::Anonymous(address) => state.client_signer().sign(address, user_agent),
             Requester::Member { organization_id: _, user_id: _, address_block: _ } => None,
         };
-        OutgoingCall::from_parts(parts, None, client_address).map(Self)
+        OutgoingCall::from_parts(parts, None, client).map(Self)
     }
 }
 
@@ -99,7 +100,7 @@ impl OperationPart for Caller {
 
 #[cfg(test)]
 mod tests {
-    use eventboard_chassis::client_address::AddressSigner;
+    use eventboard_chassis::client_address::ClientSigner;
     use http::Request;
 
     use super::*;
@@ -120,7 +121,7 @@ mod tests {
         let call = call.request(());
         let addresses: Vec<_> = call.metadata().as_ref().get_all("x-client-address").iter().collect();
         let signed =
-            AddressSigner::new(&config.token.secret).sign("2001:db8:1:2::".parse().expect("an address"));
-        assert_eq!(addresses, [&signed.expect("a signature").to_header()]);
+            ClientSigner::new(&config.token.secret).sign("2001:db8:1:2::".parse().expect("an address"), None);
+        assert_eq!(addresses, [&signed.expect("a signature").address]);
     }
 }

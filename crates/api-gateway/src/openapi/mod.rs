@@ -9,7 +9,7 @@ pub(crate) mod schemas;
 #[cfg(test)]
 mod tests;
 
-use eventboard_domain::{EventStatus, Role, SortBy, SortOrder, StringEnum};
+use eventboard_domain::{AuditAction, AuditTargetType, EventStatus, Role, SortBy, SortOrder, StringEnum};
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, OpenApi, Server, Tag,
     info::{ContactBuilder, LicenseBuilder},
@@ -62,12 +62,13 @@ fn info() -> Info {
         .build()
 }
 
-fn tags() -> [Tag; 3] {
+fn tags() -> [Tag; 4] {
     let tag =
         |name: &str, description: &str| TagBuilder::new().name(name).description(Some(description)).build();
     [
         tag("auth", "Signup, login and the current user."),
         tag("events", "Events and their approval workflow."),
+        tag("organization", "What an admin does with the organization."),
         tag("infrastructure", "Health checks and API documentation."),
     ]
 }
@@ -76,6 +77,8 @@ fn shared_components() -> Components {
     let builder = ComponentsBuilder::new()
         .schema_from::<ViolationDocument>()
         .schema_from::<ProblemDocument>()
+        .schema(AuditAction::NAME, schemas::enum_component::<AuditAction>())
+        .schema(AuditTargetType::NAME, schemas::enum_component::<AuditTargetType>())
         .schema(Role::NAME, schemas::enum_component::<Role>())
         .schema(EventStatus::NAME, schemas::enum_component::<EventStatus>())
         .schema(SortBy::NAME, schemas::enum_component::<SortBy>())

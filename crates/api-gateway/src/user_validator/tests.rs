@@ -9,7 +9,7 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest,
+    GetMeReply, GetMeRequest, ListAuditReply, ListAuditRequest, LoginRequest, SessionReply, SignupRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -51,6 +51,10 @@ impl AuthService for FakeAuth {
     async fn get_me(&self, _: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
+
+    async fn list_audit(&self, _: Request<ListAuditRequest>) -> Result<Response<ListAuditReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
 }
 
 async fn validator_of(fake: &Arc<FakeAuth>) -> UserValidator {
@@ -73,7 +77,7 @@ async fn validate(validator: &UserValidator, identity: &Identity, time: Duration
         correlation: CorrelationId::new(),
         traceparent: None,
         authorization: None,
-        client_address: None,
+        client: None,
         request_id: Uuid::now_v7(),
         timings: CallTimings::default(),
     };

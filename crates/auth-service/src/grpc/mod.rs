@@ -6,15 +6,16 @@ mod requests;
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
-    server::{Caller, ClientAddress, Deadline},
+    server::{Caller, ClientAddress, Deadline, Origin},
 };
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest, ValidateUserReply,
-    ValidateUserRequest, auth_service_server::AuthService,
+    GetMeReply, GetMeRequest, ListAuditReply, ListAuditRequest, LoginRequest, SessionReply, SignupRequest,
+    ValidateUserReply, ValidateUserRequest, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
+    audit::AuditQuery,
     use_cases::AuthUseCases,
     user::{LoginCredentials, NewUser},
 };
@@ -34,15 +35,17 @@ impl AuthGrpc {
 impl AuthService for AuthGrpc {
     async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
         let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let origin = Origin::of(&request);
         let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.signup(new_user, client, deadline).await?;
+        let session = self.use_cases.signup(new_user, client, &origin, deadline).await?;
         Ok(Response::new(session.into()))
     }
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
-        let client = Client::Address(ClientAddress::of(&request));
+        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let origin = Origin::of(&request);
         let login = LoginCredentials::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.login(login, client).await?;
+        let session = self.use_cases.login(login, client, &origin, deadline).await?;
         Ok(Response::new(session.into()))
     }
 
@@ -57,5 +60,13 @@ impl AuthService for AuthGrpc {
     ) -> Result<Response<ValidateUserReply>, Status> {
         self.use_cases.me(&Caller::of(&request)?).await?;
         Ok(Response::new(ValidateUserReply {}))
+    }
+    async fn list_audit(
+        &self,
+        request: Request<ListAuditRequest>,
+    ) -> Result<Response<ListAuditReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let query = AuditQuery::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        Ok(Response::new(self.use_cases.audit(&caller, &query).await?.into()))
     }
 }

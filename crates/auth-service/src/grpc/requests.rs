@@ -1,10 +1,16 @@
 //! Converts protobuf requests into validated input. Reports all invalid fields of a request together.
 
-use eventboard_domain::{Membership, Violations, rules, slug};
-use eventboard_proto::auth::{self as proto, signup_request};
+use eventboard_domain::{AuditAction, Membership, Violations, rules, slug};
+use eventboard_proto::{
+    auth::{self as proto, signup_request},
+    convert::checked_instant,
+};
 use uuid::Uuid;
 
-use crate::user::{LoginCredentials, NewUser};
+use crate::{
+    audit::{AuditPosition, AuditQuery},
+    user::{LoginCredentials, NewUser},
+};
 
 impl TryFrom<proto::SignupRequest> for NewUser {
     type Error = Violations;
@@ -61,6 +67,50 @@ impl TryFrom<proto::LoginRequest> for LoginCredentials {
         let password = violations.check("password", rules::login_password(&request.password));
         let (Some(email), Some(())) = (email, password) else { return Err(violations) };
         Ok(Self { email, password: request.password.into() })
+    }
+}
+
+impl TryFrom<proto::ListAuditRequest> for AuditQuery {
+    type Error = Violations;
+
+    fn try_from(request: proto::ListAuditRequest) -> Result<Self, Violations> {
+        let proto::ListAuditRequest { limit, cursor, actor_id, action, from, to } = request;
+        let mut violations = Violations::default();
+        let limit = violations.check("limit", rules::page_limit(limit));
+        let after = violations.check("cursor", parse_cursor(&cursor));
+        let actor_id = violations.check("actor", optional_uuid(&actor_id));
+        let action = violations.check("action", parse_action(action));
+        let from = violations.check("from", checked_instant(from));
+        let to = violations.check("to", checked_instant(to));
+        let (Some(limit), Some(after), Some(actor_id), Some(action), Some(from), Some(to)) =
+            (limit, after, actor_id, action, from, to)
+        else {
+            return Err(violations);
+        };
+        Ok(Self { limit, after, actor_id, action, from, to })
+    }
+}
+
+/// Parses an action. Returns `None` when the action is unspecified.
+fn parse_action(number: i32) -> Result<Option<AuditAction>, String> {
+    let message = proto::AuditAction::try_from(number).map_err(|_| "is not a known action".to_owned())?;
+    Ok(AuditAction::try_from(message).ok())
+}
+
+fn parse_cursor(cursor: &str) -> Result<Option<AuditPosition>, String> {
+    match cursor {
+        "" => Ok(None),
+        cursor => match AuditPosition::from_cursor(cursor) {
+            Some(position) => Ok(Some(position)),
+            None => Err("is not a cursor of this list".to_owned()),
+        },
+    }
+}
+
+fn optional_uuid(text: &str) -> Result<Option<Uuid>, String> {
+    match text {
+        "" => Ok(None),
+        id => id.parse().map(Some).map_err(|_| "must be a UUID".to_owned()),
     }
 }
 

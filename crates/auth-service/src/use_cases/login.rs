@@ -1,13 +1,18 @@
 //! Login.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client};
-use eventboard_domain::{LoginFailure, Refusal, check_login};
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    server::{Deadline, Origin},
+};
+use eventboard_domain::{Refusal, check_login};
 
 use super::{AuthUseCases, Session};
 use crate::{store::Account, user::LoginCredentials};
 
 impl AuthUseCases {
-    /// Exchanges an e-mail address and a password for a session. The work counts in the share of `client`.
+    /// Exchanges an e-mail address and a password for a session, and records that in the audit. The work counts in the
+    /// share of `client`.
     ///
     /// # Errors
     /// `Unauthenticated` for an unknown user, a disabled user and a wrong password. All three get the same message
@@ -16,11 +21,22 @@ impl AuthUseCases {
         &self,
         login: LoginCredentials,
         client: Client,
+        origin: &Origin,
+        deadline: Deadline,
     ) -> Result<Session, ServiceError> {
         let account = self.store.find_account(&login.email, client).await?;
         let hash = account.as_ref().map(|account| &*account.password_hash);
         let password_matches = self.passwords.verify(&login.password, hash, client).await?;
-        let account = authenticate(account, password_matches)?;
+        let state = account.as_ref().map(|account| account.state);
+        if let Err(reason) = check_login(state, password_matches) {
+            let user = account.as_ref().map(|account| &account.user);
+            let user_id = user.map(|user| tracing::field::display(user.id));
+            tracing::info!(user_id, reason = reason.reason(), "Login refused");
+            self.store.record_failed_login(user, reason, client, origin, deadline).await?;
+            return Err(Refusal::from(reason).into());
+        }
+        let account = account.ok_or(Refusal::WrongCredentials)?;
+        self.store.record_login(&account.user, client, origin).await?;
         self.upgrade_password_hash(&account, &login, client).await;
         tracing::info!(user_id = %account.user.id, "Logged in");
         self.session(account.user)
@@ -49,17 +65,4 @@ impl AuthUseCases {
         let Account { user, password_hash, state: _ } = account;
         self.store.replace_password_hash(user.id, password_hash, &new_hash, client).await
     }
-}
-
-/// Returns the account when the login succeeds. The reason for a failure is only logged.
-fn authenticate(account: Option<Account>, password_matches: bool) -> Result<Account, Refusal> {
-    let state = account.as_ref().map(|account| account.state);
-    check_login(state, password_matches).map_err(|failure| log_failure(failure, account.as_ref()))?;
-    account.ok_or(Refusal::WrongCredentials)
-}
-
-fn log_failure(failure: LoginFailure, account: Option<&Account>) -> Refusal {
-    let user_id = account.map(|account| tracing::field::display(account.user.id));
-    tracing::info!(user_id, reason = failure.reason(), "Login refused");
-    failure.into()
 }

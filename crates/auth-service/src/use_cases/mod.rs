@@ -1,6 +1,7 @@
 //! The service's use cases, one per file. Each one asks the domain for a decision and reads or writes through the
 //! store.
 
+mod audit;
 mod login;
 mod me;
 mod signup;

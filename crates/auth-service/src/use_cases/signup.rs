@@ -1,6 +1,10 @@
 //! Signup.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    server::{Deadline, Origin},
+};
 
 use super::{AuthUseCases, Session};
 use crate::user::NewUser;
@@ -15,6 +19,7 @@ impl AuthUseCases {
         &self,
         new_user: NewUser,
         client: Client,
+        origin: &Origin,
         deadline: Deadline,
     ) -> Result<Session, ServiceError> {
         // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
@@ -23,7 +28,7 @@ impl AuthUseCases {
         let preconditions = self.store.signup_preconditions(&new_user, self.quotas.members, client).await?;
         new_user.membership.check(&preconditions, &self.quotas)?;
         let password_hash = self.passwords.hash(&new_user.password, client).await?;
-        let user = self.store.create_user(new_user, &password_hash, client, deadline).await?;
+        let user = self.store.create_user(new_user, &password_hash, client, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         self.session(user)
     }

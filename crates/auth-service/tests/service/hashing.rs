@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use eventboard_chassis::{
-    client_address::{AddressSigner, CLIENT_ADDRESS},
+    client_address::{CLIENT_ADDRESS, ClientSigner},
     error::ErrorCode,
 };
 use eventboard_proto::auth::{LoginRequest, auth_service_client::AuthServiceClient};
@@ -159,9 +159,9 @@ async fn with_ada(variables: &[(&str, &str)]) -> TestService {
 /// A login of Ada for a client with this address, as the gateway sends it.
 /// A login as a gateway sends it, for a client with this address.
 fn login_from(service: &TestService, address: &str) -> Request<LoginRequest> {
-    let signed = AddressSigner::new(&service.token.secret).sign(address.parse().unwrap()).unwrap();
+    let signed = ClientSigner::new(&service.token.secret).sign(address.parse().unwrap(), None).unwrap();
     let mut request = Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() });
-    request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.to_header());
+    request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.address);
     request
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the service through its gRPC server, with a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod audit;
 mod hashing;
 mod log;
 mod login;

@@ -39,9 +39,13 @@ impl TestService {
         Self::start_with(&[]).await
     }
 
-    /// Starts the service with these variables and waits until its database is prepared.
+    /// Starts the service with these variables.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let database = TestDatabase::create().await;
+        Self::start_on(TestDatabase::create().await, variables).await
+    }
+
+    /// Starts the service with this database and waits until it is prepared.
+    pub(crate) async fn start_on(database: TestDatabase, variables: &[(&str, &str)]) -> Self {
         let config = read_config(database.service_url(), variables);
         let token = config.token.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,7 @@ use tracing::Instrument;
 
 use super::call_observer::CallObserver;
 use crate::{
+    client_address::VerifiedClient,
     correlation::CorrelationId,
     error::ServiceError,
     fairness::address_block,
@@ -78,6 +80,10 @@ impl ClientAddress {
     }
 }
 
+/// What the client says it is. A gateway has signed it.
+#[derive(Debug, Clone)]
+pub(super) struct ClientDescription(pub(super) Arc<str>);
+
 /// See [`ClientAddress::of`]. All peers whose address is unknown count as one.
 pub(super) fn client_address(extensions: &Extensions) -> IpAddr {
     let signed = extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
@@ -87,8 +93,13 @@ pub(super) fn client_address(extensions: &Extensions) -> IpAddr {
 
 /// Opens the span that adds the correlation ID to every log line. When the call ends or is cancelled,
 /// [`ObservedCall`](super::call_observer::ObservedCall) logs it and records its duration.
-pub(super) async fn correlate(observer: CallObserver, request: Request, next: Next<impl Inner>) -> Response {
+pub(super) async fn correlate(
+    observer: CallObserver,
+    mut request: Request,
+    next: Next<impl Inner>,
+) -> Response {
     let correlation = CorrelationId::of(request.headers());
+    request.extensions_mut().insert(correlation.clone());
     let uri = request.uri().clone();
     let method = excerpt(uri.path().rsplit('/').next().unwrap_or_default());
     let call = observer.begin(uri.path(), request.headers());
@@ -120,14 +131,17 @@ pub async fn verify_token(verifier: TokenVerifier, mut request: Request, next: N
     next.run(request).await
 }
 
-/// Like [`verify_token`], for a gRPC call: also verifies the client's address that a gateway has signed.
+/// Like [`verify_token`], for a gRPC call: also verifies what a gateway says about its client.
 pub(super) async fn verify_caller(
     verifier: TokenVerifier,
     mut request: Request,
     next: Next<impl Inner>,
 ) -> Response {
-    if let Some(address) = verifier.verify_client_address(request.headers()) {
-        request.extensions_mut().insert(ClientAddress(address));
+    if let Some(VerifiedClient { address_block, description }) = verifier.verify_client(request.headers()) {
+        request.extensions_mut().insert(ClientAddress(address_block));
+        if let Some(description) = description {
+            request.extensions_mut().insert(ClientDescription(description.into()));
+        }
     }
     verify_token(verifier, request, next).await
 }

@@ -17,6 +17,7 @@ mod incoming;
 mod infrastructure;
 mod keep_alive;
 mod listener;
+mod origin;
 mod request_body;
 
 use std::{convert::Infallible, net::SocketAddr};
@@ -40,6 +41,7 @@ pub use self::{
     grpc_health::grpc_health,
     host::{InvalidHost, check_host},
     listener::serve_http,
+    origin::Origin,
 };
 use self::{call_observer::CallObserver, connection_limits::ConnectionLimits};
 use crate::{

@@ -1,6 +1,7 @@
 //! Tests of the whole system through its gateway, one module per resource. Shared code is in `support`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected value fails the test")]
 
+mod audit;
 mod auth;
 mod authorization;
 mod compression;

@@ -1,8 +1,10 @@
 //! `eventboard idempotency`: the idempotency keys of completed writes.
 
 use anyhow::{Context, bail};
+use eventboard_db::{Actor, AuditEntry};
+use eventboard_domain::{AuditEvent, AuditTarget};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::user;
@@ -62,7 +64,7 @@ async fn load_keys(
     caller: Option<&str>,
     list: ListArgs,
 ) -> anyhow::Result<Vec<Key>> {
-    let caller_id = find_user_id(connection, caller).await?;
+    let caller_id = find_caller(connection, caller).await?.map(|caller| caller.id);
     let rows = sqlx::query!(
         r#"
         select coalesce(email, "callerId"::text) as "caller!", "callerId" as caller_id, service, operation,
@@ -103,20 +105,42 @@ async fn clear(selection: &ClearArgs) -> anyhow::Result<()> {
 }
 
 async fn remove(connection: &mut PgConnection, selection: &ClearArgs) -> anyhow::Result<u64> {
-    let caller_id = find_user_id(connection, selection.caller.as_deref()).await?;
+    let mut transaction = connection.begin().await?;
+    let caller = find_caller(&mut transaction, selection.caller.as_deref()).await?;
     let removed = sqlx::query!(
         r#"
         delete from "IdempotencyKey"
         where ($1::text is null or key = $1) and ($2::uuid is null or "callerId" = $2)
         "#,
         selection.key,
-        caller_id,
+        caller.as_ref().map(|caller| caller.id),
     );
-    Ok(removed.execute(connection).await?.rows_affected())
+    let keys = removed.execute(&mut *transaction).await?.rows_affected();
+    if keys > 0 {
+        let cleared = AuditEntry {
+            organization_id: caller.as_ref().map(|caller| caller.organization_id),
+            actor: Actor::Operator,
+            event: AuditEvent::IdempotencyKeysCleared { keys },
+            target: caller.map(|caller| AuditTarget::user(caller.id)),
+        };
+        cleared.record(&mut transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(keys)
 }
 
-async fn find_user_id(connection: &mut PgConnection, email: Option<&str>) -> anyhow::Result<Option<Uuid>> {
+/// The user whose keys are listed or removed.
+struct Caller {
+    id: Uuid,
+    organization_id: Uuid,
+}
+
+async fn find_caller(connection: &mut PgConnection, email: Option<&str>) -> anyhow::Result<Option<Caller>> {
     let Some(email) = email else { return Ok(None) };
-    let id = sqlx::query_scalar!(r#"select id from "User" where lower(email) = lower($1)"#, email);
-    id.fetch_optional(connection).await?.with_context(|| user::not_found(email)).map(Some)
+    let caller = sqlx::query_as!(
+        Caller,
+        r#"select id, "organizationId" as organization_id from "User" where lower(email) = lower($1)"#,
+        email,
+    );
+    caller.fetch_optional(connection).await?.with_context(|| user::not_found(email)).map(Some)
 }

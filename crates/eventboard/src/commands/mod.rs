@@ -1,5 +1,6 @@
 //! The commands that perform one task and exit.
 
+pub(crate) mod audit;
 pub(crate) mod event;
 pub(crate) mod idempotency;
 pub(crate) mod organization;

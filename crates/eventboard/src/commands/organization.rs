@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use eventboard_chassis::{config, quotas::quotas_from_env};
-use eventboard_db::count_usage;
-use eventboard_domain::{Quotas, StorageUsage};
+use eventboard_db::{Actor, AuditEntry, count_usage};
+use eventboard_domain::{AuditEvent, AuditTarget, Changed, Quotas, StorageUsage};
 use serde::Serialize;
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
@@ -182,14 +182,28 @@ fn quotas(limits: &Quotas, usage: StorageUsage, members: i64) -> [Quota; 3] {
 /// Returns the slug as stored, and the id.
 async fn set_open_signup(slug: &str, open: bool) -> anyhow::Result<(String, Uuid)> {
     database::with_connection(async |connection| {
-        let id = find_id(connection, slug).await?;
-        let changed = sqlx::query_scalar!(
-            r#"update "Organization" set "openSignup" = $2 where id = $1 returning slug"#,
+        let mut transaction = connection.begin().await?;
+        let id = find_id(&mut transaction, slug).await?;
+        let found = sqlx::query!(
+            r#"select slug, "openSignup" as open_signup from "Organization" where id = $1 for update"#,
             id,
-            open,
         );
-        let stored = changed.fetch_optional(connection).await?;
-        Ok((stored.with_context(|| not_found(slug))?, id))
+        let found = found.fetch_optional(&mut *transaction).await?.with_context(|| not_found(slug))?;
+        if found.open_signup != open {
+            sqlx::query!(r#"update "Organization" set "openSignup" = $2 where id = $1"#, id, open)
+                .execute(&mut *transaction)
+                .await?;
+            let open_signup = Changed { from: found.open_signup, to: open };
+            let changed = AuditEntry {
+                organization_id: Some(id),
+                actor: Actor::Operator,
+                event: AuditEvent::SettingsChanged { open_signup },
+                target: Some(AuditTarget::organization(id)),
+            };
+            changed.record(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok((found.slug, id))
     })
     .await
 }

@@ -1,9 +1,10 @@
 //! `eventboard user`: users and their roles.
 
 use anyhow::Context;
-use eventboard_domain::Role;
+use eventboard_db::{Actor, AsText, AuditEntry};
+use eventboard_domain::{AuditEvent, AuditTarget, Role};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::organization;
@@ -106,13 +107,16 @@ async fn load_users(
 }
 
 async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
-    let email = database::with_connection(async |connection| {
-        let changed = sqlx::query_scalar!(
-            r#"update "User" set role = $2::text::"Role" where lower(email) = lower($1) returning email"#,
-            email,
-            role.as_str(),
-        );
-        changed.fetch_optional(connection).await?.with_context(|| not_found(email))
+    let email = change_user(email, async |transaction, user| {
+        sqlx::query!(
+            r#"update "User" set role = $2::text::"Role" where id = $1"#,
+            user.id,
+            AsText(role) as _
+        )
+        .execute(transaction)
+        .await?;
+        let event = AuditEvent::RoleChanged { from: user.role.0, to: role };
+        Ok((user.role.0 != role).then_some(event))
     })
     .await?;
     let text = format!(
@@ -131,15 +135,56 @@ async fn disable(email: &str) -> anyhow::Result<()> {
     output::print(&text)
 }
 
-/// Returns the email address as stored, which may differ from the argument in letter case.
+/// Returns the email address as stored.
 async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
+    change_user(email, async |transaction, user| {
+        sqlx::query!(r#"update "User" set disabled = $2 where id = $1"#, user.id, disabled)
+            .execute(transaction)
+            .await?;
+        let event = if disabled { AuditEvent::UserDisabled {} } else { AuditEvent::UserEnabled {} };
+        Ok((user.disabled != disabled).then_some(event))
+    })
+    .await
+}
+
+/// A user before a change.
+struct FoundUser {
+    id: Uuid,
+    organization_id: Uuid,
+    /// As stored, which may differ from the argument in letter case.
+    email: String,
+    role: AsText<Role>,
+    disabled: bool,
+}
+
+/// Changes a user, and records what the change returns in the audit, in one transaction. Returns the email address as
+/// stored.
+async fn change_user(
+    email: &str,
+    change: impl AsyncFnOnce(&mut PgConnection, &FoundUser) -> sqlx::Result<Option<AuditEvent>>,
+) -> anyhow::Result<String> {
     database::with_connection(async |connection| {
-        let changed = sqlx::query_scalar!(
-            r#"update "User" set disabled = $2 where lower(email) = lower($1) returning email"#,
+        let mut transaction = connection.begin().await?;
+        let user = sqlx::query_as!(
+            FoundUser,
+            r#"
+            select id, "organizationId" as organization_id, email, role::text as "role!: AsText<Role>", disabled
+            from "User" where lower(email) = lower($1) for update
+            "#,
             email,
-            disabled,
         );
-        changed.fetch_optional(connection).await?.with_context(|| not_found(email))
+        let user = user.fetch_optional(&mut *transaction).await?.with_context(|| not_found(email))?;
+        if let Some(event) = change(&mut transaction, &user).await? {
+            let changed = AuditEntry {
+                organization_id: Some(user.organization_id),
+                actor: Actor::Operator,
+                event,
+                target: Some(AuditTarget::user(user.id)),
+            };
+            changed.record(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(user.email)
     })
     .await
 }

@@ -5,7 +5,8 @@ mod generated;
 
 use std::{collections::HashMap, fmt};
 
-use eventboard_domain::{EventStatus, FoldedTexts};
+use eventboard_db::{Actor, AuditEntry};
+use eventboard_domain::{AuditEvent, EventStatus, FoldedTexts};
 use sqlx::{Connection, PgConnection};
 use thiserror::Error;
 use uuid::Uuid;
@@ -116,6 +117,9 @@ pub(crate) async fn seed(
     for event in &EVENTS {
         add_event(&mut transaction, event, owners[event.owner], deleted, &mut outcome).await?;
     }
+    if deleted == DeletedEvents::Restore && outcome.has_added() {
+        record(&mut transaction, outcome.added_events).await?;
+    }
     transaction.commit().await?;
     Ok(outcome)
 }
@@ -127,7 +131,23 @@ struct Owner {
     organization_id: Uuid,
 }
 
+/// Records in the audit that the operator added data.
+async fn record(connection: &mut PgConnection, events: u64) -> sqlx::Result<()> {
+    let seeded = AuditEntry {
+        organization_id: None,
+        actor: Actor::Operator,
+        event: AuditEvent::DataSeeded { events },
+        target: None,
+    };
+    seeded.record(connection).await
+}
+
 impl Outcome {
+    fn has_added(&self) -> bool {
+        let Self { added_organizations, added_users, added_events, earlier: _ } = self;
+        added_organizations + added_users + added_events > 0
+    }
+
     fn count_earlier(&mut self, id: Uuid, ids: &Id) {
         self.earlier += u64::from(id == ids.earlier);
     }

@@ -236,3 +236,64 @@ async fn a_database_without_a_schema_is_reported_with_the_fix() {
     let output = installation.run("user list").failure(1);
     assert!(output.contains("no schema yet; run `eventboard migrate` to create it"), "{output}");
 }
+
+#[tokio::test]
+async fn every_command_that_changes_something_is_in_the_audit() {
+    let installation = Installation::create_with_demo_data().await;
+    for command in [
+        "org close acme-corp",
+        "user role user@acme.com moderator",
+        "user disable user@acme.com",
+        "user enable user@acme.com",
+        // These change nothing.
+        "org close acme-corp",
+        "user role user@acme.com moderator",
+        "user enable user@acme.com",
+        "idempotency clear --all",
+        "seed",
+        "migrate",
+    ] {
+        installation.run(command).success();
+    }
+    let audit = installation.run("audit --organization acme-corp --json").json();
+    let entries: Vec<_> = audit
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry["client"], "eventboard (operator)");
+            assert_eq!((&entry["actor"], &entry["address"]), (&Value::Null, &Value::Null));
+            let text = |field: &str| entry[field].as_str().unwrap().to_owned();
+            (text("action"), text("target"), entry["details"].to_string())
+        })
+        .collect();
+    let expected = [
+        ("USER_ENABLED", "user@acme.com", "{}"),
+        ("USER_DISABLED", "user@acme.com", "{}"),
+        ("ROLE_CHANGED", "user@acme.com", r#"{"from":"USER","to":"MODERATOR"}"#),
+        ("SETTINGS_CHANGED", "acme-corp", r#"{"openSignup":{"from":true,"to":false}}"#),
+    ];
+    assert_eq!(
+        entries,
+        expected.map(|(action, target, details)| (action.into(), target.into(), details.into()))
+    );
+}
+
+#[tokio::test]
+async fn the_audit_also_shows_what_belongs_to_no_organization() {
+    let installation = Installation::create_with_demo_data().await;
+    let insert = r#"
+        insert into "IdempotencyKey" ("callerId", service, operation, key, fingerprint, "requestId", response, "expiresAt")
+        values (gen_random_uuid(), 'events-service', 'Create', 'a', decode(repeat('00', 32), 'hex'), gen_random_uuid(), '',
+            now() + interval '1 hour')
+    "#;
+    installation.execute(insert).await;
+    installation.run("idempotency clear --key a").success();
+    let audit = installation.run("audit --json").json();
+    assert_eq!(audit[0]["action"], "IDEMPOTENCY_KEYS_CLEARED");
+    assert_eq!((&audit[0]["organization"], &audit[0]["details"]["keys"]), (&Value::Null, &1.into()));
+    assert_eq!(audit[1]["action"], "DATA_SEEDED");
+    let table = installation.run("audit --limit 1").success();
+    assert!(table.starts_with("AT") && table.contains("IDEMPOTENCY_KEYS_CLEARED"), "{table}");
+    assert!(!table.contains("DATA_SEEDED"), "{table}");
+}

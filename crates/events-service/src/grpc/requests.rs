@@ -7,10 +7,13 @@ use eventboard_domain::{
     Visibility, check_idempotency_key, rules,
 };
 use eventboard_idempotency::RequestKey;
-use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, DeleteRequest, EntityTags as EntityTagsMessage,
-    EventStatus as EventStatusMessage, FindAllRequest, Idempotency, RejectRequest, SortBy as SortByMessage,
-    SubmitRequest, UpdateRequest, find_all_request,
+use eventboard_proto::{
+    convert::checked_instant,
+    events::{
+        ApproveRequest, CreateRequest, DeleteRequest, EntityTags as EntityTagsMessage,
+        EventStatus as EventStatusMessage, FindAllRequest, Idempotency, RejectRequest,
+        SortBy as SortByMessage, SubmitRequest, UpdateRequest, find_all_request,
+    },
 };
 use prost_types::Timestamp;
 use uuid::Uuid;
@@ -81,8 +84,8 @@ pub(super) fn update(message: UpdateRequest) -> Result<ChangeCommand, Violations
         let location = change.value.map_or(Ok(None), |location| rules::location(&location));
         violations.check("location", location)
     });
-    let start_date = violations.check("startDate", instant(start_date)).flatten();
-    let end_date = violations.check("endDate", instant(end_date)).flatten();
+    let start_date = violations.check("startDate", checked_instant(start_date)).flatten();
+    let end_date = violations.check("endDate", checked_instant(end_date)).flatten();
     violations.into_result()?;
     let patch = EventPatch { title, description, location, start_date, end_date };
     change_command(&id, preconditions(if_match, if_none_match), EventChange::Update(patch), idempotency)
@@ -162,12 +165,7 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
         start_date_to,
     } = message;
     let mut violations = Violations::default();
-    if !rules::PAGE_LIMIT.contains(&limit) {
-        violations.add(
-            "limit",
-            format!("must be from {} to {}", rules::PAGE_LIMIT.start(), rules::PAGE_LIMIT.end()),
-        );
-    }
+    violations.check("limit", rules::page_limit(limit));
     let page = match position {
         None => PageSelector::Number(1),
         Some(find_all_request::Position::Cursor(cursor)) => PageSelector::Cursor(cursor),
@@ -179,8 +177,8 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
     let sort_by = violations.check("sortBy", parse_sort_by(sort_by));
     let status = violations.check("status", parse_status(status)).flatten();
     let search = violations.check("search", rules::search(&search)).flatten();
-    let start_date_from = violations.check("startDateFrom", instant(start_date_from)).flatten();
-    let start_date_to = violations.check("startDateTo", instant(start_date_to)).flatten();
+    let start_date_from = violations.check("startDateFrom", checked_instant(start_date_from)).flatten();
+    let start_date_to = violations.check("startDateTo", checked_instant(start_date_to)).flatten();
     let (Some(sort_by), true) = (sort_by, violations.is_empty()) else { return Err(violations) };
     let criteria = ListCriteria {
         organization_id: caller.organization_id,
@@ -217,11 +215,5 @@ fn parse_status(number: i32) -> Result<Option<EventStatus>, String> {
 }
 
 fn required_instant(timestamp: Option<Timestamp>) -> Result<DateTime<Utc>, String> {
-    instant(timestamp)?.ok_or_else(|| rules::REQUIRED.to_owned())
-}
-
-fn instant(timestamp: Option<Timestamp>) -> Result<Option<DateTime<Utc>>, String> {
-    let Some(Timestamp { seconds, nanos }) = timestamp else { return Ok(None) };
-    let millis = seconds.saturating_mul(1000).saturating_add(i64::from(nanos) / 1_000_000);
-    rules::instant(millis).map(Some)
+    checked_instant(timestamp)?.ok_or_else(|| rules::REQUIRED.to_owned())
 }

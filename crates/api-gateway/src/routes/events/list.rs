@@ -12,7 +12,6 @@ use eventboard_proto::{
     events::{self as proto, FindAllReply, FindAllRequest, find_all_request::Position},
 };
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -26,30 +25,22 @@ use crate::{
         Caller, EnumValue, Input, OrDefault, Parameters, fields,
         query::whole_number,
         query_parameters,
-        shared_fields::{Instant, Search},
+        shared_fields::{Cursor, Instant, Limit, Search},
     },
-    openapi::schemas::{integer, text},
+    openapi::schemas::integer,
     policy::Policies,
     problem::Problem,
     routes::operation,
     state::AppState,
 };
 
-/// The documented maximum length of a cursor, in characters.
-const CURSOR_MAX: usize = 4096;
-
 pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(operation!(policies.list, list))
 }
 
 fields! {
-    /// The maximum number of events per page.
-    Limit(u32) = parse_limit,
-        integer((*rules::PAGE_LIMIT.start()).into(), Some((*rules::PAGE_LIMIT.end()).into()));
     /// A page number, starting at 1.
     PageNumber(u64) = parse_page_number, integer(1, Some(rules::MAX_PAGED_ROWS));
-    /// An opaque cursor: the position of the next page.
-    Cursor(String) = parse_cursor, text(1..=CURSOR_MAX);
 }
 
 query_parameters! {
@@ -149,18 +140,6 @@ impl RequestedPage {
     }
 }
 
-impl Default for Limit {
-    fn default() -> Self {
-        Self(rules::DEFAULT_PAGE_LIMIT)
-    }
-}
-
-impl From<Limit> for Value {
-    fn from(limit: Limit) -> Self {
-        limit.0.into()
-    }
-}
-
 impl From<EventQuery> for FindAllRequest {
     fn from(query: EventQuery) -> Self {
         let EventQuery {
@@ -208,22 +187,10 @@ fn check_position(
     }
 }
 
-fn parse_limit(text: &str) -> Result<u32, String> {
-    let (min, max) = (rules::PAGE_LIMIT.start(), rules::PAGE_LIMIT.end());
-    whole_number(text)
-        .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| rules::PAGE_LIMIT.contains(number))
-        .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
-}
-
 fn parse_page_number(text: &str) -> Result<u64, String> {
     whole_number(text)
         .filter(|page| *page >= 1)
         .ok_or_else(|| "must be a whole number greater than 0".to_owned())
-}
-
-fn parse_cursor(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.to_owned()) }
 }
 
 impl EventPage {

@@ -18,7 +18,7 @@ use chrono::{SubsecRound, Utc};
 use sqlx::{Connection, PgConnection};
 
 use self::{copy::Rows, events::Events, members::Organization, plan::Plan};
-use super::data::PASSWORD;
+use super::{data::PASSWORD, record};
 use crate::output;
 
 /// So many events are written at a time: about a megabyte.
@@ -65,6 +65,7 @@ pub(crate) async fn generate(
         output::notice(&format!("Building index {number} of {}: {}", indexes.len(), index.name));
         indexes::build(&mut transaction, index).await?;
     }
+    record(&mut transaction, events.into()).await?;
     transaction.commit().await?;
     output::notice("Vacuuming and analyzing the tables");
     // PostgreSQL skips tables of another role.

@@ -1,0 +1,155 @@
+//! The audit: records logins, and lists what has been recorded.
+
+use chrono::{DateTime, Utc};
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    server::{Deadline, Origin},
+};
+use eventboard_db::{Actor, AsText, AuditEntry, InstrumentStatement, db_error};
+use eventboard_domain::{AuditAction, AuditEvent, AuditTarget, AuditTargetType, LoginFailure};
+use sqlx::{FromRow, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::Store;
+use crate::{
+    audit::{AuditPage, AuditPosition, AuditQuery, AuditRecord},
+    user::User,
+};
+
+/// One row of the list.
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    at: DateTime<Utc>,
+    actor_id: Option<Uuid>,
+    action: AsText<AuditAction>,
+    target_type: Option<AsText<AuditTargetType>>,
+    target_id: Option<Uuid>,
+    address: Option<String>,
+    client: Option<String>,
+    correlation_id: Option<String>,
+    details: String,
+}
+
+impl Store {
+    /// Records that the user logged in.
+    pub(crate) async fn record_login(
+        &self,
+        user: &User,
+        client: Client,
+        origin: &Origin,
+    ) -> Result<(), ServiceError> {
+        let mut lease = self.database.acquire(client).await?;
+        let login = AuditEntry {
+            organization_id: Some(user.organization_id),
+            actor: Actor::Client { user_id: Some(user.id), origin },
+            event: AuditEvent::LoginSucceeded {},
+            target: Some(AuditTarget::user(user.id)),
+        };
+        login.record(&mut lease).await.map_err(db_error)?;
+        lease.release();
+        Ok(())
+    }
+
+    /// Records that somebody could not log in to the account of the user. Without a user, the same statements run and are
+    /// rolled back, and no commit waits for the disk. So the time does not say whether the account exists.
+    pub(crate) async fn record_failed_login(
+        &self,
+        user: Option<&User>,
+        reason: LoginFailure,
+        client: Client,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let (user_id, organization_id) =
+            user.map_or((Uuid::nil(), Uuid::nil()), |user| (user.id, user.organization_id));
+        let failure = AuditEntry {
+            organization_id: Some(organization_id),
+            actor: Actor::Client { user_id: None, origin },
+            event: AuditEvent::LoginFailed { reason },
+            target: Some(AuditTarget::user(user_id)),
+        };
+        let mut lease = self.database.acquire(client).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        sqlx::query("set local synchronous_commit = off")
+            .execute(&mut *transaction)
+            .instrumented("SET synchronous_commit")
+            .await
+            .map_err(db_error)?;
+        failure.record(&mut transaction).await.map_err(db_error)?;
+        match user {
+            Some(_) => transaction.commit().instrumented("COMMIT").await.map_err(db_error)?,
+            None => transaction.rollback().instrumented("ROLLBACK").await.map_err(db_error)?,
+        }
+        lease.release();
+        Ok(())
+    }
+
+    /// Lists entries of the organization, newest first.
+    pub(crate) async fn list_audit(
+        &self,
+        organization_id: Uuid,
+        query: &AuditQuery,
+    ) -> Result<AuditPage, ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(organization_id)).await?;
+        let mut rows: Vec<Row> = statement(organization_id, query)
+            .build_query_as()
+            .fetch_all(&mut *lease)
+            .instrumented("SELECT AuditEntry")
+            .await
+            .map_err(db_error)?;
+        lease.release();
+        let has_more = rows.len() > query.limit as usize;
+        rows.truncate(query.limit as usize);
+        let next = rows.last().filter(|_| has_more).map(|row| AuditPosition { at: row.at, id: row.id });
+        Ok(AuditPage { entries: rows.into_iter().map(AuditRecord::from).collect(), next })
+    }
+}
+
+/// Each combination of filters is a statement of its own, so that PostgreSQL chooses the index that fits it.
+fn statement(organization_id: Uuid, query: &AuditQuery) -> QueryBuilder<Postgres> {
+    let AuditQuery { limit, after, actor_id, action, from, to } = query;
+    let mut statement = QueryBuilder::new(
+        r#"select id, at, "actorId" as actor_id, action, "targetType" as target_type, "targetId" as target_id, address,
+        client, "correlationId" as correlation_id, details::text as details from "AuditEntry" where "organizationId" = "#,
+    );
+    statement.push_bind(organization_id);
+    if let Some(actor_id) = actor_id {
+        statement.push(r#" and "actorId" = "#).push_bind(*actor_id);
+    }
+    if let Some(action) = action {
+        statement.push(" and action = ").push_bind(action.as_str());
+    }
+    if let Some(from) = from {
+        statement.push(" and at >= ").push_bind(*from);
+    }
+    if let Some(to) = to {
+        statement.push(" and at <= ").push_bind(*to);
+    }
+    if let Some(AuditPosition { at, id }) = after {
+        statement.push(" and (at, id) < (").push_bind(*at).push(", ").push_bind(*id).push(")");
+    }
+    // One row more than is shown, to detect whether more rows exist.
+    statement.push(" order by at desc, id desc limit ").push_bind(i64::from(*limit) + 1);
+    statement
+}
+
+impl From<Row> for AuditRecord {
+    fn from(row: Row) -> Self {
+        let Row {
+            id: _,
+            at,
+            actor_id,
+            action,
+            target_type,
+            target_id,
+            address,
+            client,
+            correlation_id,
+            details,
+        } = row;
+        let target = target_type.zip(target_id).map(|(kind, id)| AuditTarget { kind: kind.0, id });
+        Self { at, actor_id, action: action.0, target, address, client, correlation_id, details }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the audit records, besides what happens to events.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{AuditAction, AuditTargetType, LoginFailure, Role};
+
+/// Something that the audit records, with its details. Details contain no secret, and name people by their ids only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum AuditEvent {
+    /// A user signed up.
+    SignedUp {
+        /// The role of the new user.
+        role: Role,
+        /// Whether the user created the organization.
+        created_organization: bool,
+    },
+    /// A user logged in.
+    LoginSucceeded {},
+    /// Somebody could not log in to an existing account.
+    LoginFailed {
+        /// Why the login failed.
+        reason: LoginFailure,
+    },
+    /// A user got another role.
+    RoleChanged {
+        /// The role before.
+        from: Role,
+        /// The role afterwards.
+        to: Role,
+    },
+    /// A user can no longer log in.
+    UserDisabled {},
+    /// A disabled user can log in again.
+    UserEnabled {},
+    /// A setting of the organization has another value.
+    SettingsChanged {
+        /// Whether anybody may join by signing up with the organization's id.
+        open_signup: Changed<bool>,
+    },
+    /// Idempotency keys were removed.
+    IdempotencyKeysCleared {
+        /// The number of keys.
+        keys: u64,
+    },
+    /// Demo data or generated data was added.
+    DataSeeded {
+        /// The number of events.
+        events: u64,
+    },
+    /// The schema was brought up to date.
+    SchemaMigrated {
+        /// The last migration before; null if there was no schema.
+        from: Option<i64>,
+        /// The last migration.
+        to: i64,
+    },
+}
+
+/// A value before and after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Changed<T> {
+    /// The value before.
+    pub from: T,
+    /// The value afterwards.
+    pub to: T,
+}
+
+/// What an action was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditTarget {
+    /// What it is.
+    pub kind: AuditTargetType,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl AuditEvent {
+    /// The word for the event.
+    pub fn action(&self) -> AuditAction {
+        match self {
+            Self::SignedUp { role: _, created_organization: _ } => AuditAction::SignedUp,
+            Self::LoginSucceeded {} => AuditAction::LoginSucceeded,
+            Self::LoginFailed { reason: _ } => AuditAction::LoginFailed,
+            Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
+            Self::UserDisabled {} => AuditAction::UserDisabled,
+            Self::UserEnabled {} => AuditAction::UserEnabled,
+            Self::SettingsChanged { open_signup: _ } => AuditAction::SettingsChanged,
+            Self::IdempotencyKeysCleared { keys: _ } => AuditAction::IdempotencyKeysCleared,
+            Self::DataSeeded { events: _ } => AuditAction::DataSeeded,
+            Self::SchemaMigrated { from: _, to: _ } => AuditAction::SchemaMigrated,
+        }
+    }
+}
+
+impl AuditTarget {
+    /// A user.
+    pub fn user(id: Uuid) -> Self {
+        Self { kind: AuditTargetType::User, id }
+    }
+
+    /// An organization.
+    pub fn organization(id: Uuid) -> Self {
+        Self { kind: AuditTargetType::Organization, id }
+    }
+}
