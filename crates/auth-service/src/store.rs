@@ -1,7 +1,11 @@
 //! All SQL of the service.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
-use eventboard_db::{AsText, Database, InstrumentStatement, OnConstraint, db_error};
+mod notifications;
+
+use eventboard_chassis::{
+    correlation::CorrelationId, error::ServiceError, fairness::Client, server::Deadline,
+};
+use eventboard_db::{AsText, Database, InstrumentStatement, OnConstraint, db_error, write_welcome};
 use eventboard_domain::{AccountState, Identity, Membership, Refusal, Role, SignupPreconditions};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -64,7 +68,7 @@ impl Store {
         Ok(preconditions)
     }
 
-    /// Creates the user and, if requested, the organization, in one transaction.
+    /// Creates the user and, if requested, the organization, and writes the welcome mail, in one transaction.
     ///
     /// # Errors
     /// When a concurrent change took the e-mail address or the organization's name, or closed the organization.
@@ -74,6 +78,7 @@ impl Store {
         password_hash: &str,
         client: Client,
         deadline: Deadline,
+        correlation: &CorrelationId,
     ) -> Result<User, ServiceError> {
         let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
@@ -84,6 +89,7 @@ impl Store {
             Membership::ExistingOrganization(id) => *id,
         };
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
+        write_welcome(&mut transaction, organization_id, user.id, correlation).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(user)

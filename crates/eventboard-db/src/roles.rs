@@ -22,6 +22,7 @@ pub(crate) const PRIVILEGES: &[(&str, &[&str])] = &[
     ("Event", READ_AND_WRITE),
     ("EventHistory", APPEND_ONLY),
     ("IdempotencyKey", READ_AND_WRITE),
+    ("Outbox", READ_AND_WRITE),
     ("_sqlx_migrations", &["select"]),
 ];
 

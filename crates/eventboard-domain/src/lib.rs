@@ -14,6 +14,7 @@ mod fold;
 mod idempotency_key;
 mod identity;
 mod login;
+mod mail;
 mod preconditions;
 mod quota;
 mod quotas;
@@ -40,6 +41,9 @@ pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
-pub use string_enum::{EventStatus, HistoryAction, Role, SortBy, SortOrder, StringEnum, UnknownVariant};
+pub use string_enum::{
+    DecisionMails, EventStatus, HistoryAction, MailKind, OutboxState, Role, SortBy, SortOrder, StringEnum,
+    UnknownVariant,
+};
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

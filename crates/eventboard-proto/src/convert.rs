@@ -4,11 +4,11 @@
 //! and the domain does not depend on the generated code.
 
 use chrono::{DateTime, Utc};
-use eventboard_domain::{EventStatus, Role, SortBy};
+use eventboard_domain::{DecisionMails, EventStatus, Role, SortBy};
 use prost_types::Timestamp;
 
 use crate::{
-    auth::Role as RoleMessage,
+    auth::{DecisionMails as DecisionMailsMessage, Role as RoleMessage},
     events::{EventStatus as EventStatusMessage, SortBy as SortByMessage},
 };
 
@@ -40,6 +40,7 @@ macro_rules! enum_conversions {
 }
 
 enum_conversions!(Role, RoleMessage { User, Moderator, Admin } or Unspecified);
+enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);
 enum_conversions!(EventStatus, EventStatusMessage { Draft, Submitted, Approved, Rejected } or Unspecified);
 enum_conversions!(SortBy, SortByMessage { StartDate, CreatedAt, Title, Status });
 
@@ -74,6 +75,7 @@ mod tests {
     #[test]
     fn every_enum_round_trips() {
         assert_round_trips::<Role, RoleMessage>();
+        assert_round_trips::<DecisionMails, DecisionMailsMessage>();
         assert_round_trips::<EventStatus, EventStatusMessage>();
         assert_round_trips::<SortBy, SortByMessage>();
         assert_eq!(Role::try_from(RoleMessage::Unspecified), Err(Unspecified));

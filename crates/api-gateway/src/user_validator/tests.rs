@@ -9,7 +9,8 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest,
+    GetMeReply, GetMeRequest, GetNotificationsRequest, LoginRequest, NotificationsReply, SessionReply,
+    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -49,6 +50,27 @@ impl AuthService for FakeAuth {
     }
 
     async fn get_me(&self, _: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn get_notifications(
+        &self,
+        _: Request<GetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn set_notifications(
+        &self,
+        _: Request<SetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn unsubscribe(
+        &self,
+        _: Request<UnsubscribeRequest>,
+    ) -> Result<Response<UnsubscribeReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 }

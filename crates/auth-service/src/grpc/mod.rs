@@ -4,12 +4,14 @@ mod replies;
 mod requests;
 
 use eventboard_chassis::{
+    correlation::CorrelationId,
     error::ServiceError,
     fairness::Client,
     server::{Caller, ClientAddress, Deadline},
 };
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, LoginRequest, SessionReply, SignupRequest, ValidateUserReply,
+    GetMeReply, GetMeRequest, GetNotificationsRequest, LoginRequest, NotificationsReply, SessionReply,
+    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, ValidateUserReply,
     ValidateUserRequest, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
@@ -34,8 +36,9 @@ impl AuthGrpc {
 impl AuthService for AuthGrpc {
     async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
         let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let correlation = CorrelationId::of_call(&request);
         let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.signup(new_user, client, deadline).await?;
+        let session = self.use_cases.signup(new_user, client, deadline, &correlation).await?;
         Ok(Response::new(session.into()))
     }
 
@@ -49,6 +52,33 @@ impl AuthService for AuthGrpc {
     async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
         let (user, organization) = self.use_cases.me(&Caller::of(&request)?).await?;
         Ok(Response::new(GetMeReply { user: Some(user.into()), organization: Some(organization.into()) }))
+    }
+
+    async fn get_notifications(
+        &self,
+        request: Request<GetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        let decisions = self.use_cases.notifications(&Caller::of(&request)?).await?;
+        Ok(Response::new(replies::notifications(decisions)))
+    }
+
+    async fn set_notifications(
+        &self,
+        request: Request<SetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let decisions = requests::decision_mails(request.into_inner()).map_err(ServiceError::from)?;
+        self.use_cases.set_notifications(&caller, decisions).await?;
+        Ok(Response::new(replies::notifications(decisions)))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: Request<UnsubscribeRequest>,
+    ) -> Result<Response<UnsubscribeReply>, Status> {
+        let client = Client::Address(ClientAddress::of(&request));
+        self.use_cases.unsubscribe(&request.into_inner().token, client).await?;
+        Ok(Response::new(UnsubscribeReply {}))
     }
 
     async fn validate_user(

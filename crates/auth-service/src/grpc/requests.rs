@@ -1,6 +1,6 @@
 //! Converts protobuf requests into validated input. Reports all invalid fields of a request together.
 
-use eventboard_domain::{Membership, Violations, rules, slug};
+use eventboard_domain::{DecisionMails, Membership, Violations, rules, slug};
 use eventboard_proto::auth::{self as proto, signup_request};
 use uuid::Uuid;
 
@@ -62,6 +62,12 @@ impl TryFrom<proto::LoginRequest> for LoginCredentials {
         let (Some(email), Some(())) = (email, password) else { return Err(violations) };
         Ok(Self { email, password: request.password.into() })
     }
+}
+
+pub(super) fn decision_mails(request: proto::SetNotificationsRequest) -> Result<DecisionMails, Violations> {
+    let mut violations = Violations::default();
+    let decisions = DecisionMails::try_from(request.decisions()).map_err(|_| rules::REQUIRED.to_owned());
+    violations.check("decisions", decisions).ok_or(violations)
 }
 
 #[cfg(test)]

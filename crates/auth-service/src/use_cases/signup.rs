@@ -1,6 +1,8 @@
 //! Signup.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
+use eventboard_chassis::{
+    correlation::CorrelationId, error::ServiceError, fairness::Client, server::Deadline,
+};
 
 use super::{AuthUseCases, Session};
 use crate::user::NewUser;
@@ -16,6 +18,7 @@ impl AuthUseCases {
         new_user: NewUser,
         client: Client,
         deadline: Deadline,
+        correlation: &CorrelationId,
     ) -> Result<Session, ServiceError> {
         // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
         // this check, so database constraints decide which one succeeds. Only the limit of members can be exceeded, by
@@ -23,7 +26,7 @@ impl AuthUseCases {
         let preconditions = self.store.signup_preconditions(&new_user, self.quotas.members, client).await?;
         new_user.membership.check(&preconditions, &self.quotas)?;
         let password_hash = self.passwords.hash(&new_user.password, client).await?;
-        let user = self.store.create_user(new_user, &password_hash, client, deadline).await?;
+        let user = self.store.create_user(new_user, &password_hash, client, deadline, correlation).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         self.session(user)
     }

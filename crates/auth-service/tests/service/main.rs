@@ -4,6 +4,7 @@
 mod hashing;
 mod log;
 mod login;
+mod notifications;
 mod process;
 mod signup;
 mod support;

@@ -87,8 +87,14 @@ pub(super) fn client_address(extensions: &Extensions) -> IpAddr {
 
 /// Opens the span that adds the correlation ID to every log line. When the call ends or is cancelled,
 /// [`ObservedCall`](super::call_observer::ObservedCall) logs it and records its duration.
-pub(super) async fn correlate(observer: CallObserver, request: Request, next: Next<impl Inner>) -> Response {
+/// The method gets the correlation ID as an extension.
+pub(super) async fn correlate(
+    observer: CallObserver,
+    mut request: Request,
+    next: Next<impl Inner>,
+) -> Response {
     let correlation = CorrelationId::of(request.headers());
+    request.extensions_mut().insert(correlation.clone());
     let uri = request.uri().clone();
     let method = excerpt(uri.path().rsplit('/').next().unwrap_or_default());
     let call = observer.begin(uri.path(), request.headers());
