@@ -54,6 +54,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Org(command) => commands::organization::run(command).await?,
         Command::User(command) => commands::user::run(command).await?,
         Command::Event(command) => commands::event::run(command).await?,
+        Command::Outbox(command) => commands::outbox::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
