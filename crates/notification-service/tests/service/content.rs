@@ -46,7 +46,7 @@ async fn a_welcome_names_the_organization_and_cannot_be_switched_off() {
     assert_eq!(mail.subject(), Some("Welcome to Acme <b>&</b> Söhne"));
     let from = mail.from().unwrap().first().unwrap();
     assert_eq!((from.name(), from.address()), (Some("EventBoard"), Some("board@example.org")));
-    assert_eq!(mail.to().unwrap().first().unwrap().address(), Some("Olga@Example.org"));
+    assert_eq!(mail.to().unwrap().first().unwrap().address(), Some("Olga@example.org"));
     assert_eq!(mail.message_id(), Some(format!("{id}@example.org").as_str()));
     assert_eq!(header(&mail, "Auto-Submitted"), Some("auto-generated"));
     assert_eq!(raw_header(&mail, "List-Unsubscribe"), None);

@@ -138,11 +138,9 @@ async fn a_server_that_is_away_gets_the_mail_later() {
     let server = SmtpServer::start().await;
     outbox.execute(r#"update "Outbox" set "dueAt" = now()"#).await;
     let service = Service::start(&outbox, &[("SMTP_URL", &server.url())]).await;
-    while outbox.rows().await[0].state == "DUE" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let rows = outbox.wait_for_rows(|rows| rows[0].state != "DUE").await;
     let expected = Row { state: "DONE".to_owned(), attempts: 2, error: None };
-    assert_eq!((outbox.rows().await, server.count()), (vec![expected], 1));
+    assert_eq!((rows, server.count()), (vec![expected], 1));
     service.stop().await;
 }
 

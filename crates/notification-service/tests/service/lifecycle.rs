@@ -70,10 +70,7 @@ async fn without_a_server_mails_stay_due() {
             values (gen_random_uuid(), 'WELCOME', gen_random_uuid(), gen_random_uuid(), '', 'DONE', now() - interval '8 days')"#,
         )
         .await;
-    while outbox.rows().await.len() > 1 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let rows = outbox.rows().await;
+    let rows = outbox.wait_for_rows(|rows| rows.len() == 1).await;
     assert_eq!((&*rows[0].state, rows[0].attempts), ("DUE", 0));
     service.stop().await;
 }
@@ -92,11 +89,9 @@ async fn mails_that_were_sent_before_the_retention_time_are_deleted() {
         )
         .await;
     let service = Service::start(&outbox, &[("OUTBOX_RETENTION", "1h")]).await;
-    while outbox.rows().await.len() > 2 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let rows = outbox.wait_for_rows(|rows| rows.len() == 2).await;
     service.stop().await;
-    let mut states: Vec<_> = outbox.rows().await.into_iter().map(|row| row.state).collect();
+    let mut states: Vec<_> = rows.into_iter().map(|row| row.state).collect();
     states.sort();
     assert_eq!(states, ["DEAD", "DONE"]);
 }
@@ -106,9 +101,7 @@ async fn a_service_that_stops_finishes_its_deliveries() {
     let (outbox, server) = (Outbox::create().await, SmtpServer::start().await);
     outbox.write("WELCOME", 200).await;
     let service = Service::start(&outbox, &[("SMTP_URL", &server.url())]).await;
-    while server.count() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    server.wait_for(1).await;
     service.stop().await;
     let rows = outbox.rows().await;
     let done = rows.iter().filter(|row| row.state == "DONE").count();

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{
@@ -68,6 +69,16 @@ impl SmtpServer {
 
     pub(crate) fn count(&self) -> usize {
         self.mails.lock().unwrap().len()
+    }
+
+    /// Waits until the server has received this number of mails.
+    pub(crate) async fn wait_for(&self, number: usize) {
+        let waiting = async {
+            while self.count() < number {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(120), waiting).await.expect("mails arrive");
     }
 
     /// `SMTP_URL` without encryption.

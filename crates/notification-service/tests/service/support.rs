@@ -34,6 +34,9 @@ const FIXTURE: &str = r#"
         '00000000-0000-0000-0000-000000000003', 'APPROVE', 'SUBMITTED', 'APPROVED', null);
 "#;
 
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A database with the fixture, and no mails.
 pub(crate) struct Outbox {
     pub(crate) database: TestDatabase,
@@ -82,13 +85,21 @@ impl Outbox {
 
     /// Waits until no row is as it was written, or leased for the first time.
     pub(crate) async fn wait_until_attempted(&self) -> Vec<Row> {
-        loop {
-            let rows = self.rows().await;
-            if rows.iter().all(|row| row.state != "DUE" || row.error.is_some()) {
-                return rows;
+        self.wait_for_rows(|rows| rows.iter().all(|row| row.state != "DUE" || row.error.is_some())).await
+    }
+
+    /// Waits until the rows are as expected. Fails when a service has obviously not started.
+    pub(crate) async fn wait_for_rows(&self, is_expected: impl Fn(&[Row]) -> bool) -> Vec<Row> {
+        let waiting = async {
+            loop {
+                let rows = self.rows().await;
+                if is_expected(&rows) {
+                    return rows;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("the rows are as expected")
     }
 
     /// The variables of a service that uses this database.
