@@ -43,6 +43,10 @@ observability:
 proxy:
     cargo test -p eventboard-e2e --test proxy
 
+# Send mails to a real exim
+mail:
+    cargo test -p notification-service --test exim
+
 # Run the commands of the runbook on containers
 runbook:
     .ci/run runbook

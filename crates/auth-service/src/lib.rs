@@ -19,6 +19,7 @@ use eventboard_chassis::{
     server::{AddressLimit, Admission, GrpcServer, LoadConfig},
     shutdown::Shutdown,
     token::{TokenConfig, TokenIssuer, TokenVerifier},
+    unsubscribe_token::UnsubscribeVerifier,
 };
 use eventboard_db::{Database, DatabaseConfig, delete_old_audit_entries};
 use eventboard_domain::Quotas;
@@ -103,6 +104,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         store: Store::new(database.clone()),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
+        unsubscribe_verifier: UnsubscribeVerifier::new(&config.token),
         quotas: config.quotas,
     };
     let server = GrpcServer {

@@ -1,13 +1,16 @@
 //! All SQL of the service.
 
 mod audit;
+mod notifications;
 
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
     server::{Deadline, Origin},
 };
-use eventboard_db::{Actor, AsText, AuditEntry, Database, InstrumentStatement, OnConstraint, db_error};
+use eventboard_db::{
+    Actor, AsText, AuditEntry, Database, InstrumentStatement, OnConstraint, db_error, write_welcome,
+};
 use eventboard_domain::{
     AccountState, AuditEvent, AuditTarget, Identity, Membership, Refusal, Role, SignupPreconditions,
 };
@@ -72,7 +75,8 @@ impl Store {
         Ok(preconditions)
     }
 
-    /// Creates the user and, if requested, the organization, and records the signup, in one transaction.
+    /// Creates the user and, if requested, the organization, records the signup and writes the welcome mail, in one
+    /// transaction.
     ///
     /// # Errors
     /// When a concurrent change took the e-mail address or the organization's name, or closed the organization.
@@ -101,6 +105,7 @@ impl Store {
             target: Some(AuditTarget::user(user.id)),
         };
         signup.record(&mut transaction).await.map_err(db_error)?;
+        write_welcome(&mut transaction, organization_id, user.id, &origin.correlation_id).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(user)

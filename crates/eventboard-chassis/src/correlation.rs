@@ -34,6 +34,11 @@ impl CorrelationId {
         received.filter(|id| is_well_formed(id)).map_or_else(Self::new, |id| Self(id.into()))
     }
 
+    /// Returns the ID of a gRPC call.
+    pub fn of_call<T>(request: &tonic::Request<T>) -> Self {
+        request.extensions().get().cloned().unwrap_or_else(Self::new)
+    }
+
     /// Creates a new ID: a UUIDv7, which sorts by time.
     #[expect(clippy::new_without_default, reason = "every call returns a different value")]
     pub fn new() -> Self {

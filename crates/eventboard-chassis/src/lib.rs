@@ -21,3 +21,4 @@ pub mod stderr;
 pub mod telemetry;
 pub mod token;
 pub mod traces;
+pub mod unsubscribe_token;

@@ -55,7 +55,7 @@ impl AuditEntry<'_> {
         let Self { organization_id, actor, event, target } = self;
         let (actor_id, address, client, correlation_id) = match actor {
             Actor::Client { user_id, origin: Origin { address, client, correlation_id } } => {
-                (*user_id, Some(address), client.as_deref(), Some(correlation_id))
+                (*user_id, Some(address), client.as_deref(), Some(correlation_id.as_str()))
             }
             Actor::Operator => (None, None, Some(OPERATOR), None),
         };

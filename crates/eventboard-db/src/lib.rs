@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod folding;
 mod migrations;
+mod outbox;
 mod pool;
 mod progress;
 mod roles;
@@ -22,6 +23,7 @@ pub use self::{
     error::{OnConstraint, db_error},
     folding::{FoldedBatch, FoldingPass},
     migrations::migrate,
+    outbox::write_welcome,
     pool::{Database, Lease},
     statement::InstrumentStatement,
     usage::count_usage,

@@ -44,6 +44,11 @@ pub enum AuditEvent {
         /// The number of keys.
         keys: u64,
     },
+    /// Mails that could not be sent will be sent again.
+    MailsRetried {
+        /// The number of mails.
+        mails: u64,
+    },
     /// Demo data or generated data was added.
     DataSeeded {
         /// The number of events.
@@ -88,6 +93,7 @@ impl AuditEvent {
             Self::UserEnabled {} => AuditAction::UserEnabled,
             Self::SettingsChanged { open_signup: _ } => AuditAction::SettingsChanged,
             Self::IdempotencyKeysCleared { keys: _ } => AuditAction::IdempotencyKeysCleared,
+            Self::MailsRetried { mails: _ } => AuditAction::MailsRetried,
             Self::DataSeeded { events: _ } => AuditAction::DataSeeded,
             Self::SchemaMigrated { from: _, to: _ } => AuditAction::SchemaMigrated,
         }

@@ -15,6 +15,7 @@ mod fold;
 mod idempotency_key;
 mod identity;
 mod login;
+mod mail;
 mod preconditions;
 mod quota;
 mod quotas;
@@ -43,8 +44,8 @@ pub use refusal::Refusal;
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
-    AuditAction, AuditTargetType, EventStatus, HistoryAction, Role, SortBy, SortOrder, StringEnum,
-    UnknownVariant,
+    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, MailKind, OutboxState, Role,
+    SortBy, SortOrder, StringEnum, UnknownVariant,
 };
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

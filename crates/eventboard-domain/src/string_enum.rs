@@ -164,6 +164,8 @@ string_enum! {
         SettingsChanged = "SETTINGS_CHANGED",
         /// The operator removed idempotency keys.
         IdempotencyKeysCleared = "IDEMPOTENCY_KEYS_CLEARED",
+        /// The operator had mails sent again that could not be sent.
+        MailsRetried = "MAILS_RETRIED",
         /// The operator added demo data or generated data.
         DataSeeded = "DATA_SEEDED",
         /// The operator brought the schema up to date.
@@ -205,6 +207,40 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// What a mail is about.
+    MailKind {
+        /// The recipient has signed up.
+        Welcome = "WELCOME",
+        /// A moderator approved the recipient's event.
+        EventApproved = "EVENT_APPROVED",
+        /// A moderator rejected the recipient's event.
+        EventRejected = "EVENT_REJECTED",
+    }
+}
+
+string_enum! {
+    /// The state of a mail in the outbox.
+    OutboxState {
+        /// It will be sent, or sent again.
+        Due = "DUE",
+        /// It was sent, or there was nothing to send any more.
+        Done = "DONE",
+        /// It could not be sent, and is not tried again.
+        Dead = "DEAD",
+    }
+}
+
+string_enum! {
+    /// When a user gets mails about decisions on their events.
+    DecisionMails {
+        /// As soon as a moderator has decided.
+        Immediate = "immediate",
+        /// Never.
+        Off = "off",
+    }
+}
+
 /// The sort key when the request contains none.
 impl Default for SortBy {
     fn default() -> Self {
@@ -236,6 +272,9 @@ mod tests {
         assert_values_round_trip::<HistoryAction>();
         assert_values_round_trip::<AuditAction>();
         assert_values_round_trip::<AuditTargetType>();
+        assert_values_round_trip::<MailKind>();
+        assert_values_round_trip::<OutboxState>();
+        assert_values_round_trip::<DecisionMails>();
         assert_values_round_trip::<SortBy>();
         assert_values_round_trip::<SortOrder>();
     }

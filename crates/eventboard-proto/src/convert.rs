@@ -4,12 +4,13 @@
 //! and the domain does not depend on the generated code.
 
 use chrono::{DateTime, Utc};
-use eventboard_domain::{AuditAction, AuditTargetType, EventStatus, Role, SortBy, rules};
+use eventboard_domain::{AuditAction, AuditTargetType, DecisionMails, EventStatus, Role, SortBy, rules};
 use prost_types::Timestamp;
 
 use crate::{
     auth::{
-        AuditAction as AuditActionMessage, AuditTargetType as AuditTargetTypeMessage, Role as RoleMessage,
+        AuditAction as AuditActionMessage, AuditTargetType as AuditTargetTypeMessage,
+        DecisionMails as DecisionMailsMessage, Role as RoleMessage,
     },
     events::{EventStatus as EventStatusMessage, SortBy as SortByMessage},
 };
@@ -52,9 +53,11 @@ enum_conversions!(AuditAction, AuditActionMessage {
     SettingsChanged,
     IdempotencyKeysCleared,
     DataSeeded,
-    SchemaMigrated
+    SchemaMigrated,
+    MailsRetried
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
+enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);
 enum_conversions!(EventStatus, EventStatusMessage { Draft, Submitted, Approved, Rejected } or Unspecified);
 enum_conversions!(SortBy, SortByMessage { StartDate, CreatedAt, Title, Status });
 
@@ -101,6 +104,7 @@ mod tests {
         assert_round_trips::<Role, RoleMessage>();
         assert_round_trips::<AuditAction, AuditActionMessage>();
         assert_round_trips::<AuditTargetType, AuditTargetTypeMessage>();
+        assert_round_trips::<DecisionMails, DecisionMailsMessage>();
         assert_round_trips::<EventStatus, EventStatusMessage>();
         assert_round_trips::<SortBy, SortByMessage>();
         assert_eq!(Role::try_from(RoleMessage::Unspecified), Err(Unspecified));

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use eventboard_domain::{Role, UnknownVariant};
+use eventboard_domain::{OutboxState, Role, UnknownVariant};
 use uuid::Uuid;
 
 /// Runs EventBoard locally and manages an installation.
@@ -37,7 +37,7 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start PostgreSQL and the three services with demo data; Ctrl-C stops them (default)
+    /// Start PostgreSQL and the four services with demo data; Ctrl-C stops them (default)
     ///
     /// Uses the database in DATABASE_URL. If it is not set, starts a private PostgreSQL that stores its data in
     /// .eventboard/ (EVENTBOARD_HOME selects another folder). Nothing needs to be installed or configured.
@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Show the history of an event
     #[command(subcommand)]
     Event(EventCommand),
+    /// List mails in the outbox; send mails again that could not be sent
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Show who did what, newest first: signups, logins, and what operators changed
     Audit(AuditArgs),
 }
@@ -200,6 +203,32 @@ pub(crate) enum EventCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// List mails, newest first
+    List {
+        /// List only mails in this state: DUE, DONE or DEAD
+        #[arg(long, value_parser = parse_outbox_state)]
+        state: Option<OutboxState>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Send DEAD mails again, for example after the settings of the server were corrected
+    Retry(RetryArgs),
+}
+
+/// Selects the mails to send again.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RetryArgs {
+    /// Ids of DEAD mails
+    #[arg(value_name = "ID")]
+    pub ids: Vec<Uuid>,
+    /// All DEAD mails
+    #[arg(long)]
+    pub dead: bool,
+}
+
 /// Options of every list command.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ListArgs {
@@ -216,6 +245,10 @@ impl ListArgs {
     pub(crate) fn fetch_limit(self) -> i64 {
         i64::from(self.limit) + 1
     }
+}
+
+fn parse_outbox_state(text: &str) -> Result<OutboxState, UnknownVariant> {
+    text.to_uppercase().parse()
 }
 
 fn parse_role(text: &str) -> Result<Role, UnknownVariant> {
@@ -239,6 +272,17 @@ mod tests {
         assert!(!is_valid("eventboard idempotency clear"));
         assert!(!is_valid("eventboard idempotency clear --all --key a"));
         assert!(is_valid("eventboard idempotency clear --key a --caller b@example.org"));
+    }
+
+    #[test]
+    fn retry_requires_ids_or_dead() {
+        let is_valid = |arguments: &str| Cli::try_parse_from(arguments.split(' ')).is_ok();
+        let id = Uuid::nil();
+        assert!(!is_valid("eventboard outbox retry"));
+        assert!(!is_valid("eventboard outbox retry 5"));
+        assert!(!is_valid(&format!("eventboard outbox retry {id} --dead")));
+        assert!(is_valid(&format!("eventboard outbox retry {id} {id}")));
+        assert!(is_valid("eventboard outbox retry --dead"));
     }
 
     #[test]

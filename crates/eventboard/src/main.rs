@@ -55,6 +55,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::User(command) => commands::user::run(command).await?,
         Command::Event(command) => commands::event::run(command).await?,
         Command::Audit(args) => commands::audit::run(args).await?,
+        Command::Outbox(command) => commands::outbox::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! Single request fields: how each one is read and validated, and its OpenAPI schema.
 
-use eventboard_domain::{StringEnum, UnknownVariant};
+use eventboard_domain::{StringEnum, UnknownVariant, rules::REQUIRED};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{
@@ -154,6 +154,9 @@ impl<T: Field> BodyField for OptionalNullable<T> {
 
 /// A query parameter.
 pub(crate) trait QueryField: Sized {
+    /// Whether the field is required.
+    const REQUIRED: bool;
+
     /// Reads the parameter. Returns `None` after recording a violation.
     fn read(input: &mut Input, name: &str) -> Option<Self>;
 
@@ -161,8 +164,27 @@ pub(crate) trait QueryField: Sized {
     fn schema() -> RefOr<Schema>;
 }
 
+/// A required parameter.
+impl<T: Field> QueryField for T {
+    const REQUIRED: bool = true;
+
+    fn read(input: &mut Input, name: &str) -> Option<Self> {
+        let value = input.read_parameter(name, T::parse)?;
+        if value.is_none() {
+            input.add_violation(name, REQUIRED);
+        }
+        value
+    }
+
+    fn schema() -> RefOr<Schema> {
+        <T as Field>::schema()
+    }
+}
+
 /// An optional parameter.
 impl<T: Field> QueryField for Option<T> {
+    const REQUIRED: bool = false;
+
     fn read(input: &mut Input, name: &str) -> Option<Self> {
         input.read_parameter(name, T::parse)
     }
@@ -177,6 +199,8 @@ impl<T: Field> QueryField for Option<T> {
 pub(crate) struct OrDefault<T>(pub(crate) T);
 
 impl<T: Field + Default + Into<Value>> QueryField for OrDefault<T> {
+    const REQUIRED: bool = false;
+
     fn read(input: &mut Input, name: &str) -> Option<Self> {
         Some(Self(input.read_parameter(name, T::parse)?.unwrap_or_default()))
     }

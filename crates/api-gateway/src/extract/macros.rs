@@ -79,6 +79,7 @@ macro_rules! query_parameters {
                     $crate::extract::camel_case!($field),
                     concat!($($about),+),
                     <$kind as $crate::extract::QueryField>::schema(),
+                    <$kind as $crate::extract::QueryField>::REQUIRED,
                 );)+
             }
         }

@@ -9,7 +9,9 @@ pub(crate) mod schemas;
 #[cfg(test)]
 mod tests;
 
-use eventboard_domain::{AuditAction, AuditTargetType, EventStatus, Role, SortBy, SortOrder, StringEnum};
+use eventboard_domain::{
+    AuditAction, AuditTargetType, DecisionMails, EventStatus, Role, SortBy, SortOrder, StringEnum,
+};
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, OpenApi, Server, Tag,
     info::{ContactBuilder, LicenseBuilder},
@@ -66,7 +68,7 @@ fn tags() -> [Tag; 4] {
     let tag =
         |name: &str, description: &str| TagBuilder::new().name(name).description(Some(description)).build();
     [
-        tag("auth", "Signup, login and the current user."),
+        tag("auth", "Signup, login, the current user and their notifications."),
         tag("events", "Events and their approval workflow."),
         tag("organization", "What an admin does with the organization."),
         tag("infrastructure", "Health checks and API documentation."),
@@ -83,6 +85,7 @@ fn shared_components() -> Components {
         .schema(EventStatus::NAME, schemas::enum_component::<EventStatus>())
         .schema(SortBy::NAME, schemas::enum_component::<SortBy>())
         .schema(SortOrder::NAME, schemas::enum_component::<SortOrder>())
+        .schema(DecisionMails::NAME, schemas::enum_component::<DecisionMails>())
         .security_scheme(BEARER, bearer());
     let builder = headers::all().into_iter().fold(builder, |to, (name, header)| to.header(name, header));
     problems::all().into_iter().fold(builder, |to, (name, response)| to.response(name, response)).build()

@@ -84,8 +84,18 @@ impl OperationDescription {
     }
 
     /// Adds a query parameter.
-    pub(crate) fn add_query_parameter(&mut self, name: &str, about: &str, schema: RefOr<Schema>) {
-        self.add_parameter(optional_parameter(ParameterIn::Query, name, about, schema));
+    pub(crate) fn add_query_parameter(
+        &mut self,
+        name: &str,
+        about: &str,
+        schema: RefOr<Schema>,
+        is_required: bool,
+    ) {
+        let mut parameter = optional_parameter(ParameterIn::Query, name, about, schema);
+        if is_required {
+            parameter.required = Required::True;
+        }
+        self.add_parameter(parameter);
     }
 
     /// Adds a JSON request body.

@@ -6,6 +6,7 @@ mod docs;
 mod events;
 mod health;
 mod index;
+mod notifications;
 mod organization;
 mod time;
 
@@ -28,7 +29,10 @@ use crate::{
 
 /// The routes that call services.
 pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {
-    auth::routes(policies).merge(events::routes(policies)).merge(organization::routes(policies))
+    auth::routes(policies)
+        .merge(notifications::routes(policies))
+        .merge(organization::routes(policies))
+        .merge(events::routes(policies))
 }
 
 /// An operation with its row in the policy table. The macro adds it to the router and to the OpenAPI document at

@@ -9,7 +9,9 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, ListAuditReply, ListAuditRequest, LoginRequest, SessionReply, SignupRequest,
+    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, LoginRequest,
+    NotificationsReply, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
+    UnsubscribeRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -53,6 +55,27 @@ impl AuthService for FakeAuth {
     }
 
     async fn list_audit(&self, _: Request<ListAuditRequest>) -> Result<Response<ListAuditReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn get_notifications(
+        &self,
+        _: Request<GetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn set_notifications(
+        &self,
+        _: Request<SetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn unsubscribe(
+        &self,
+        _: Request<UnsubscribeRequest>,
+    ) -> Result<Response<UnsubscribeReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 }

@@ -9,8 +9,9 @@ use eventboard_chassis::{
     server::{Caller, ClientAddress, Deadline, Origin},
 };
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, ListAuditReply, ListAuditRequest, LoginRequest, SessionReply, SignupRequest,
-    ValidateUserReply, ValidateUserRequest, auth_service_server::AuthService,
+    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, LoginRequest,
+    NotificationsReply, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
+    UnsubscribeRequest, ValidateUserReply, ValidateUserRequest, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
 
@@ -52,6 +53,33 @@ impl AuthService for AuthGrpc {
     async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
         let (user, organization) = self.use_cases.me(&Caller::of(&request)?).await?;
         Ok(Response::new(GetMeReply { user: Some(user.into()), organization: Some(organization.into()) }))
+    }
+
+    async fn get_notifications(
+        &self,
+        request: Request<GetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        let decisions = self.use_cases.notifications(&Caller::of(&request)?).await?;
+        Ok(Response::new(replies::notifications(decisions)))
+    }
+
+    async fn set_notifications(
+        &self,
+        request: Request<SetNotificationsRequest>,
+    ) -> Result<Response<NotificationsReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let decisions = requests::decision_mails(request.into_inner()).map_err(ServiceError::from)?;
+        self.use_cases.set_notifications(&caller, decisions).await?;
+        Ok(Response::new(replies::notifications(decisions)))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: Request<UnsubscribeRequest>,
+    ) -> Result<Response<UnsubscribeReply>, Status> {
+        let client = Client::Address(ClientAddress::of(&request));
+        self.use_cases.unsubscribe(&request.into_inner().token, client).await?;
+        Ok(Response::new(UnsubscribeReply {}))
     }
 
     async fn validate_user(

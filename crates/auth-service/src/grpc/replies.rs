@@ -1,6 +1,6 @@
 //! Converts results of the use cases into protobuf messages.
 
-use eventboard_domain::AuditTarget;
+use eventboard_domain::{AuditTarget, DecisionMails};
 use eventboard_proto::{auth as proto, convert::timestamp};
 
 use crate::{
@@ -13,6 +13,10 @@ impl From<Session> for proto::SessionReply {
     fn from(session: Session) -> Self {
         Self { user: Some(session.user.into()), access_token: session.access_token }
     }
+}
+
+pub(super) fn notifications(decisions: DecisionMails) -> proto::NotificationsReply {
+    proto::NotificationsReply { decisions: proto::DecisionMails::from(decisions).into() }
 }
 
 impl From<User> for proto::User {

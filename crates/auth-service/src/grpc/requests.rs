@@ -1,6 +1,6 @@
 //! Converts protobuf requests into validated input. Reports all invalid fields of a request together.
 
-use eventboard_domain::{AuditAction, Membership, Violations, rules, slug};
+use eventboard_domain::{AuditAction, DecisionMails, Membership, Violations, rules, slug};
 use eventboard_proto::{
     auth::{self as proto, signup_request},
     convert::checked_instant,
@@ -112,6 +112,12 @@ fn optional_uuid(text: &str) -> Result<Option<Uuid>, String> {
         "" => Ok(None),
         id => id.parse().map(Some).map_err(|_| "must be a UUID".to_owned()),
     }
+}
+
+pub(super) fn decision_mails(request: proto::SetNotificationsRequest) -> Result<DecisionMails, Violations> {
+    let mut violations = Violations::default();
+    let decisions = DecisionMails::try_from(request.decisions()).map_err(|_| rules::REQUIRED.to_owned());
+    violations.check("decisions", decisions).ok_or(violations)
 }
 
 #[cfg(test)]

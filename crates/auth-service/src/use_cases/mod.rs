@@ -4,9 +4,10 @@
 mod audit;
 mod login;
 mod me;
+mod notifications;
 mod signup;
 
-use eventboard_chassis::{error::ServiceError, token::TokenIssuer};
+use eventboard_chassis::{error::ServiceError, token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
 use eventboard_domain::Quotas;
 
 use crate::{password::Passwords, store::Store, user::User};
@@ -16,6 +17,7 @@ pub(crate) struct AuthUseCases {
     pub store: Store,
     pub passwords: Passwords,
     pub issuer: TokenIssuer,
+    pub unsubscribe_verifier: UnsubscribeVerifier,
     pub quotas: Quotas,
 }
 

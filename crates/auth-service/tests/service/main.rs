@@ -5,6 +5,7 @@ mod audit;
 mod hashing;
 mod log;
 mod login;
+mod notifications;
 mod process;
 mod signup;
 mod support;

@@ -93,6 +93,7 @@ pub(super) fn client_address(extensions: &Extensions) -> IpAddr {
 
 /// Opens the span that adds the correlation ID to every log line. When the call ends or is cancelled,
 /// [`ObservedCall`](super::call_observer::ObservedCall) logs it and records its duration.
+/// The method gets the correlation ID as an extension.
 pub(super) async fn correlate(
     observer: CallObserver,
     mut request: Request,

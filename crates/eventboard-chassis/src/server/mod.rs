@@ -92,6 +92,18 @@ pub async fn bind(service: &str, config: &ListenConfig) -> anyhow::Result<TcpLis
     Ok(listener)
 }
 
+/// Serves only `/health` until the shutdown, for a service without methods.
+pub async fn serve_health(
+    listener: TcpListener,
+    health: &Health,
+    addresses: AddressLimit,
+    shutdown: Shutdown,
+) {
+    let service = ServiceBuilder::new().layer(layer_fn((), require_host)).service(health.routes::<()>());
+    let router = Router::new().fallback_service(service);
+    listener::serve(listener, router, ConnectionLimits::INTERNAL, addresses, shutdown).await;
+}
+
 /// A gRPC server: the layers around the methods of a service, health and reflection.
 pub struct GrpcServer {
     /// The name of the service in logs, for example `events-service`.

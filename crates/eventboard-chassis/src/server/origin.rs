@@ -16,7 +16,7 @@ pub struct Origin {
     /// What the client says it is, its `User-Agent`: at most 200 ASCII characters.
     pub client: Option<String>,
     /// The correlation ID of the request.
-    pub correlation_id: String,
+    pub correlation_id: CorrelationId,
 }
 
 impl Origin {
@@ -24,13 +24,10 @@ impl Origin {
     pub fn of<T>(request: &Request<T>) -> Self {
         let extensions = request.extensions();
         let description = extensions.get::<ClientDescription>();
-        let correlation = extensions.get::<CorrelationId>().cloned();
         Self {
             address: shortened(client_address(extensions)),
             client: description.map(|ClientDescription(text)| text.to_string()),
-            correlation_id: correlation
-                .unwrap_or_else(|| CorrelationId::of(request.metadata().as_ref()))
-                .to_string(),
+            correlation_id: CorrelationId::of_call(request),
         }
     }
 }

@@ -147,11 +147,12 @@ async fn privileges(superuser: &mut PgConnection) -> BTreeSet<String> {
 /// A new table needs a decision: add it here and to `roles::PRIVILEGES`.
 fn expected_privileges() -> BTreeSet<String> {
     let read_and_write = ["SELECT", "INSERT", "UPDATE", "DELETE"];
-    let tables: [(&str, &[&str]); 6] = [
+    let tables: [(&str, &[&str]); 7] = [
         ("Organization", &read_and_write),
         ("User", &read_and_write),
         ("Event", &read_and_write),
         ("IdempotencyKey", &read_and_write),
+        ("Outbox", &read_and_write),
         ("EventHistory", &["SELECT", "INSERT"]),
         ("_sqlx_migrations", &["SELECT"]),
     ];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files::text;
 
-const SERVICES: [&str; 3] = ["api-gateway", "auth-service", "events-service"];
+const SERVICES: [&str; 4] = ["api-gateway", "auth-service", "events-service", "notification-service"];
 
 /// A metric family: one row of the table.
 #[derive(Debug, Clone)]

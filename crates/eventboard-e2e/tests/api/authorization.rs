@@ -28,6 +28,10 @@ const GENERAL: &[(&str, Row)] = &[
     ("login",                [200, 200, 200, 200, 200, 200]),
     ("getCurrentUser",       [401, 200, 200, 200, 200, 200]),
     ("listAudit",            [401, 403, 403, 403, 200, 200]),
+    ("getNotifications",     [401, 200, 200, 200, 200, 200]),
+    ("setNotifications",     [401, 200, 200, 200, 200, 200]),
+    // Without the token of a link.
+    ("unsubscribe",          [400, 400, 400, 400, 400, 400]),
     ("createEvent",          [401, 201, 201, 201, 201, 201]),
     ("listEvents",           [401, 200, 200, 200, 200, 200]),
 ];

@@ -17,7 +17,9 @@ fn documented_families() -> BTreeMap<&'static str, BTreeMap<&'static str, BTreeS
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         if let Some(names) = cells[0].strip_prefix("**") {
             processes = match names.trim_end_matches("**") {
-                "every process" => vec!["api-gateway", "auth-service", "events-service"],
+                "every process" => {
+                    vec!["api-gateway", "auth-service", "events-service", "notification-service"]
+                }
                 names => names.split(", ").collect(),
             };
         }
@@ -59,9 +61,14 @@ async fn send_all_kinds_of_requests(admin: &Actor) {
 async fn the_served_families_and_labels_match_the_documentation() {
     let stack = Stack::start_with_metrics(&[]).await;
     send_all_kinds_of_requests(&stack.anonymous().sign_up_admin().await).await;
+    let notification = stack.start_notification().await;
     let documented = documented_families();
-    let processes =
-        [("api-gateway", &stack.gateway), ("auth-service", &stack.auth), ("events-service", &stack.events)];
+    let processes = [
+        ("api-gateway", &stack.gateway),
+        ("auth-service", &stack.auth),
+        ("events-service", &stack.events),
+        ("notification-service", &notification),
+    ];
     for (name, process) in processes {
         let metrics = Metrics::scrape(process).await;
         println!("{name}: {} families", metrics.families().len());

@@ -13,10 +13,11 @@ type Variables = BTreeMap<&'static str, String>;
 
 /// Reads the settings of each service, in a process of its own. Returns all error messages.
 fn read_all(variables: &Variables) -> String {
-    let readers: [fn(&mut Env); 3] = [
+    let readers: [fn(&mut Env); 4] = [
         |env| drop(api_gateway::Config::from_env(env)),
         |env| drop(auth_service::Config::from_env(env)),
         |env| drop(events_service::Config::from_env(env)),
+        |env| drop(notification_service::Config::from_env(env)),
     ];
     let read = |reader: fn(&mut Env)| {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));

@@ -38,7 +38,14 @@ fn modules_have_no_dependency_cycles_except_with_their_parents() {
 fn all_packages_of_the_workspace_are_checked() {
     let sources = sources();
     let packages: BTreeSet<_> = sources.iter().map(|(target, _)| target.package.as_str()).collect();
-    for package in ["api-gateway", "auth-service", "events-service", "eventboard", "eventboard-chassis"] {
+    for package in [
+        "api-gateway",
+        "auth-service",
+        "events-service",
+        "notification-service",
+        "eventboard",
+        "eventboard-chassis",
+    ] {
         assert!(packages.contains(package), "{package} is not among {packages:?}");
     }
     let modules: usize = sources.iter().map(|(_, krate)| krate.modules.len()).sum();

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod event;
 pub(crate) mod idempotency;
 pub(crate) mod organization;
+pub(crate) mod outbox;
 pub(crate) mod user;
 
 use std::net::SocketAddr;

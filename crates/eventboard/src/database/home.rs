@@ -48,6 +48,11 @@ impl Home {
             .map(|port| format!("postgres://{SUPERUSER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"))
     }
 
+    /// The folder for mails that go to no server. A path that is not UTF-8 cannot be a setting, so it is approximated.
+    pub(crate) fn mail_folder(&self) -> String {
+        self.folder.join("mail").to_string_lossy().into_owned()
+    }
+
     /// Locks the folder, so that only one process runs the system from it. Closing the file releases the lock.
     pub(crate) fn lock(&self) -> anyhow::Result<File> {
         self.create_folder()?;

@@ -16,12 +16,14 @@ pub(super) struct Banner {
     /// The URL of the private PostgreSQL. The URL of another database is not shown, because it may contain a
     /// password.
     pub private_url: Option<String>,
+    /// The folder for mails. `None` if they go to a server.
+    pub mail_folder: Option<String>,
     pub has_demo_data: bool,
 }
 
 impl fmt::Display for Banner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Addresses { gateway, auth, events } = self.addresses;
+        let Addresses { gateway, auth, events, notification: _ } = self.addresses;
         let api = format!("http://{}", HostPort(gateway));
         writeln!(f, "\nEventBoard is ready. Ctrl-C stops it.\n")?;
         writeln!(f, "  API             {api}")?;
@@ -30,6 +32,9 @@ impl fmt::Display for Banner {
         writeln!(f, "  events-service  {} (gRPC, and http for /health)", HostPort(events))?;
         if let Some(metrics) = self.metrics {
             writeln!(f, "  Metrics         http://{}/metrics", HostPort(metrics))?;
+        }
+        if let Some(folder) = &self.mail_folder {
+            writeln!(f, "  Mails           {folder}/*.eml (set SMTP_URL to send them)")?;
         }
         let database = self.private_url.as_deref().unwrap_or("\"$DATABASE_URL\"");
         writeln!(f, "  Database        psql {database}\n")?;

@@ -1,4 +1,4 @@
-//! `eventboard up`: runs PostgreSQL and the three services in one process until it is stopped.
+//! `eventboard up`: runs PostgreSQL and the four services in one process until it is stopped.
 
 mod banner;
 mod ports;
@@ -86,7 +86,8 @@ async fn serve(settings: Settings, running: &mut Running) -> anyhow::Result<Infa
 
     progress::report("Starting the services");
     running.stack.start(services, ports, addresses).await?;
-    let banner = Banner { addresses, metrics, private_url, has_demo_data };
+    let mail_folder = settings.mail_folder;
+    let banner = Banner { addresses, metrics, private_url, mail_folder, has_demo_data };
     if let Err(error) = output::print(&banner.to_string()) {
         progress::report(&format!("EventBoard is ready, but {error:#}"));
     }

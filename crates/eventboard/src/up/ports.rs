@@ -14,6 +14,7 @@ pub(super) struct Ports {
     pub gateway: TcpListener,
     pub auth: TcpListener,
     pub events: TcpListener,
+    pub notification: TcpListener,
 }
 
 impl Ports {
@@ -23,6 +24,12 @@ impl Ports {
             gateway: bind("api-gateway", "GATEWAY_PORT", &services.gateway.listen).await?,
             auth: bind("auth-service", "AUTH_SERVICE_PORT", &services.auth.listen).await?,
             events: bind("events-service", "EVENTS_SERVICE_PORT", &services.events.listen).await?,
+            notification: bind(
+                "notification-service",
+                "NOTIFICATION_SERVICE_PORT",
+                &services.notification.listen,
+            )
+            .await?,
         })
     }
 
@@ -32,6 +39,7 @@ impl Ports {
             gateway: connectable(self.gateway.local_addr()?),
             auth: connectable(self.auth.local_addr()?),
             events: connectable(self.events.local_addr()?),
+            notification: connectable(self.notification.local_addr()?),
         })
     }
 }

@@ -33,6 +33,9 @@ const PLACEHOLDER_ADDRESS: &str = "localhost:1";
 /// If one of these is set, `up` does not start a private PostgreSQL.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 
+/// If one of these is set, mails go to a server.
+const SERVER_VARIABLES: [&str; 2] = ["SMTP_URL", "SMTP_URL_FILE"];
+
 /// Connection settings that apply to an external database and are ignored for the private PostgreSQL.
 const EXTERNAL_DATABASE_VARIABLES: [&str; 8] = [
     "DATABASE_URL_FILE",
@@ -52,6 +55,8 @@ pub(super) struct Settings {
     pub home: Home,
     /// Whether `up` starts a private PostgreSQL, because `DATABASE_URL` is not set.
     pub uses_private_cluster: bool,
+    /// The folder for mails. `None` if they go to a server.
+    pub mail_folder: Option<String>,
     pub services: Services,
 }
 
@@ -59,6 +64,7 @@ pub(super) struct Settings {
 pub(super) struct Services {
     pub auth: auth_service::Config,
     pub events: events_service::Config,
+    pub notification: notification_service::Config,
     pub gateway: api_gateway::Config,
 }
 
@@ -68,6 +74,7 @@ pub(super) struct Addresses {
     pub gateway: SocketAddr,
     pub auth: SocketAddr,
     pub events: SocketAddr,
+    pub notification: SocketAddr,
 }
 
 impl Settings {
@@ -82,6 +89,7 @@ impl Settings {
                 app_env: AppEnv::from_env(env),
                 home: Home::from_env(env),
                 uses_private_cluster,
+                mail_folder: env.get("MAIL_FOLDER"),
                 services: Services::from_env(env),
             };
             (TelemetryConfig::from_env(env), settings)
@@ -102,6 +110,7 @@ impl Services {
         Self {
             auth: auth_service::Config::from_env(env),
             events: events_service::Config::from_env(env),
+            notification: notification_service::Config::from_env(env),
             gateway: api_gateway::Config::from_env(env),
         }
     }
@@ -119,8 +128,17 @@ fn environment(private_url: Option<&str>, addresses: Option<Addresses>) -> Env {
     let address = |of: fn(Addresses) -> SocketAddr| {
         addresses.map_or_else(|| PLACEHOLDER_ADDRESS.to_owned(), |addresses| of(addresses).to_string())
     };
-    let env = env
+    let env = with_mail_folder(env)
         .with("AUTH_SERVICE_HOST", address(|addresses| addresses.auth))
         .with("EVENTS_SERVICE_HOST", address(|addresses| addresses.events));
     DEFAULTS.iter().fold(env, |env, (name, value)| env.with_default(name, *value))
+}
+
+/// Sets the folder for mails, unless they go to a server.
+fn with_mail_folder(mut env: Env) -> Env {
+    if SERVER_VARIABLES.iter().any(|name| env.is_set(name)) {
+        return env;
+    }
+    let folder = Home::from_env(&mut env).mail_folder();
+    env.with_default("MAIL_FOLDER", folder)
 }

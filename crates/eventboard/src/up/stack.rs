@@ -1,4 +1,4 @@
-//! Runs the three services in this process.
+//! Runs the four services in this process.
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
@@ -42,13 +42,16 @@ impl Stack {
         ports: Ports,
         addresses: Addresses,
     ) -> anyhow::Result<()> {
-        let Services { auth, events, gateway } = services;
+        let Services { auth, events, notification, gateway } = services;
         let shutdown = &self.backends_shutdown;
         spawn(&mut self.backends, "auth-service", auth_service::run(auth, ports.auth, shutdown.clone()));
         let events = events_service::run(events, ports.events, shutdown.clone());
         spawn(&mut self.backends, "events-service", events);
+        let notification = notification_service::run(notification, ports.notification, shutdown.clone());
+        spawn(&mut self.backends, "notification-service", notification);
         self.wait_for_success(addresses.auth, "/health/ready").await?;
         self.wait_for_success(addresses.events, "/health/ready").await?;
+        self.wait_for_success(addresses.notification, "/health/ready").await?;
         // The gateway starts last, so that it finds both services at its first attempt.
         let gateway = api_gateway::run(gateway, ports.gateway, self.gateway_shutdown.clone());
         spawn(&mut self.gateway, "api-gateway", gateway);

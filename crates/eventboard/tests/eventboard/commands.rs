@@ -257,8 +257,6 @@ async fn every_command_that_changes_something_is_in_the_audit() {
     }
     let audit = installation.run("audit --organization acme-corp --json").json();
     let entries: Vec<_> = audit
-        .as_array()
-        .unwrap()
         .iter()
         .map(|entry| {
             assert_eq!(entry["client"], "eventboard (operator)");
@@ -296,4 +294,41 @@ async fn the_audit_also_shows_what_belongs_to_no_organization() {
     let table = installation.run("audit --limit 1").success();
     assert!(table.starts_with("AT") && table.contains("IDEMPOTENCY_KEYS_CLEARED"), "{table}");
     assert!(!table.contains("DATA_SEEDED"), "{table}");
+}
+
+#[tokio::test]
+async fn dead_mails_are_listed_and_sent_again() {
+    let installation = Installation::create_with_demo_data().await;
+    installation
+        .execute(
+            r#"insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId", attempts, state,
+                "lastError", "finishedAt")
+            select ('00000000-0000-7000-8000-00000000000' || number)::uuid, 'WELCOME', "organizationId", id, 'a-request',
+                number, state, error, case when state <> 'DUE' then now() end
+            from "User", (values
+                (1, 'DUE', null), (2, 'DONE', null), (3, 'DEAD', 'RCPT TO: the server replied 550'),
+                (4, 'DEAD', E'a\u001b[2J')
+            ) mails (number, state, error)
+            where email = 'admin@acme.com'"#,
+        )
+        .await;
+    let states = || {
+        let mails = installation.run("outbox list --json").json();
+        mails.iter().map(|mail| mail["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["DEAD", "DEAD", "DONE", "DUE"]);
+    let table = installation.run("outbox list --state dead").success();
+    assert!(table.contains("RCPT TO: the server replied 550") && table.contains(r"a\u{1b}[2J"), "{table}");
+    assert!(table.contains("admin@acme.com") && !table.contains("DONE"), "{table}");
+
+    let id = |number| format!("00000000-0000-7000-8000-00000000000{number}");
+    let output = installation.run(&format!("outbox retry {} {}", id(1), id(2))).failure(1);
+    assert!(output.contains("none of these mails is DEAD"), "{output}");
+    let output = installation.run(&format!("outbox retry {} {}", id(2), id(3))).success();
+    assert_eq!(output, "1 mail will be sent again.\n");
+    assert_eq!(states(), ["DEAD", "DUE", "DONE", "DUE"]);
+    assert_eq!(installation.run("outbox retry --dead").success(), "1 mail will be sent again.\n");
+    assert_eq!(installation.run("outbox retry --dead").success(), "0 mails will be sent again.\n");
+    let retried = &installation.run("outbox list --limit 1 --json").json()[0];
+    assert_eq!((&retried["attempts"], &retried["finishedAt"]), (&0.into(), &Value::Null));
 }

@@ -12,8 +12,13 @@ use std::{
 use crate::support::{Installation, Output, eventboard, run, world_readable_folder};
 
 /// Lets each service choose a free port, so that tests can run in parallel.
-const FREE_PORTS: [(&str, &str); 4] =
-    [("GATEWAY_PORT", "0"), ("AUTH_SERVICE_PORT", "0"), ("EVENTS_SERVICE_PORT", "0"), ("METRICS_PORT", "0")];
+const FREE_PORTS: [(&str, &str); 5] = [
+    ("GATEWAY_PORT", "0"),
+    ("AUTH_SERVICE_PORT", "0"),
+    ("EVENTS_SERVICE_PORT", "0"),
+    ("NOTIFICATION_SERVICE_PORT", "0"),
+    ("METRICS_PORT", "0"),
+];
 
 /// A running `eventboard up`. It is killed when a test fails.
 struct Up {
@@ -111,6 +116,8 @@ fn the_system_starts_serves_stops_and_keeps_its_data() {
     assert!(up.banner.contains("Demo data added: 2 organizations, 4 users, 3 events."), "{}", up.banner);
     assert!(up.banner.contains("admin@acme.com") && up.banner.contains("Password123!"), "{}", up.banner);
     assert!(up.banner_value("Database").starts_with("psql postgres://eventboard:"), "{}", up.banner);
+    let mails = folder.join("home/mail/*.eml").display().to_string();
+    assert!(up.banner_value("Mails").starts_with(&mails), "{}", up.banner);
     // The command finds the running PostgreSQL by itself.
     run(&mut eventboard(folder, "user role user@acme.com MODERATOR")).success();
     let output = up.interrupt();
@@ -140,7 +147,7 @@ fn a_second_process_in_the_same_folder_is_rejected() {
 
 #[test]
 fn a_port_in_use_is_reported_with_its_variable_before_postgresql_starts() {
-    for variable in ["GATEWAY_PORT", "AUTH_SERVICE_PORT", "EVENTS_SERVICE_PORT", "METRICS_PORT"] {
+    for (variable, _) in FREE_PORTS {
         let folder = world_readable_folder();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().to_string();

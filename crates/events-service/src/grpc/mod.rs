@@ -4,6 +4,7 @@ mod replies;
 mod requests;
 
 use eventboard_chassis::{
+    correlation::CorrelationId,
     error::ServiceError,
     server::{Caller, Deadline},
 };
@@ -18,7 +19,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     message::event_message,
-    use_cases::{ChangeCommand, EventUseCases},
+    use_cases::{ChangeCall, ChangeCommand, EventUseCases},
 };
 
 /// The methods of `eventboard.events.v1.EventsService`.
@@ -37,8 +38,10 @@ impl EventsGrpc {
         parse: impl FnOnce(T) -> Result<ChangeCommand, Violations>,
     ) -> Result<WriteResponse, ServiceError> {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let correlation = CorrelationId::of_call(&request);
         let command = parse(request.into_inner())?;
-        self.use_cases.change(&caller, command, deadline).await
+        let call = ChangeCall { caller: &caller, deadline, correlation: &correlation };
+        self.use_cases.change(call, command).await
     }
 
     async fn create_event(&self, request: Request<CreateRequest>) -> Result<WriteResponse, ServiceError> {

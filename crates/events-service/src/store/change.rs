@@ -1,8 +1,8 @@
-//! Changes an event. One transaction contains the key, the effect and the history.
+//! Changes an event. One transaction contains the key, the effect, the history and the mail.
 
-use eventboard_chassis::{error::ServiceError, server::Deadline};
+use eventboard_chassis::{correlation::CorrelationId, error::ServiceError, server::Deadline};
 use eventboard_db::{AsText, InstrumentStatement, Lease, db_error};
-use eventboard_domain::{Effect, Event, EventStatus, HistoryAction, Identity};
+use eventboard_domain::{Effect, Event, EventStatus, HistoryAction, Identity, MailKind};
 use eventboard_idempotency::{ScopedKey, StoredResponse, claim_key, store_response};
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -42,13 +42,20 @@ impl<'l> EventTransaction<'l> {
         find::find_for_update(&mut self.0, caller, id).await
     }
 
-    /// Writes the effect and the history entry.
-    pub(crate) async fn write(&mut self, caller: &Identity, effect: &Effect) -> Result<(), ServiceError> {
+    /// Writes the effect, the history entry and, after a decision, the mail to the owner.
+    pub(crate) async fn write(
+        &mut self,
+        caller: &Identity,
+        effect: &Effect,
+        correlation: &CorrelationId,
+    ) -> Result<(), ServiceError> {
         match effect {
             Effect::Unchanged(_) => Ok(()),
             Effect::Updated(event) => update(&mut self.0, event).await,
             Effect::StatusChanged { event, from, history_action } => {
-                change_status(&mut self.0, caller, *history_action, *from, event).await
+                let change =
+                    StatusChange { caller, action: *history_action, from: *from, event, correlation };
+                change_status(&mut self.0, change).await
             }
             Effect::Deleted(event) => delete(&mut self.0, caller, event).await,
         }
@@ -69,22 +76,39 @@ impl<'l> EventTransaction<'l> {
     }
 }
 
-async fn change_status(
-    connection: &mut PgConnection,
-    caller: &Identity,
-    history_action: HistoryAction,
+/// A change of an event's status.
+struct StatusChange<'c> {
+    caller: &'c Identity,
+    action: HistoryAction,
     from: EventStatus,
-    event: &Event,
-) -> Result<(), ServiceError> {
+    /// The event after the change.
+    event: &'c Event,
+    correlation: &'c CorrelationId,
+}
+
+/// The statement returns a row for each history entry, and the mail is a part of it, so that it costs no round trip. No
+/// mail is written if there is nothing to tell, the owner does not want it, or the owner cannot log in any more.
+async fn change_status(connection: &mut PgConnection, change: StatusChange<'_>) -> Result<(), ServiceError> {
+    let StatusChange { caller, action, from, event, correlation } = change;
     let recorded = sqlx::query!(
         r#"
         with moved as (
             update "Event" set status = $3::text::"EventStatus", "rejectionReason" = $4, "updatedAt" = $5, version = $6
             where id = $1 and "organizationId" = $2 and status = $7::text::"EventStatus"
-            returning id, "organizationId", status, "rejectionReason"
+            returning id, "organizationId", "createdById", status, "rejectionReason"
+        ), recorded as (
+            insert into "EventHistory"
+                ("eventId", "organizationId", "actorId", action, "fromStatus", "toStatus", reason)
+            select id, "organizationId", $8, $9, $7::text::"EventStatus", status, "rejectionReason" from moved
+            returning id
+        ), mailed as (
+            insert into "Outbox" (id, kind, "organizationId", "recipientId", "historyId", "correlationId")
+            select $10, $11, moved."organizationId", owner.id, recorded.id, $12
+            from moved, recorded, "User" owner
+            where $11::text is not null and owner.id = moved."createdById" and not owner.disabled
+                and owner."decisionMails" = 'immediate'
         )
-        insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "fromStatus", "toStatus", reason)
-        select id, "organizationId", $8, $9, $7::text::"EventStatus", status, "rejectionReason" from moved
+        select from recorded
         "#,
         event.id,
         event.organization_id,
@@ -94,7 +118,10 @@ async fn change_status(
         event.version,
         AsText(from) as _,
         caller.user_id,
-        AsText(history_action) as _,
+        AsText(action) as _,
+        Uuid::now_v7(),
+        MailKind::about_status_change(action, event, caller).map(AsText) as _,
+        correlation.as_str(),
     )
     .execute(connection)
     .instrumented("MOVE Event")

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use eventboard_chassis::{error::ServiceError, server::Deadline};
+use eventboard_chassis::{correlation::CorrelationId, error::ServiceError, server::Deadline};
 use eventboard_domain::{EventChange, Identity, Preconditions, Refusal};
 use eventboard_idempotency::{RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse};
 use uuid::Uuid;
@@ -17,6 +17,14 @@ pub(crate) struct ChangeCommand {
     pub preconditions: Preconditions,
     pub change: EventChange,
     pub key: RequestKey,
+}
+
+/// The call that asks for a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChangeCall<'c> {
+    pub caller: &'c Identity,
+    pub deadline: Deadline,
+    pub correlation: &'c CorrelationId,
 }
 
 /// Returns the name of the gRPC method, which is part of the idempotency key's scope.
@@ -34,37 +42,37 @@ impl EventUseCases {
     /// Performs the change once for each key.
     pub(crate) async fn change(
         &self,
-        caller: &Identity,
+        call: ChangeCall<'_>,
         command: ChangeCommand,
-        deadline: Deadline,
     ) -> Result<WriteResponse, ServiceError> {
         let ChangeCommand { id, preconditions, change, key } = command;
+        let ChangeCall { caller, deadline: _, correlation: _ } = call;
         let method = method(&change);
         let fingerprint = fingerprint::of_change(method, id, &preconditions, &change);
         let key = self.idempotency.scoped_key(caller, method, key, fingerprint);
         self.idempotency
             .perform_once(
                 &key,
-                || self.change_in_transaction(caller, id, &preconditions, &change, &key, deadline),
+                || self.change_in_transaction(call, id, &preconditions, &change, &key),
                 || self.store.check_caller(caller),
             )
             .await
     }
 
-    /// Writes the key, the effect and the history in one transaction. If the domain rejects the change, the whole
+    /// Writes the key, the effect, the history and the mail in one transaction. If the domain rejects the change, the whole
     /// transaction is rolled back, so the key stays free.
     ///
     /// The key is claimed before the event is loaded. Otherwise the second of two identical submits would find that
     /// the event is already submitted, and would get 409 instead of the stored response.
     async fn change_in_transaction(
         &self,
-        caller: &Identity,
+        call: ChangeCall<'_>,
         id: Uuid,
         preconditions: &Preconditions,
         change: &EventChange,
         key: &ScopedKey,
-        deadline: Deadline,
     ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
+        let ChangeCall { caller, deadline, correlation } = call;
         let usage = self.store.usage(caller.organization_id).await;
         let mut lease = self.store.acquire(caller.organization_id).await?;
         let mut transaction = EventTransaction::begin(&mut lease, deadline).await?;
@@ -82,7 +90,7 @@ impl EventUseCases {
         let response = message::encode_response(effect.event());
         let reserved = usage.reserve(&self.quotas, effect.growth(usage_before, &response))?;
         effect.check_dates().map_err(Refusal::from)?;
-        transaction.write(caller, &effect).await?;
+        transaction.write(caller, &effect, correlation).await?;
         let stored = transaction.store_response(key, response).await?;
         transaction.commit().await?;
         reserved.finish(());

@@ -10,7 +10,10 @@ use chrono::{DateTime, Utc};
 use eventboard_domain::Quotas;
 use eventboard_idempotency::Idempotency;
 
-pub(crate) use self::{change::ChangeCommand, create::CreateCommand};
+pub(crate) use self::{
+    change::{ChangeCall, ChangeCommand},
+    create::CreateCommand,
+};
 use crate::{cursor::CursorSigner, store::Store};
 
 /// The use cases and their dependencies.

@@ -6,6 +6,7 @@ mod callers;
 mod deadline;
 mod idempotency;
 mod listing;
+mod mails;
 mod quotas;
 mod reads;
 mod rolling_update;

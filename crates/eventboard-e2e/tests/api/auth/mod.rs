@@ -2,4 +2,5 @@
 
 mod login;
 mod me;
+mod notifications;
 mod signup;

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     Anonymous, Proxy,
-    process::{AUTH, EVENTS, GATEWAY, Process, Variables},
+    process::{AUTH, EVENTS, GATEWAY, NOTIFICATION, Process, Variables},
     wait_until,
 };
 
@@ -81,6 +81,14 @@ impl Stack {
     /// Starts an additional gateway. It does not have to reach the services.
     pub(crate) async fn start_another_gateway(&self) -> Process {
         start_gateway(self.auth.address, self.events.address, &self.variables).await
+    }
+
+    /// Starts notification-service without a server, and waits until it is ready.
+    pub(crate) async fn start_notification(&self) -> Process {
+        let port = ("NOTIFICATION_SERVICE_PORT", 0);
+        let service = start_backend(NOTIFICATION, port, &self.database, &self.variables).await;
+        wait_until_ready(&service).await;
+        service
     }
 
     /// Kills events-service and starts it again on the same port.

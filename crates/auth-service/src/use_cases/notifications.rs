@@ -1,0 +1,49 @@
+//! The mails that users want.
+
+use eventboard_chassis::{error::ServiceError, fairness::Client};
+use eventboard_domain::{DecisionMails, Identity, Refusal, Violations};
+
+use super::AuthUseCases;
+
+impl AuthUseCases {
+    /// Returns when the caller gets mails about decisions.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the caller's token is outdated.
+    pub(crate) async fn notifications(&self, caller: &Identity) -> Result<DecisionMails, ServiceError> {
+        Ok(self.store.decision_mails(caller).await?.ok_or(Refusal::TokenOutdated)?)
+    }
+
+    /// Changes when the caller gets mails about decisions.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the caller's token is outdated.
+    pub(crate) async fn set_notifications(
+        &self,
+        caller: &Identity,
+        decisions: DecisionMails,
+    ) -> Result<(), ServiceError> {
+        match self.store.set_decision_mails(caller, decisions).await? {
+            true => Ok(()),
+            false => Err(Refusal::TokenOutdated.into()),
+        }
+    }
+
+    /// Switches off mails about decisions for the user of a link in such a mail.
+    ///
+    /// # Errors
+    /// When the token of the link is not genuine, or its user was deleted.
+    pub(crate) async fn unsubscribe(&self, token: &str, client: Client) -> Result<(), ServiceError> {
+        let user_id = self.unsubscribe_verifier.verify(token).ok_or_else(unknown_token)?;
+        match self.store.unsubscribe(user_id, client).await? {
+            true => Ok(()),
+            false => Err(unknown_token()),
+        }
+    }
+}
+
+fn unknown_token() -> ServiceError {
+    let mut violations = Violations::default();
+    violations.add("token", "is not the token of a link in a mail");
+    violations.into()
+}

@@ -1,0 +1,53 @@
+//! Deletes what was sent long ago, and observes what waits.
+
+use std::{convert::Infallible, time::Duration};
+
+use eventboard_chassis::error::ServiceError;
+
+use crate::{metrics::OutboxGauges, store::Store};
+
+/// How often rows are deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often rows are counted for the metrics.
+const COUNT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Runs both tasks. Never returns.
+pub(crate) async fn run(store: &Store, retention: Duration) -> Infallible {
+    tokio::join!(sweep(store, retention), observe(store)).0
+}
+
+async fn sweep(store: &Store, retention: Duration) -> Infallible {
+    loop {
+        match sweep_all(store, retention).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "Outbox: mails that were sent long ago deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "Outbox: old mails could not be deleted and will be retried");
+            }
+        }
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+    }
+}
+
+async fn sweep_all(store: &Store, retention: Duration) -> Result<u64, ServiceError> {
+    let mut swept = 0;
+    loop {
+        match store.sweep_batch(retention).await? {
+            0 => return Ok(swept),
+            batch => swept += batch,
+        }
+    }
+}
+
+/// Sets the gauges. While the database is down, they keep their values.
+async fn observe(store: &Store) -> Infallible {
+    let gauges = OutboxGauges::new();
+    loop {
+        match store.totals().await {
+            Ok(totals) => gauges.set(totals),
+            Err(error) => tracing::debug!(%error, "The outbox could not be counted"),
+        }
+        tokio::time::sleep(COUNT_INTERVAL).await;
+    }
+}

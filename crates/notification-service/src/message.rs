@@ -1,0 +1,107 @@
+//! Creates the mail from its texts.
+
+use askama::Result as RenderResult;
+use chrono::{DateTime, Utc};
+use eventboard_chassis::unsubscribe_token::UnsubscribeSigner;
+use lettre::{
+    Address, Message,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+use url::Host;
+use uuid::Uuid;
+
+use crate::{
+    failure::{Failure, Stage},
+    mail_config::{MailConfig, PublicUrl},
+    texts::{Subject, Texts},
+};
+
+/// What is known of a mail when it is rendered.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    /// The row of the outbox.
+    pub(crate) id: Uuid,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) recipient_id: Uuid,
+    /// The address as it was given at signup.
+    pub(crate) recipient: String,
+    pub(crate) subject: Subject,
+}
+
+/// A mail that can be delivered.
+pub(crate) struct Mail {
+    pub(crate) id: Uuid,
+    pub(crate) recipient: Address,
+    /// The headers and the body, in ASCII except for the addresses.
+    pub(crate) content: Vec<u8>,
+}
+
+/// Creates mails.
+pub(crate) struct Renderer {
+    from: Mailbox,
+    public_url: PublicUrl,
+    unsubscribe: UnsubscribeSigner,
+}
+
+impl Renderer {
+    /// Creates a renderer.
+    pub(crate) fn new(config: &MailConfig, unsubscribe: UnsubscribeSigner) -> Self {
+        let MailConfig { destination: _, timeout: _, concurrency: _, from, public_url } = config;
+        Self { from: from.clone(), public_url: public_url.clone(), unsubscribe }
+    }
+
+    /// Creates a mail. Its `Message-ID` is the same each time.
+    pub(crate) fn render(&self, content: &Content) -> Result<Mail, Failure> {
+        let unusable = || Failure::permanent(Stage::Render, "the address cannot be used");
+        let recipient = address(&content.recipient).ok_or_else(unusable)?;
+        let texts = Texts::new(&content.subject, &self.public_url);
+        let body = body(&texts).map_err(|_| Failure::permanent(Stage::Render, "a template failed"))?;
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, recipient.clone()))
+            .subject(texts.subject)
+            .date(content.created_at.into())
+            .message_id(Some(format!("<{}@{}>", content.id, self.from.email.domain())))
+            .raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
+        for unsubscribe in self.unsubscribe_headers(content) {
+            message = message.raw_header(unsubscribe);
+        }
+        let message = message.multipart(body).map_err(|_| unusable())?;
+        Ok(Mail { id: content.id, recipient, content: message.formatted() })
+    }
+
+    /// The headers with which a mail program offers a button (RFC 8058), if the mail can be switched off. Mail programs
+    /// send nothing without TLS.
+    fn unsubscribe_headers(&self, content: &Content) -> Vec<HeaderValue> {
+        let is_offered = content.subject.can_be_switched_off() && self.public_url.is_https();
+        let Some(token) = is_offered.then(|| self.unsubscribe.sign(content.recipient_id)).flatten() else {
+            return Vec::new();
+        };
+        let link = self.public_url.link(&format!("/auth/notifications/unsubscribe?token={token}"));
+        vec![
+            header("List-Unsubscribe", format!("<{link}>")),
+            header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+        ]
+    }
+}
+
+/// A header whose value has only ASCII characters and no line break. lettre would break a long URL.
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
+}
+
+fn body(texts: &Texts) -> RenderResult<MultiPart> {
+    Ok(MultiPart::alternative_plain_html(texts.plain()?, texts.html()?))
+}
+
+/// Parses an address. The domain becomes ASCII (RFC 5891), which every server understands.
+fn address(text: &str) -> Option<Address> {
+    let (user, domain) = text.rsplit_once('@')?;
+    match Host::parse(domain).ok()? {
+        Host::Domain(domain) => Address::new(user, domain).ok(),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    }
+}

@@ -1,0 +1,253 @@
+//! The texts of all mails. Both parts of a mail, plain text and HTML, are rendered from the same [`Texts`].
+
+use askama::Template;
+use eventboard_domain::MailKind;
+use uuid::Uuid;
+
+use crate::{
+    line::{Line, Paragraphs},
+    mail_config::PublicUrl,
+};
+
+/// The maximum length of a subject, in characters.
+const SUBJECT_LENGTH: usize = 60;
+
+/// What a mail is about.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// The recipient has signed up.
+    Welcome {
+        /// The recipient's organization.
+        organization: Line,
+    },
+    /// Somebody decided on the recipient's event.
+    Decision(Decision),
+}
+
+/// A decision on an event.
+#[derive(Debug, Clone)]
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    pub(crate) event_id: Uuid,
+    pub(crate) title: Line,
+    /// `None` if the account was deleted.
+    pub(crate) moderator: Option<Line>,
+}
+
+/// How a moderator decided.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    Approved,
+    Rejected { reason: Paragraphs },
+}
+
+impl Subject {
+    /// Whether the recipient can switch off such mails.
+    pub(crate) fn can_be_switched_off(&self) -> bool {
+        match self {
+            Self::Welcome { organization: _ } => false,
+            Self::Decision(_) => true,
+        }
+    }
+}
+
+impl Verdict {
+    /// Returns the verdict of a mail. `None` if it is about something else, or a rejection has no reason.
+    pub(crate) fn new(kind: MailKind, reason: Option<&str>) -> Option<Self> {
+        match kind {
+            MailKind::Welcome => None,
+            MailKind::EventApproved => Some(Self::Approved),
+            MailKind::EventRejected => Some(Self::Rejected { reason: Paragraphs::new(reason?) }),
+        }
+    }
+}
+
+/// The texts of a mail, in the order in which they are shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Texts {
+    pub(crate) subject: String,
+    /// What happened.
+    happened: String,
+    quotation: Option<Paragraphs>,
+    /// What the link does.
+    link_label: &'static str,
+    link: String,
+    /// Why the reader gets this mail, and how to stop it.
+    why: &'static str,
+}
+
+impl Texts {
+    /// Writes the texts. Links begin with `public_url`.
+    pub(crate) fn new(subject: &Subject, public_url: &PublicUrl) -> Self {
+        match subject {
+            Subject::Welcome { organization } => welcome(organization, public_url),
+            Subject::Decision(decision) => about_decision(decision, public_url),
+        }
+    }
+
+    /// The part in plain text.
+    pub(crate) fn plain(&self) -> askama::Result<String> {
+        Plain { texts: self }.render()
+    }
+
+    /// The part in HTML.
+    pub(crate) fn html(&self) -> askama::Result<String> {
+        Html { texts: self }.render()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "mail.txt")]
+struct Plain<'t> {
+    texts: &'t Texts,
+}
+
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct Html<'t> {
+    texts: &'t Texts,
+}
+
+fn welcome(organization: &Line, public_url: &PublicUrl) -> Texts {
+    Texts {
+        subject: subject("Welcome to ", organization),
+        happened: format!(
+            "Your account in {} is ready. You can draft events and submit them for review.",
+            organization.unlinked()
+        ),
+        quotation: None,
+        link_label: "Open EventBoard",
+        link: public_url.link("/"),
+        why: "You get this mail because somebody signed up with this address. There will be no other mail of this kind.",
+    }
+}
+
+fn about_decision(decision: &Decision, public_url: &PublicUrl) -> Texts {
+    let Decision { verdict, event_id, title, moderator } = decision;
+    let (prefix, done, quotation) = match verdict {
+        Verdict::Approved => ("Published: ", "published", None),
+        Verdict::Rejected { reason } => ("Sent back: ", "sent back", Some(reason.clone())),
+    };
+    let moderator =
+        moderator.as_ref().map_or_else(|| "A moderator".to_owned(), |name| name.unlinked().to_string());
+    let reason = if quotation.is_some() { " The reason:" } else { "" };
+    Texts {
+        subject: subject(prefix, title),
+        happened: format!("{moderator} {done} your event “{}”.{reason}", title.unlinked()),
+        quotation,
+        link_label: if reason.is_empty() { "Open the event" } else { "Open the event to edit it" },
+        link: public_url.link(&format!("/events/{event_id}")),
+        why: "You get this mail because the event is yours. You can switch off mails about decisions in the \
+            notifications of your account.",
+    }
+}
+
+fn subject(prefix: &str, name: &Line) -> String {
+    format!("{prefix}{}", name.cut(SUBJECT_LENGTH - prefix.chars().count()))
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::decoders::html::html_to_text;
+
+    use super::*;
+
+    /// Names and titles as somebody could choose them. Earlier versions may have stored some of them.
+    const NAMES: [&str; 12] = [
+        "Autumn hackathon",
+        "Größe & Söhne <b>fett</b>",
+        "a\r\nBcc: everybody@example.org",
+        "a\nb\u{2028}c\u{85}d\0e",
+        "<script>alert(1)</script>",
+        "\"><a href='https://evil.example'>click</a>",
+        "{{ texts.subject }} {% raw %}",
+        "https://evil.example/login",
+        "\u{202e}elpmaxe.live\u{2069}",
+        "日本語の題名 👩\u{200d}👧",
+        "=?utf-8?q?encoded?=",
+        "&amp; &lt;",
+    ];
+
+    fn url() -> PublicUrl {
+        "https://board.example.org/base/".parse().expect("a URL")
+    }
+
+    fn subjects(name: &str) -> [Subject; 4] {
+        let line = Line::new(name);
+        let decision = |verdict, moderator| {
+            Subject::Decision(Decision { verdict, event_id: Uuid::nil(), title: line.clone(), moderator })
+        };
+        let reason = Paragraphs::new(&format!("The room is taken.\n\n{name}"));
+        [
+            Subject::Welcome { organization: line.clone() },
+            decision(Verdict::Approved, Some(line.clone())),
+            decision(Verdict::Approved, None),
+            decision(Verdict::Rejected { reason }, Some(line.clone())),
+        ]
+    }
+
+    fn all_texts() -> Vec<Texts> {
+        let long = "Größe 東京 ".repeat(25);
+        let titles =
+            NAMES.into_iter().chain([long.chars().take(200).collect::<String>().leak() as &str, "x"]);
+        titles.flat_map(subjects).map(|subject| Texts::new(&subject, &url())).collect()
+    }
+
+    /// The words of a text, without marks of quotations and signatures.
+    fn words(text: &str) -> Vec<String> {
+        let marks = [">", "--"];
+        text.split_whitespace().filter(|word| !marks.contains(word)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn both_parts_say_the_same_in_the_same_order() {
+        for texts in all_texts() {
+            let (plain, html) = (texts.plain().expect("text"), texts.html().expect("HTML"));
+            let body = html.split_once("<body").expect("a body").1;
+            let shown = words(&html_to_text(&format!("<body{body}")));
+            assert_eq!(words(&plain.replacen(&texts.link, "", 1)), shown, "{plain}\n{html}");
+            assert!(html.contains(&format!("href=\"{}\"", texts.link)), "{html}");
+        }
+    }
+
+    #[test]
+    fn no_markup_of_a_user_reaches_the_html() {
+        for texts in all_texts() {
+            let html = texts.html().expect("HTML");
+            assert_eq!(html.matches("<a ").count(), 1, "{html}");
+            assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+            for remote in ["src=", "url(", "@import", "<link", "<img"] {
+                assert!(!html.contains(remote), "{remote}: {html}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_subject_is_one_line_of_at_most_60_characters() {
+        for texts in all_texts() {
+            assert!(texts.subject.chars().count() <= 60, "{}", texts.subject);
+            assert!(!texts.subject.contains(char::is_control), "{:?}", texts.subject);
+        }
+    }
+
+    #[test]
+    fn a_rejection_quotes_the_reason_and_names_the_moderator() {
+        let subject = Subject::Decision(Decision {
+            verdict: Verdict::Rejected { reason: Paragraphs::new("The room is taken.\nTake another one.") },
+            event_id: Uuid::nil(),
+            title: Line::new("Autumn hackathon"),
+            moderator: Some(Line::new("Max Moderator")),
+        });
+        let texts = Texts::new(&subject, &url());
+        assert_eq!(texts.subject, "Sent back: Autumn hackathon");
+        assert_eq!(
+            texts.plain().expect("text"),
+            "Max Moderator sent back your event “Autumn hackathon”. The reason:\n\n\
+             > The room is taken.\n> Take another one.\n\n\
+             Open the event to edit it\n\
+             https://board.example.org/base/events/00000000-0000-0000-0000-000000000000\n\n\
+             -- \nYou get this mail because the event is yours. You can switch off mails about decisions in the \
+             notifications of your account."
+        );
+    }
+}
