@@ -160,6 +160,10 @@ async fn every_route_of_the_contract_is_described() {
         "POST /auth/signup",
         "POST /auth/login",
         "GET /auth/me",
+        "GET /auth/me/notifications",
+        "PUT /auth/me/notifications",
+        "POST /auth/notifications/unsubscribe",
+        "GET /organization/audit",
         "POST /events",
         "GET /events",
         "GET /events/{id}",
@@ -177,7 +181,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 17);
+    assert_eq!(names.len(), 21);
 }
 
 #[tokio::test]
