@@ -30,10 +30,10 @@ RUN cargo chef prepare --recipe-path recipe.json
 FROM chef AS build
 COPY --from=plan /build/recipe.json .
 RUN cargo chef cook --release --locked --no-default-features --recipe-path recipe.json \
-        -p api-gateway -p auth-service -p events-service -p eventboard
+        -p api-gateway -p auth-service -p events-service -p notification-service -p eventboard
 COPY . .
 RUN cargo build --release --locked --no-default-features \
-        -p api-gateway -p auth-service -p events-service -p eventboard
+        -p api-gateway -p auth-service -p events-service -p notification-service -p eventboard
 
 # The base of all service images. The file system can be read-only, except for /app/logs. `sh` and `ping` are for
 # troubleshooting. ping is replaced by a copy, because a copy has no file capabilities. With file capabilities, ping
@@ -85,3 +85,13 @@ COPY --from=build /build/target/release/events-service /usr/local/bin/
 ENV PORT=3002
 EXPOSE 3002 9464
 CMD ["events-service"]
+
+FROM runtime AS notification-service
+LABEL org.opencontainers.image.title="eventboard-notification-service" \
+    org.opencontainers.image.description="EventBoard's mails"
+COPY --from=build /build/target/release/notification-service /usr/local/bin/
+# For MAIL_FOLDER. A new volume that is mounted here gets the owner of this folder.
+RUN install -d /app/mail
+ENV PORT=3003
+EXPOSE 3003 9464
+CMD ["notification-service"]
