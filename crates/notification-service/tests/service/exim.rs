@@ -2,7 +2,6 @@
 //! `exim4-daemon-light` and `openssl`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../service/support.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod support;
 
