@@ -14,7 +14,7 @@ use metrics::Counter;
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a search waits for a permit.
-const WAIT_TIMEOUT: Duration = Duration::from_millis(500);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Limits the searches of a process. The other connections stay free for reads and writes of single events.
 #[derive(Clone)]
