@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use mail_parser::MessageParser;

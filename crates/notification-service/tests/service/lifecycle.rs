@@ -1,6 +1,6 @@
 //! Mails that are not sent, mails without a server, and old mails.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use crate::{
     smtp_server::SmtpServer,
