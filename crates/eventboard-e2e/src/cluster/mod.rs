@@ -20,6 +20,8 @@ pub struct Binaries {
     pub auth: &'static str,
     /// events-service.
     pub events: &'static str,
+    /// notification-service.
+    pub notifications: &'static str,
 }
 
 /// The paths of the service binaries that cargo built for this test target.
@@ -30,6 +32,7 @@ macro_rules! binaries {
             gateway: env!("CARGO_BIN_EXE_e2e-api-gateway"),
             auth: env!("CARGO_BIN_EXE_e2e-auth-service"),
             events: env!("CARGO_BIN_EXE_e2e-events-service"),
+            notifications: env!("CARGO_BIN_EXE_e2e-notification-service"),
         }
     };
 }
@@ -60,6 +63,8 @@ pub struct Cluster {
     pub auth: Vec<Replica>,
     /// Replicas of events-service.
     pub events: Vec<Replica>,
+    /// Replicas of notification-service. There are none until they are started.
+    pub notifications: Vec<Replica>,
     /// The shared database.
     pub database: TestDatabase,
     /// The PostgreSQL server with the database.
@@ -72,7 +77,8 @@ impl Cluster {
         let (postgres, database) = dedicated_cluster().await;
         let auth = backends(binaries.auth, "AUTH_SERVICE_PORT", size.auth, &database, extra).await;
         let events = backends(binaries.events, "EVENTS_SERVICE_PORT", size.events, &database, extra).await;
-        let mut cluster = Self { binaries, gateways: Vec::new(), auth, events, database, postgres };
+        let (gateways, notifications) = (Vec::new(), Vec::new());
+        let mut cluster = Self { binaries, gateways, auth, events, notifications, database, postgres };
         let hosts = addresses(&cluster.events);
         for _ in 0..size.gateways {
             cluster.gateways.push(cluster.start_gateway(&hosts, extra).await);
@@ -86,7 +92,14 @@ impl Cluster {
         Replica::start(self.binaries.gateway, &self.gateway_variables(events, extra)).await
     }
 
-    /// The variables for such a gateway.
+    /// Starts this number of additional replicas of notification-service.
+    pub async fn start_notifications(&mut self, count: usize, extra: &[(&'static str, &str)]) {
+        let binary = self.binaries.notifications;
+        let started = backends(binary, "NOTIFICATION_SERVICE_PORT", count, &self.database, extra).await;
+        self.notifications.extend(started);
+    }
+
+    /// The variables for a gateway that connects to events-service at these hosts.
     pub fn gateway_variables(&self, events: &str, extra: &[(&'static str, &str)]) -> Variables {
         let mut variables = vec![
             ("GATEWAY_PORT", free_port().to_string()),
@@ -121,7 +134,7 @@ impl Cluster {
 
     /// All replicas of all services.
     pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
-        self.gateways.iter().chain(&self.auth).chain(&self.events)
+        self.gateways.iter().chain(&self.auth).chain(&self.events).chain(&self.notifications)
     }
 
     /// The number of retries by all gateways.

@@ -1,6 +1,6 @@
 //! Tests of what the compose files publish, of the secrets that they allow, and of the database roles.
 
-use eventboard_e2e::files::document;
+use eventboard_e2e::files::{document, text};
 use serde_json::{Map, Value};
 
 const DEVELOPMENT: &str = "docker-compose.microservices.yml";
@@ -23,7 +23,7 @@ fn published_ports(file: &str) -> Vec<String> {
 
 #[test]
 fn other_machines_can_reach_only_the_api_of_the_development_stack() {
-    let loopback = [3001, 3002, 5432, 9090].map(|port| format!("127.0.0.1:{port}:{port}"));
+    let loopback = [3001, 3002, 3003, 5432, 8025, 9090].map(|port| format!("127.0.0.1:{port}:{port}"));
     let mut expected = [&loopback[..], &["127.0.0.1:3030:3000".to_owned(), "3000:3000".to_owned()]].concat();
     expected.sort();
     assert_eq!(published_ports(DEVELOPMENT), expected);
@@ -39,7 +39,7 @@ fn other_machines_can_reach_only_the_proxy_of_the_production_stack() {
 #[test]
 fn only_the_development_stack_allows_an_insecure_secret() {
     for (file, is_allowed) in [(DEVELOPMENT, true), (PRODUCTION, false)] {
-        for name in ["api-gateway", "auth-service", "events-service"] {
+        for name in ["api-gateway", "auth-service", "events-service", "notification-service"] {
             let environment = &services(file)[name]["environment"];
             assert!(environment["JWT_SECRET"].is_string(), "{file}: {name}");
             assert_eq!(environment["ALLOW_INSECURE_JWT_SECRET"] == "true", is_allowed, "{file}: {name}");
@@ -47,7 +47,8 @@ fn only_the_development_stack_allows_an_insecure_secret() {
     }
 }
 
-const BACKENDS: [&str; 2] = ["auth-service", "events-service"];
+/// The services that use the database.
+const BACKENDS: [&str; 3] = ["auth-service", "events-service", "notification-service"];
 
 /// The values of a service's variables, with those from the merged mappings.
 fn variables(service: &Value) -> Vec<(String, String)> {
@@ -104,4 +105,63 @@ fn no_password_is_inserted_into_a_url() {
             }
         }
     }
+}
+
+const MAILS: &str = "notification-service";
+
+#[test]
+fn only_notification_service_gets_the_settings_for_mails() {
+    for file in [DEVELOPMENT, PRODUCTION] {
+        for (name, service) in &services(file) {
+            for variable in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {
+                assert_eq!(
+                    value_of(service, variable).is_some(),
+                    name == MAILS,
+                    "{file}: {name}: {variable}"
+                );
+            }
+        }
+    }
+}
+
+/// The services start without a mail server, and mails then stay in the outbox.
+#[test]
+fn production_starts_without_a_mail_server() {
+    let service = &services(PRODUCTION)[MAILS];
+    for variable in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {
+        assert_eq!(value_of(service, variable), Some(format!("${{{variable}:-}}")));
+    }
+    assert_eq!(value_of(service, "MAIL_FOLDER"), None);
+}
+
+#[test]
+fn development_sends_mails_to_mailpit_where_it_runs_and_otherwise_writes_files_to_a_volume() {
+    let services = services(DEVELOPMENT);
+    let mailpit = &services["mailpit"];
+    assert_eq!(mailpit["profiles"], serde_json::json!(["mail"]));
+    let script = services[MAILS]["command"][2].as_str().unwrap();
+    assert!(script.contains("smtp://mailpit:1025?tls=none"), "{script}");
+    let (folder, _) = script.split_once("MAIL_FOLDER=").unwrap().1.split_once('\n').unwrap();
+    assert_eq!(services[MAILS]["volumes"], serde_json::json!([format!("mail_data:{folder}")]));
+    // Otherwise the volume would belong to root.
+    assert!(text("Dockerfile").contains(&format!("RUN install -d {folder}\n")));
+}
+
+/// A service that stops finishes the mails that it is sending.
+#[test]
+fn containers_that_send_mails_may_take_longer_than_a_delivery_to_stop() {
+    let delivery = text(".env.example").contains("\n#SMTP_TIMEOUT=30s\n");
+    assert!(delivery, "SMTP_TIMEOUT has another default");
+    for file in [DEVELOPMENT, PRODUCTION] {
+        assert_eq!(services(file)[MAILS]["stop_grace_period"], "40s", "{file}");
+    }
+}
+
+#[test]
+fn the_version_of_mailpit_is_pinned_and_the_same_everywhere() {
+    let example = text(".env.example");
+    let version = example.lines().find_map(|line| line.strip_prefix("#MAILPIT_VERSION=")).unwrap();
+    let image = format!("axllent/mailpit:${{MAILPIT_VERSION:-{version}}}");
+    assert_eq!(services(DEVELOPMENT)["mailpit"]["image"], image);
+    assert!(text("deploy/base-images/build").contains(&format!("\nmailpit={version}\n")));
 }

@@ -24,7 +24,8 @@ use tokio::{
 pub(crate) const HOST: &str = "eventboard.example.org";
 
 /// The services of EventBoard, in the order in which the runbook replaces them.
-pub(crate) const SERVICES: [&str; 3] = ["auth-service", "events-service", "api-gateway"];
+pub(crate) const SERVICES: [&str; 4] =
+    ["auth-service", "events-service", "notification-service", "api-gateway"];
 
 /// The pause between two looks at the cluster. `kubectl` needs much CPU time to start.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);

@@ -69,7 +69,7 @@ async fn connections(cluster: &Cluster) -> String {
 fn is_allowed(from: &str, to: &str, port: u16) -> bool {
     match (from, to, port) {
         ("api-gateway", "auth-service", 3001) | ("api-gateway", "events-service", 3002) => true,
-        ("auth-service" | "events-service", "postgres", 5432) => true,
+        ("auth-service" | "events-service" | "notification-service", "postgres", 5432) => true,
         ("envoy-gateway-system" | "ingress-nginx" | "kube-system" | "traefik", "api-gateway", 3000) => true,
         ("monitoring", service, 9464)
         | (service, "monitoring", STRANGER_PORT)
@@ -145,6 +145,7 @@ async fn peers(cluster: &Cluster) -> Vec<Peer> {
         own("api-gateway", &[3000, 9464]),
         own("auth-service", &[3001, 9464]),
         own("events-service", &[3002, 9464]),
+        own("notification-service", &[3003, 9464]),
         own("postgres", &[5432]),
     ];
     for (role, namespace) in

@@ -37,7 +37,7 @@ async fn jwt_secret(cluster: &Cluster) -> String {
 async fn database_password(cluster: &Cluster) -> String {
     let change = async {
         cluster.sh(&block(PAGE, SECTION, "s/^DATABASE_PASSWORD=")).await;
-        for service in ["auth-service", "events-service"] {
+        for service in ["auth-service", "events-service", "notification-service"] {
             cluster.kubectl(&format!("rollout status deployment/{service} --timeout=5m")).await;
         }
     };

@@ -35,8 +35,12 @@ pub(crate) async fn run(cluster: &mut Cluster, prometheus: &Prometheus, load: Lo
 
     // While these alerts end, the database stops. There is no more load.
     cluster.postgres.stop_fast().await.unwrap();
-    let database_alerts =
-        ["DependencyDown api-gateway", "DependencyDown auth-service", "DependencyDown events-service"];
+    let database_alerts = [
+        "DependencyDown api-gateway",
+        "DependencyDown auth-service",
+        "DependencyDown events-service",
+        "DependencyDown notification-service",
+    ];
     let (database_fired, first_ended) = join(
         wait_until_firing(prometheus, &database_alerts),
         wait_until_ended(prometheus, over, &first_alerts),

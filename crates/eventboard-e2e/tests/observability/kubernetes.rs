@@ -45,10 +45,12 @@ fn in_kubernetes_the_metrics_port_of_each_running_eventboard_pod_is_a_target() {
     let pods = [
         eventboard_pod("events-service"),
         eventboard_pod("api-gateway"),
+        eventboard_pod("notification-service"),
         pod("events-service", "eventboard", "grpc", "Running"),
         pod("auth-service", "eventboard", "metrics", "Failed"),
         pod("auth-service", "something-else", "metrics", "Running"),
     ];
     let pair = |name: &str| (name.to_owned(), format!("{name}-x"));
-    assert_eq!(targets(&pods), [pair("api-gateway"), pair("events-service")]);
+    let expected = ["api-gateway", "events-service", "notification-service"].map(pair);
+    assert_eq!(targets(&pods), expected);
 }

@@ -17,6 +17,8 @@ use eventboard_e2e::{
     report::publish,
 };
 
+use tempfile::TempDir;
+
 use self::prometheus::Prometheus;
 
 const SIZE: Size = Size { gateways: 1, auth: 1, events: 2 };
@@ -32,6 +34,10 @@ const VARIABLES: [(&str, &str); 4] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn every_expression_returns_values_and_alerts_fire_and_end() {
     let mut cluster = Cluster::start(binaries!(), SIZE, &VARIABLES).await;
+    // The mails are written to files.
+    let mails = TempDir::with_prefix("eventboard-mails-").unwrap();
+    let folder = [("MAIL_FOLDER", mails.path().to_str().unwrap())];
+    cluster.start_notifications(2, &[&VARIABLES[..], &folder].concat()).await;
     let prometheus = Prometheus::start(&cluster).await;
     let load = cluster.start_load().await;
     let logins = tokio::spawn(log_in_repeatedly(cluster.gateways[0].client().sign_up_admin().await));

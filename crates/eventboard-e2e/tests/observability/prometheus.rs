@@ -118,6 +118,7 @@ fn configuration(cluster: &Cluster) -> Value {
             "api-gateway" => &cluster.gateways,
             "auth-service" => &cluster.auth,
             "events-service" => &cluster.events,
+            "notification-service" => &cluster.notifications,
             other => panic!("unknown job {other}"),
         };
         let targets: Vec<_> = replicas.iter().map(Replica::metrics_address).collect();

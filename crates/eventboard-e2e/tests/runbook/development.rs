@@ -10,7 +10,7 @@ use crate::{
     report::Report,
 };
 
-const IMAGES: [&str; 3] = ["api-gateway", "auth-service", "events-service"];
+const IMAGES: [&str; 4] = ["api-gateway", "auth-service", "events-service", "notification-service"];
 
 pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
     report.row("the images build; their sizes", images(installation)).await;
@@ -22,7 +22,7 @@ pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
         .await;
     report.row("`up -d` from a fresh clone", up(installation)).await;
     report.row("`config` and `ps`, which shows health", config_and_ps(installation)).await;
-    report.row("health on all three ports", health(installation)).await;
+    report.row("health on all four ports", health(installation)).await;
     report
         .row("the database is migrated, and shows each client's application_name", database(installation))
         .await;
@@ -100,11 +100,11 @@ async fn config_and_ps(installation: &Installation) -> String {
                 .await;
             healthy += usize::from(state.trim() == "healthy");
         }
-        healthy == 5
+        healthy == 6
     })
     .await;
     let ps = installation.compose("ps").await;
-    assert_eq!(ps.matches("(healthy)").count(), 5, "{ps}");
+    assert_eq!(ps.matches("(healthy)").count(), 6, "{ps}");
     String::new()
 }
 
@@ -113,6 +113,7 @@ async fn health(installation: &Installation) -> String {
         (3000, "api-gateway", "events-service"),
         (3001, "auth-service", "database"),
         (3002, "events-service", "database"),
+        (3003, "notification-service", "database"),
     ] {
         let body = installation.sh(&format!("curl -fsS http://localhost:{port}/health")).await;
         let body: Value = serde_json::from_str(&body).unwrap();
@@ -128,7 +129,7 @@ async fn database(installation: &Installation) -> String {
     let connections = "SELECT count(*) FROM pg_stat_activity;";
     assert!(installation.psql(connections).await.parse::<u32>().unwrap() > 2);
     let names = "select string_agg(distinct application_name, ' ') from pg_stat_activity where application_name like '%-service'";
-    assert_eq!(installation.psql(names).await, "auth-service events-service");
+    assert_eq!(installation.psql(names).await, "auth-service events-service notification-service");
     let locale = "select datcollate || ' ' || pg_encoding_to_char(encoding) from pg_database where datname = current_database()";
     assert_eq!(installation.psql(locale).await, "C.UTF-8 UTF8");
     installation.sh("docker exec eventboard-postgres pg_isready -U eventboard").await;

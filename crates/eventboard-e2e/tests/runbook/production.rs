@@ -11,7 +11,7 @@ use crate::{
 };
 
 const COMPOSE: &str = "docker-compose -f docker-compose.prod.yml";
-const SERVICES: [&str; 3] = ["auth-service", "events-service", "api-gateway"];
+const SERVICES: [&str; 4] = ["auth-service", "events-service", "notification-service", "api-gateway"];
 const CURL: &str = "curl -sS --cacert tls/fullchain.pem";
 
 pub(crate) async fn rows(report: &mut Report, installation: &Installation) {
@@ -107,7 +107,7 @@ async fn database_roles(installation: &Installation) -> String {
     assert_eq!(installation.sh(&psql("eventboard", roles)).await, "eventboard_app\n");
     let output = installation.run(&psql("eventboard_app", "DROP FUNCTION current_caller")).await.failure();
     assert!(output.contains("must be owner"), "{output}");
-    for service in ["auth-service", "events-service"] {
+    for service in ["auth-service", "events-service", "notification-service"] {
         let variables = installation.sh(&format!("{COMPOSE} exec -T {service} env")).await;
         assert!(!variables.contains("MIGRATE_DATABASE") && !variables.contains("POSTGRES_"), "{service}");
     }

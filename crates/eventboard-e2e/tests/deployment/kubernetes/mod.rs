@@ -22,25 +22,70 @@ pub(crate) struct Service {
     pub(crate) name: &'static str,
     /// The default port.
     pub(crate) port: u16,
-    /// The gRPC service name whose health status includes the database. The gateway has none.
+    /// The gRPC service name whose health status includes the database. Services without gRPC have none.
     pub(crate) grpc: Option<&'static str>,
+    /// What it does with others.
+    pub(crate) role: Role,
+}
+
+/// What a service does with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Clients call it, and it calls the backends.
+    Gateway,
+    /// The gateway calls it, and it uses the database.
+    Backend,
+    /// Nobody calls it, and it uses the database.
+    Worker,
+}
+
+impl Service {
+    /// Whether the service uses the database.
+    pub(crate) fn uses_database(&self) -> bool {
+        match self.role {
+            Role::Gateway => false,
+            Role::Backend | Role::Worker => true,
+        }
+    }
+
+    /// Whether anybody but Prometheus and the cluster calls the service. Then it has a Kubernetes Service, and an
+    /// autoscaler that follows the load of requests.
+    pub(crate) fn is_called(&self) -> bool {
+        match self.role {
+            Role::Gateway | Role::Backend => true,
+            Role::Worker => false,
+        }
+    }
 }
 
 /// All our services.
-pub(crate) fn services() -> [Service; 3] {
+pub(crate) fn services() -> [Service; 4] {
     let env = &mut Env::from_iter([]);
     [
         Service {
             name: auth_service::NAME,
             port: auth_service::Config::from_env(env).listen.port,
             grpc: Some(auth::auth_service_server::SERVICE_NAME),
+            role: Role::Backend,
         },
         Service {
             name: events_service::NAME,
             port: events_service::Config::from_env(env).listen.port,
             grpc: Some(events::events_service_server::SERVICE_NAME),
+            role: Role::Backend,
         },
-        Service { name: gateway::NAME, port: gateway::Config::from_env(env).listen.port, grpc: None },
+        Service {
+            name: notification_service::NAME,
+            port: notification_service::Config::from_env(env).listen.port,
+            grpc: None,
+            role: Role::Worker,
+        },
+        Service {
+            name: gateway::NAME,
+            port: gateway::Config::from_env(env).listen.port,
+            grpc: None,
+            role: Role::Gateway,
+        },
     ]
 }
 
@@ -86,6 +131,22 @@ impl Object {
     /// All containers of a workload's pod.
     pub(crate) fn containers(&self) -> impl Iterator<Item = &Value> {
         list(&self.pod()["initContainers"]).iter().chain([self.container()])
+    }
+
+    /// The smallest number of pods of a Deployment: that of its autoscaler, or its own.
+    pub(crate) fn minimum_replicas(&self, manifests: &Manifests) -> u64 {
+        let autoscaler = manifests.find("HorizontalPodAutoscaler", self.name());
+        let replicas =
+            autoscaler.map_or(&self["spec"]["replicas"], |autoscaler| &autoscaler["spec"]["minReplicas"]);
+        replicas.as_u64().unwrap()
+    }
+
+    /// The largest number of pods of a Deployment, without those of a rolling update.
+    pub(crate) fn maximum_replicas(&self, manifests: &Manifests) -> u64 {
+        let autoscaler = manifests.find("HorizontalPodAutoscaler", self.name());
+        let replicas =
+            autoscaler.map_or(&self["spec"]["replicas"], |autoscaler| &autoscaler["spec"]["maxReplicas"]);
+        replicas.as_u64().unwrap()
     }
 
     /// The container port with this name.

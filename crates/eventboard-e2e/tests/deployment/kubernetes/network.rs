@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use eventboard_chassis::{config::Env, metrics_endpoint::MetricsConfig};
 use serde_json::Value;
 
-use super::{Manifests, entries, list, services, strings};
+use super::{Manifests, Role, entries, list, services, strings};
 
 const POSTGRES: &str = "postgres";
 const POSTGRES_PORT: u64 = 5432;
 const DNS_PORT: u64 = 53;
 /// The gRPC port of trace collectors.
 const OTLP_PORT: u64 = 4317;
+/// The ports of mail servers: without TLS at first, with TLS, and for clients that log in.
+const MAIL_PORTS: [u64; 3] = [25, 465, 587];
+/// The peer that stands for every address.
+const ANYWHERE: &str = "anywhere";
 
 /// The source, the destination and the port.
 type Connection = (String, String, u64);
@@ -24,6 +28,9 @@ struct AllowedConnections {
     from_other_namespaces: BTreeSet<Connection>,
     to_other_namespaces: BTreeSet<Connection>,
 }
+
+/// All addresses of both versions of IP.
+const EVERY_ADDRESS: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
 fn allowed_connections(manifests: &Manifests) -> AllowedConnections {
     let (mut egress, mut ingress, mut from_other_namespaces, mut to_other_namespaces) = Default::default();
@@ -55,7 +62,10 @@ fn allowed_connections(manifests: &Manifests) -> AllowedConnections {
 /// namespace that is selected by a label of the operator is this label.
 fn peer_names(manifests: &Manifests, peer: &Value) -> Vec<(String, bool)> {
     let (pods, namespace) = (&peer["podSelector"], &peer["namespaceSelector"]);
-    assert!(peer["ipBlock"].is_null(), "{peer}");
+    if let Some(block) = peer["ipBlock"]["cidr"].as_str() {
+        assert!(EVERY_ADDRESS.contains(&block) && peer["ipBlock"]["except"].is_null(), "{peer}");
+        return vec![(ANYWHERE.to_owned(), false)];
+    }
     if namespace.is_null() {
         return manifests.selected(pods).into_iter().map(|name| (name.to_owned(), true)).collect();
     }
@@ -112,9 +122,11 @@ fn every_rule_restricts_peers_and_ports() {
 fn only_the_required_connections_between_our_pods_are_allowed_on_both_sides() {
     let allowed = allowed_connections(&Manifests::read());
     let mut required = BTreeSet::new();
-    for service in services().iter().filter(|service| service.grpc.is_some()) {
-        required.insert(connection(api_gateway::NAME, service.name, service.port));
+    for service in services().iter().filter(|service| service.uses_database()) {
         required.insert(connection(service.name, POSTGRES, POSTGRES_PORT));
+        if service.is_called() {
+            required.insert(connection(api_gateway::NAME, service.name, service.port));
+        }
     }
     assert_eq!(allowed.egress, required);
     assert_eq!(allowed.ingress, required);
@@ -124,7 +136,7 @@ fn only_the_required_connections_between_our_pods_are_allowed_on_both_sides() {
 fn only_ingress_controllers_and_prometheus_may_connect_from_other_namespaces() {
     let allowed = allowed_connections(&Manifests::read());
     let metrics = MetricsConfig::from_env(&mut Env::from_iter([])).port;
-    let gateway = services().into_iter().find(|service| service.grpc.is_none()).unwrap();
+    let gateway = services().into_iter().find(|service| service.role == Role::Gateway).unwrap();
     let mut expected: BTreeSet<_> =
         services().iter().map(|service| connection("monitoring", service.name, metrics)).collect();
     expected.extend(
@@ -135,13 +147,23 @@ fn only_ingress_controllers_and_prometheus_may_connect_from_other_namespaces() {
 }
 
 #[test]
-fn only_dns_and_trace_collectors_may_be_reached_in_other_namespaces() {
+fn only_dns_trace_collectors_and_mail_servers_may_be_reached_outside_of_the_namespace() {
     let allowed = allowed_connections(&Manifests::read());
-    let expected = services().into_iter().flat_map(|service| {
+    let for_all = services().into_iter().flat_map(|service| {
         let dns = connection(service.name, "kube-system/kube-dns", DNS_PORT);
         [dns, connection(service.name, "monitoring", OTLP_PORT)]
     });
-    assert_eq!(allowed.to_other_namespaces, expected.collect());
+    let for_mails = MAIL_PORTS.map(|port| connection(notification_service::NAME, ANYWHERE, port));
+    assert_eq!(allowed.to_other_namespaces, for_all.chain(for_mails).collect());
+}
+
+#[test]
+fn mail_servers_may_have_addresses_of_both_versions_of_ip() {
+    let manifests = Manifests::read();
+    let policy = manifests.get("NetworkPolicy", notification_service::NAME);
+    let peers = list(&policy["spec"]["egress"]).iter().flat_map(|rule| list(&rule["to"]));
+    let blocks: Vec<_> = peers.filter_map(|peer| peer["ipBlock"]["cidr"].as_str()).collect();
+    assert_eq!(blocks, EVERY_ADDRESS);
 }
 
 #[test]

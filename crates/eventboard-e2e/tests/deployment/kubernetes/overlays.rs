@@ -12,10 +12,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
-    Manifests, list,
+    Manifests, Role, list,
     pods::restricted_standard_violations,
     services,
-    settings::{Variables, environment, environment_of, operator_secrets, read, read_migration},
+    settings::{
+        MAIL_SECRET, Variables, environment, environment_of, operator_secret, operator_secrets, read,
+        read_migration,
+    },
     strings,
 };
 use crate::files;
@@ -100,7 +103,7 @@ fn development_is_the_demonstration_with_one_pod_of_each_service() {
     let development = checkout.render("development");
     assert_eq!(development.all().len(), Manifests::read().all().len());
     for service in services() {
-        assert_eq!(minimum_and_maximum(&development, service.name)[0], 1);
+        assert_eq!(development.get("Deployment", service.name).minimum_replicas(&development), 1);
         let variables = environment(&development, development.get("Deployment", service.name), &[]);
         read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
         assert_eq!(variables["APP_ENV"], "development");
@@ -118,9 +121,11 @@ fn production_contains_no_secret_and_no_pod_starts_without_yours() {
             for source in list(&container["envFrom"]) {
                 let name = source["secretRef"]["name"].as_str().unwrap_or_default();
                 assert!(!name.contains("demonstration"), "{}: {name}", workload.name());
-                for kind in ["secretRef", "configMapRef"] {
-                    assert!(source[kind]["optional"].is_null(), "{}: {source} is optional", workload.name());
-                }
+                // Without the Secret for mails, mails wait. There is no public one that could take its place.
+                let is_optional = source["secretRef"]["optional"] == true;
+                assert_eq!(is_optional, name == MAIL_SECRET, "{}: {source}", workload.name());
+                let config = &source["configMapRef"];
+                assert!(config["optional"].is_null(), "{}: {source} is optional", workload.name());
             }
         }
     }
@@ -140,7 +145,7 @@ fn in_production_the_services_accept_the_secrets_of_the_runbook() {
             read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
         assert!(!token.is_publicly_known(), "{}", service.name);
         assert!(!variables.keys().any(|name| name.starts_with("POSTGRES_") || name.starts_with("MIGRATE_")));
-        if service.grpc.is_some() {
+        if service.uses_database() {
             let migration = environment_of(&production, deployment.migration(), &secrets);
             assert!(!migration.contains_key("JWT_SECRET"), "{}", service.name);
             assert_eq!(migration["MIGRATE_DATABASE_PASSWORD"], "own-of-operator");
@@ -152,6 +157,18 @@ fn in_production_the_services_accept_the_secrets_of_the_runbook() {
     let postgres = environment(&production, production.get("StatefulSet", "postgres"), &secrets);
     assert_eq!(postgres["POSTGRES_PASSWORD"], "own-of-operator");
     assert!(!postgres.contains_key("JWT_SECRET"));
+}
+
+#[test]
+fn in_production_only_notification_service_gets_the_secret_for_mails() {
+    let Some(checkout) = Checkout::new() else { return };
+    let production = checkout.render("production");
+    let secrets = [&operator_secrets()[..], &[operator_secret(MAIL_SECRET)]].concat();
+    for service in services() {
+        let variables = environment(&production, production.get("Deployment", service.name), &secrets);
+        assert_eq!(variables.contains_key("SMTP_URL"), service.role == Role::Worker, "{}", service.name);
+        read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
+    }
 }
 
 #[test]
@@ -233,7 +250,7 @@ fn with_a_postgresql_of_your_own_nothing_of_the_pod_is_left_and_the_services_may
     assert!(left.is_empty(), "{} objects are left", left.len());
     let policy = &manifests.get("NetworkPolicy", "own-postgresql")["spec"];
     let backends =
-        services().into_iter().filter(|service| service.grpc.is_some()).map(|service| service.name);
+        services().into_iter().filter(|service| service.uses_database()).map(|service| service.name);
     assert_eq!(manifests.selected(&policy["podSelector"]), backends.collect());
     assert_eq!(policy["egress"][0]["ports"][0]["port"], 5432);
 }

@@ -1,11 +1,15 @@
 //! Executes the probes against the real health endpoints.
 
-use std::{future::IntoFuture, net::Ipv4Addr, time::Duration};
+use std::{
+    future::IntoFuture,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use eventboard_chassis::{
     config::{Env, ListenConfig},
     health::{Check, Health},
-    server::grpc_health,
+    server::{AddressLimit, grpc_health, serve_health},
     shutdown::{SHUTDOWN_TIMEOUT, Shutdown},
 };
 use eventboard_e2e::wait_until;
@@ -91,6 +95,35 @@ async fn a_backend_without_its_database_is_not_ready_but_is_not_restarted() {
     }
 }
 
+/// The statuses of the probes of a service without gRPC, in the order of `PROBES`.
+async fn http_statuses(container: &Value, address: SocketAddr) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for name in PROBES {
+        assert_eq!(container[name]["httpGet"]["port"], "http", "{name}");
+        let path = container[name]["httpGet"]["path"].as_str().unwrap();
+        statuses.push(reqwest::get(format!("http://{address}{path}")).await.unwrap().status().as_u16());
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn notification_service_without_its_database_is_not_ready_but_is_not_restarted() {
+    let manifests = Manifests::read();
+    let container = manifests.get("Deployment", notification_service::NAME).container();
+    let shutdown = Shutdown::new();
+    let (state, changes) = watch::channel(Ok(()));
+    let current = changes.clone();
+    let database = Check::on_changes("database", changes, move || *current.borrow());
+    let health = Health::of_backend(notification_service::NAME, shutdown.clone(), vec![database]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { serve_health(listener, &health, AddressLimit::new(100), shutdown).await });
+
+    wait_until("it is ready", async || http_statuses(container, address).await == [200, 200, 200]).await;
+    state.send(Err("unavailable")).unwrap();
+    wait_until("readiness fails", async || http_statuses(container, address).await == [200, 200, 503]).await;
+}
+
 #[tokio::test]
 async fn a_draining_gateway_is_not_ready_but_is_not_restarted() {
     let manifests = Manifests::read();
@@ -104,15 +137,7 @@ async fn a_draining_gateway_is_not_ready_but_is_not_restarted() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, health.routes::<()>()).into_future());
 
-    let probe_statuses = async || {
-        let mut statuses = Vec::new();
-        for name in PROBES {
-            assert_eq!(container[name]["httpGet"]["port"], "http", "{name}");
-            let path = container[name]["httpGet"]["path"].as_str().unwrap();
-            statuses.push(reqwest::get(format!("http://{address}{path}")).await.unwrap().status().as_u16());
-        }
-        statuses
-    };
+    let probe_statuses = async || http_statuses(container, address).await;
     wait_until("the gateway is ready", async || probe_statuses().await == [200, 200, 200]).await;
     // The gateway stays ready while a service is unavailable.
     state.send(Err("unavailable")).unwrap();

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Manifests, Object, list, probes::listen_config, services, settings::environment, strings};
+use super::{
+    Manifests, Object, Service, list, probes::listen_config, services, settings::environment, strings,
+};
 
 /// Connections that PostgreSQL reserves for administrators (`superuser_reserved_connections`).
 const RESERVED_CONNECTIONS: u64 = 3;
@@ -39,9 +41,9 @@ fn every_selector_matches_only_the_pods_with_its_own_name() {
 }
 
 #[test]
-fn every_service_has_an_autoscaler_with_at_least_two_replicas_and_a_maximum() {
+fn every_service_that_is_called_has_an_autoscaler_with_at_least_two_replicas_and_a_maximum() {
     let manifests = Manifests::read();
-    for service in services() {
+    for service in services().into_iter().filter(Service::is_called) {
         let spec = &manifests.get("HorizontalPodAutoscaler", service.name)["spec"];
         assert_eq!(spec["scaleTargetRef"]["kind"], "Deployment");
         assert_eq!(spec["scaleTargetRef"]["name"], service.name);
@@ -58,6 +60,13 @@ fn every_service_has_an_autoscaler_with_at_least_two_replicas_and_a_maximum() {
         let taken_over = target * minimum / (minimum - 1.0);
         assert!(metrics.len() == 1 && taken_over < 0.85 * limit, "{}: {taken_over} of {limit}", service.name);
     }
+}
+
+#[test]
+fn the_load_of_requests_does_not_scale_notification_service_which_has_two_replicas() {
+    let manifests = Manifests::read();
+    assert!(manifests.find("HorizontalPodAutoscaler", notification_service::NAME).is_none());
+    assert_eq!(manifests.get("Deployment", notification_service::NAME)["spec"]["replicas"], 2);
 }
 
 #[test]
@@ -94,7 +103,7 @@ fn draining_a_node_keeps_a_replica_of_each_service_and_is_never_blocked() {
     let manifests = Manifests::read();
     for service in services() {
         let budget = &manifests.get("PodDisruptionBudget", service.name)["spec"];
-        let minimum = number(&manifests.get("HorizontalPodAutoscaler", service.name)["spec"]["minReplicas"]);
+        let minimum = manifests.get("Deployment", service.name).minimum_replicas(&manifests);
         assert!((1..minimum).contains(&number(&budget["maxUnavailable"])), "{}", service.name);
         assert_eq!(budget["unhealthyPodEvictionPolicy"], "AlwaysAllow", "{}", service.name);
     }
@@ -113,8 +122,7 @@ fn the_database_has_enough_connections_for_the_maximum_number_of_pods() {
             let variables = environment(&manifests, deployment, &[]);
             variables.contains_key("DATABASE_URL").then_some(())?;
             let pool: u64 = variables["DATABASE_MAX_CONNECTIONS"].parse().unwrap();
-            let maximum = &manifests.get("HorizontalPodAutoscaler", deployment.name())["spec"]["maxReplicas"];
-            Some(2 * number(maximum) * (pool + 1))
+            Some(2 * deployment.maximum_replicas(&manifests) * (pool + 1))
         })
         .sum();
     let postgres = manifests.get("StatefulSet", "postgres");

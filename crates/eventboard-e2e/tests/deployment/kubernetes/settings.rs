@@ -75,6 +75,7 @@ pub(crate) fn read(service: &str, variables: &Variables) -> Result<TokenConfig, 
         match service {
             auth_service::NAME => auth_service::Config::from_env(env).token,
             events_service::NAME => events_service::Config::from_env(env).token,
+            notification_service::NAME => notification_service::Config::from_env(env).token,
             api_gateway::NAME => api_gateway::Config::from_env(env).token,
             _ => panic!("unknown service {service}"),
         }
@@ -84,8 +85,11 @@ pub(crate) fn read(service: &str, variables: &Variables) -> Result<TokenConfig, 
 /// A secret in the format that `openssl rand -base64 48` prints.
 const OPERATOR_SECRET: &str = "c2l4dGVlbiB0aW1lcyB0aHJlZSBpcyBmb3J0eSBlaWdodCwgaXMgaXQgbm90PyE=";
 
+/// The Secret for mails. It is optional, because without it mails stay in the outbox.
+pub(crate) const MAIL_SECRET: &str = "eventboard-mail";
+
 /// The Secret that the runbook creates from the file NAME.env: the Secret's name and the lines of the file.
-fn operator_secret(name: &'static str) -> (&'static str, Variables) {
+pub(crate) fn operator_secret(name: &'static str) -> (&'static str, Variables) {
     let page = files::text("docs/runbook/kubernetes-install.md");
     let (_, rest) = page.split_once(&format!("cat > deploy/kustomize/site/{name}.env <<END\n")).unwrap();
     let lines = rest.lines().map(str::trim).take_while(|line| *line != "END");
@@ -136,7 +140,7 @@ fn secrets_of_the_operator_replace_the_demo_secrets() {
             read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
         assert_eq!(token.secret.expose_secret(), OPERATOR_SECRET);
         assert_eq!(variables["APP_ENV"], "production");
-        if service.grpc.is_some() {
+        if service.uses_database() {
             assert_eq!(variables["DATABASE_URL"], "postgres://eventboard_app@postgres:5432/eventboard_db");
             assert_eq!(variables["DATABASE_PASSWORD"], "own");
             let migration = manifests.get("Deployment", service.name).migration();
@@ -163,7 +167,7 @@ pub(crate) fn read_migration(mut variables: Variables) -> Result<TokenConfig, Co
 #[test]
 fn a_lost_operator_secret_does_not_reactivate_the_demo_secret() {
     let manifests = Manifests::read();
-    for service in services().iter().filter(|service| service.grpc.is_some()) {
+    for service in services().iter().filter(|service| service.uses_database()) {
         let deployment = manifests.get("Deployment", service.name);
         // The service is still in production mode and does not start. If the other Secret is lost, the database
         // rejects the password.
@@ -183,7 +187,7 @@ fn each_workload_gets_only_the_secrets_it_needs() {
     assert!(!gateway.keys().any(|name| name.contains("DATABASE_URL") || name.starts_with("POSTGRES_")));
     let postgres = environment(&manifests, manifests.get("StatefulSet", "postgres"), &[]);
     assert!(!postgres.contains_key("JWT_SECRET"));
-    for service in services().iter().filter(|service| service.grpc.is_some()) {
+    for service in services().iter().filter(|service| service.uses_database()) {
         let deployment = manifests.get("Deployment", service.name);
         let of_service = environment(&manifests, deployment, &operator_secrets());
         let of_operator = |name: &&String| name.starts_with("MIGRATE_") || name.starts_with("POSTGRES_");
@@ -194,9 +198,28 @@ fn each_workload_gets_only_the_secrets_it_needs() {
 }
 
 #[test]
+fn only_notification_service_gets_the_secret_for_mails() {
+    let manifests = Manifests::read();
+    let secrets = [&operator_secrets()[..], &[operator_secret(MAIL_SECRET)]].concat();
+    for service in services() {
+        let deployment = manifests.get("Deployment", service.name);
+        let variables = environment(&manifests, deployment, &secrets);
+        let is_for_mails = service.name == notification_service::NAME;
+        for name in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {
+            assert_eq!(variables.contains_key(name), is_for_mails, "{}: {name}", service.name);
+        }
+        read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
+        if service.uses_database() {
+            let migration = environment_of(&manifests, deployment.migration(), &secrets);
+            assert!(!migration.contains_key("SMTP_URL"), "{}", service.name);
+        }
+    }
+}
+
+#[test]
 fn every_pod_that_uses_the_database_migrates_first_with_its_own_image() {
     let manifests = Manifests::read();
-    for service in services().iter().filter(|service| service.grpc.is_some()) {
+    for service in services().iter().filter(|service| service.uses_database()) {
         let deployment = manifests.get("Deployment", service.name);
         let migration = deployment.migration();
         assert_eq!(migration["image"], deployment.container()["image"], "{}", service.name);
@@ -215,7 +238,7 @@ fn the_database_url_of_the_services_matches_the_database() {
     let port = database.port("postgres").unwrap();
     let (user, password) = (&variables["POSTGRES_USER"], &variables["POSTGRES_PASSWORD"]);
     let address = format!("@{service}:{port}/{}", variables["POSTGRES_DB"]);
-    for service in services().iter().filter(|service| service.grpc.is_some()) {
+    for service in services().iter().filter(|service| service.uses_database()) {
         let deployment = manifests.get("Deployment", service.name);
         let migration = environment_of(&manifests, deployment.migration(), &[]);
         assert_eq!(migration["MIGRATE_DATABASE_URL"], format!("postgres://{user}:{password}{address}"));

@@ -212,6 +212,7 @@ fn the_runbook_mentions_only_known_metrics() {
         "eventboard_production_postgres_data",
         "eventboard_prometheus_data",
         "eventboard_grafana_data",
+        "eventboard_mail_data",
     ];
     // Code is between backticks.
     let code = pages.iter().flat_map(|page| page.text.split('`').skip(1).step_by(2));

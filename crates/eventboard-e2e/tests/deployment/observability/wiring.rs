@@ -9,7 +9,7 @@ use eventboard_e2e::{
 use serde_json::Value;
 
 const COMPOSE_FILES: [&str; 2] = ["docker-compose.microservices.yml", "docker-compose.prod.yml"];
-const SERVICES: [&str; 3] = ["api-gateway", "auth-service", "events-service"];
+const SERVICES: [&str; 4] = ["api-gateway", "auth-service", "events-service", "notification-service"];
 const METRICS_PORT: u16 = 9464;
 
 fn strings(list: &Value) -> Vec<&str> {
