@@ -1,20 +1,12 @@
 //! The audit: who did what in an organization, besides what happened to its events. The stores of the services and the
 //! operator's commands record it in the transaction of what it is about. Entries are never changed.
 
-use std::time::Duration;
-
-use eventboard_chassis::{error::ServiceError, fairness::Client, server::Origin};
+use eventboard_chassis::server::Origin;
 use eventboard_domain::{AuditEvent, AuditTarget};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{Database, InstrumentStatement, db_error};
-
-/// How often old entries are deleted.
-const DELETION_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// The maximum number of entries that one statement deletes. It limits how long the statement takes.
-const DELETION_BATCH: i32 = 1_000;
+use crate::statement::InstrumentStatement;
 
 /// The value of `client` in what the operator does.
 const OPERATOR: &str = "eventboard (operator)";
@@ -79,41 +71,5 @@ impl AuditEntry<'_> {
         .instrumented("INSERT AuditEntry")
         .await?;
         Ok(())
-    }
-}
-
-/// Deletes entries that are older than the retention, immediately and then periodically. Never returns.
-pub async fn delete_old_audit_entries(database: Database, retention: Duration) {
-    loop {
-        match delete_all(&database, retention).await {
-            Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "Old audit entries deleted"),
-            Err(error) => {
-                tracing::warn!(%error, "Old audit entries could not be deleted and will be retried");
-            }
-        }
-        tokio::time::sleep(DELETION_INTERVAL).await;
-    }
-}
-
-async fn delete_all(database: &Database, retention: Duration) -> Result<i64, ServiceError> {
-    let seconds = retention.as_secs_f64();
-    let mut deleted = 0;
-    loop {
-        let mut lease = database.acquire(Client::Service).await?;
-        let batch = sqlx::query_scalar!(
-            r#"select delete_old_audit_entries(make_interval(secs => $1), $2) as "deleted!""#,
-            seconds,
-            DELETION_BATCH
-        )
-        .fetch_one(&mut *lease)
-        .instrumented("DELETE AuditEntry")
-        .await
-        .map_err(db_error)?;
-        lease.release();
-        if batch == 0 {
-            return Ok(deleted);
-        }
-        deleted += i64::from(batch);
     }
 }

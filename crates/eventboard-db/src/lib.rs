@@ -2,6 +2,7 @@
 
 mod as_text;
 mod audit;
+mod audit_retention;
 mod config;
 mod connect;
 mod error;
@@ -17,7 +18,8 @@ mod usage;
 
 pub use self::{
     as_text::AsText,
-    audit::{Actor, AuditEntry, delete_old_audit_entries},
+    audit::{Actor, AuditEntry},
+    audit_retention::delete_old_audit_entries,
     config::DatabaseConfig,
     connect::connect,
     error::{OnConstraint, db_error},

@@ -12,9 +12,14 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often rows are counted for the metrics.
 const COUNT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Runs both tasks. Never returns.
-pub(crate) async fn run(store: &Store, retention: Duration) -> Infallible {
-    tokio::join!(sweep(store, retention), observe(store)).0
+/// Deletes old rows. If this process sends mails, also counts what waits: an operator who wants no mails needs no alert.
+/// Never returns.
+pub(crate) async fn run(store: &Store, retention: Duration, sends: bool) -> Infallible {
+    if sends {
+        tokio::join!(sweep(store, retention), observe(store)).0
+    } else {
+        sweep(store, retention).await
+    }
 }
 
 async fn sweep(store: &Store, retention: Duration) -> Infallible {

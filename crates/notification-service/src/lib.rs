@@ -92,6 +92,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         timeout: config.mail.timeout,
         concurrency: config.mail.concurrency,
     };
+    let sends = !matches!(worker.transport, Transport::None);
     let work = async {
         tokio::select! {
             prepared = database.prepare() => prepared?,
@@ -99,7 +100,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         }
         tokio::select! {
             () = worker.run(&shutdown) => {}
-            never = housekeeping::run(&store, config.retention) => match never {},
+            never = housekeeping::run(&store, config.retention, sends) => match never {},
         }
         Ok(())
     };
@@ -162,6 +163,9 @@ mod tests {
         let from = ("MAIL_FROM", "EventBoard <board@example.org>");
         assert!(read(&[smtp, from]).is_ok());
         assert!(read(&[smtp]).expect_err("no sender").contains("MAIL_FROM is required"));
+        let production =
+            [smtp, from, ("APP_ENV", "production"), ("JWT_SECRET", "0123456789abcdef0123456789abcdef")];
+        assert!(read(&production).expect_err("no URL").contains("PUBLIC_URL is required"));
         let error = read(&[smtp, from, ("MAIL_FOLDER", "/tmp")]).expect_err("both");
         assert!(error.contains("MAIL_FOLDER must not be set"), "{error}");
     }

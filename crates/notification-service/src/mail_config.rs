@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
-use eventboard_chassis::config::{Env, minutes};
+use eventboard_chassis::config::{AppEnv, Env, minutes};
 use lettre::{Address, message::Mailbox};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -29,7 +29,8 @@ pub struct MailConfig {
     pub(crate) concurrency: NonZeroUsize,
     /// `MAIL_FROM`: the sender. Required with `SMTP_URL`.
     pub(crate) from: Mailbox,
-    /// `PUBLIC_URL` (default `http://localhost:3000`): where readers of mails reach the gateway.
+    /// `PUBLIC_URL` (default `http://localhost:3000`): where readers of mails reach the gateway. Required with `SMTP_URL` in
+    /// production.
     pub(crate) public_url: PublicUrl,
 }
 
@@ -75,6 +76,10 @@ impl MailConfig {
         let destination = destination(env);
         if matches!(destination, Destination::Server(_)) && !env.is_set("MAIL_FROM") {
             env.report_invalid("MAIL_FROM", "is required with SMTP_URL");
+        }
+        let is_production = AppEnv::from_env(env) == AppEnv::Production;
+        if is_production && matches!(destination, Destination::Server(_)) && !env.is_set("PUBLIC_URL") {
+            env.report_invalid("PUBLIC_URL", "is required with SMTP_URL in production");
         }
         Self {
             destination,

@@ -97,7 +97,8 @@ impl Store {
         Ok(recorded.rows_affected() > 0)
     }
 
-    /// Deletes one batch of rows that were done before the retention time. Returns the number of deleted rows. Replicas
+    /// Deletes one batch of rows that were done before the retention time, or that nobody has tried to send since then:
+    /// there is no mail server, and nobody would expect such a mail any more. Returns the number of deleted rows. Replicas
     /// may do this concurrently, because each one skips rows that another replica has locked.
     pub(crate) async fn sweep_batch(&self, retention: Duration) -> Result<u64, ServiceError> {
         let mut lease = self.acquire().await?;
@@ -106,6 +107,7 @@ impl Store {
             delete from "Outbox" where ctid = any (array(
                 select ctid from "Outbox"
                 where state = 'DONE' and "finishedAt" <= now() - make_interval(secs => $1)
+                    or state = 'DUE' and attempts = 0 and "dueAt" <= now() - make_interval(secs => $1)
                 limit $2 for update skip locked
             ))
             "#,

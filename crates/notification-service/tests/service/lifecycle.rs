@@ -59,15 +59,15 @@ async fn mails_are_written_to_a_folder_that_need_not_exist() {
 }
 
 #[tokio::test]
-async fn without_a_server_mails_stay_due() {
+async fn without_a_server_mails_stay_due_until_they_are_old() {
     let outbox = Outbox::create().await;
     outbox.write("WELCOME", 1).await;
     let service = Service::start(&outbox, &[]).await;
     // The old row shows that the service is running.
     outbox
         .execute(
-            r#"insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId", state, "finishedAt")
-            values (gen_random_uuid(), 'WELCOME', gen_random_uuid(), gen_random_uuid(), '', 'DONE', now() - interval '8 days')"#,
+            r#"insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId", "dueAt")
+            values (gen_random_uuid(), 'WELCOME', gen_random_uuid(), gen_random_uuid(), '', now() - interval '8 days')"#,
         )
         .await;
     let rows = outbox.wait_for_rows(|rows| rows.len() == 1).await;
