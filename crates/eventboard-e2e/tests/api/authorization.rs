@@ -199,6 +199,7 @@ fn body(operation: &str) -> Value {
         }),
         "createEvent" => event_body("In the matrix"),
         "updateEvent" => json!({ "title": "Changed in the matrix" }),
+        "setNotifications" => json!({ "decisions": "off" }),
         "rejectEvent" | "reject" => json!({ "reason": "Not good enough" }),
         _ => Value::Null,
     }

@@ -68,11 +68,12 @@ fn container_variables(deployment: &str) -> BTreeSet<String> {
         is_variable(name).then(|| name.to_owned())
     };
     let names = deployment.lines().filter_map(name);
-    // Variables of the PostgreSQL and Grafana images.
+    // Variables of the images of PostgreSQL, Grafana and Mailpit.
     let is_third_party = |name: &str| {
         ["LANG", "PGDATA", "PSQL_PAGER"].contains(&name)
             || name.starts_with("POSTGRES_")
             || name.starts_with("GF_")
+            || name.starts_with("MP_")
     };
     names.filter(|name| !is_third_party(name)).collect()
 }
