@@ -19,7 +19,10 @@ create table if not exists "AuditEntry" (
     constraint audit_entry_target check (("targetType" is null) = ("targetId" is null)),
     constraint audit_entry_client_length check (char_length(client) <= 200),
     constraint audit_entry_details check (jsonb_typeof(details) = 'object')
-);
+)
+-- A failed login to an unknown account leaves a dead row behind, which the default would keep until a fifth of the table is
+-- dead.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 
 -- What is older than the retention.
 create index if not exists audit_entry_at_idx on "AuditEntry" (at);
@@ -53,7 +56,7 @@ language sql security definer set search_path = public, pg_temp as $$
     with deleted as (
         delete from "AuditEntry" where id = any (array(
             select id from "AuditEntry" where at < now() - greatest(retention, interval '30 days')
-            order by at limit batch_size for update skip locked
+            order by at limit least(batch_size, 10000) for update skip locked
         ))
         returning id
     )

@@ -2,8 +2,11 @@
 set local lock_timeout = '500ms';
 
 -- Whether the user gets mails about decisions on their events. The release before neither reads nor writes it.
-alter table "User" add column if not exists "decisionMails" text not null default 'immediate'
-    constraint user_decision_mails check ("decisionMails" in ('immediate', 'off'));
+alter table "User" add column if not exists "decisionMails" text not null default 'immediate';
+
+-- Not validated, because that would read all users while nobody can log in. All rows have the default.
+alter table "User" drop constraint if exists user_decision_mails;
+alter table "User" add constraint user_decision_mails check ("decisionMails" in ('immediate', 'off')) not valid;
 
 -- Mails to send. A row is written with the effect that the mail is about, and holds neither text nor address: these are
 -- read when the mail is sent. notification-service deletes rows some days after they are done.

@@ -44,7 +44,8 @@ impl Policies {
     /// Reads the two variables of each row.
     pub fn from_env(env: &mut Env) -> Self {
         // Signup is not idempotent, so it is retried only if it was never sent. The others are safe to repeat: writes to
-        // events have an idempotency key, and a second login has no second effect.
+        // events have an idempotency key, and a second login has no effect but
+        // another entry in the audit.
         Self {
             signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotPerformed),
             login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::Unavailable),

@@ -100,12 +100,12 @@ async fn migrate_with(
     let progress = Progress::new(report);
     let before = schema::applied(&mut connection).await?.into_iter().max();
     run(&mut connection, &config.direct, progress).await.context("a migration failed")?;
-    if roles == Roles::SetUp {
-        record(&mut connection, before).await?;
-    }
     check_trigrams(&mut connection).await?;
     if let Some(app) = app {
         roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
+    }
+    if roles == Roles::SetUp {
+        record(&mut connection, before).await?;
     }
     connection.close().await?;
     Ok(())

@@ -49,6 +49,11 @@ pub enum AuditEvent {
         /// The number of mails.
         mails: u64,
     },
+    /// Mails that could not be sent were deleted.
+    MailsDiscarded {
+        /// The number of mails.
+        mails: u64,
+    },
     /// Demo data or generated data was added.
     DataSeeded {
         /// The number of events.
@@ -94,6 +99,7 @@ impl AuditEvent {
             Self::SettingsChanged { open_signup: _ } => AuditAction::SettingsChanged,
             Self::IdempotencyKeysCleared { keys: _ } => AuditAction::IdempotencyKeysCleared,
             Self::MailsRetried { mails: _ } => AuditAction::MailsRetried,
+            Self::MailsDiscarded { mails: _ } => AuditAction::MailsDiscarded,
             Self::DataSeeded { events: _ } => AuditAction::DataSeeded,
             Self::SchemaMigrated { from: _, to: _ } => AuditAction::SchemaMigrated,
         }

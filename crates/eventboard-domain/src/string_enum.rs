@@ -166,6 +166,8 @@ string_enum! {
         IdempotencyKeysCleared = "IDEMPOTENCY_KEYS_CLEARED",
         /// The operator had mails sent again that could not be sent.
         MailsRetried = "MAILS_RETRIED",
+        /// The operator deleted mails that could not be sent.
+        MailsDiscarded = "MAILS_DISCARDED",
         /// The operator added demo data or generated data.
         DataSeeded = "DATA_SEEDED",
         /// The operator brought the schema up to date.

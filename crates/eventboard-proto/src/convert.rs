@@ -54,7 +54,8 @@ enum_conversions!(AuditAction, AuditActionMessage {
     IdempotencyKeysCleared,
     DataSeeded,
     SchemaMigrated,
-    MailsRetried
+    MailsRetried,
+    MailsDiscarded
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);

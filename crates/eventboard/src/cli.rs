@@ -214,13 +214,15 @@ pub(crate) enum OutboxCommand {
         list: ListArgs,
     },
     /// Send DEAD mails again, for example after the settings of the server were corrected
-    Retry(RetryArgs),
+    Retry(DeadMails),
+    /// Delete DEAD mails, for example those to an address that does not exist
+    Discard(DeadMails),
 }
 
-/// Selects the mails to send again.
+/// Selects DEAD mails.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct RetryArgs {
+pub(crate) struct DeadMails {
     /// Ids of DEAD mails
     #[arg(value_name = "ID")]
     pub ids: Vec<Uuid>,

@@ -21,8 +21,10 @@ pub(crate) enum Stage {
     Sender,
     /// RCPT TO.
     Recipient,
-    /// DATA, and the mail.
+    /// DATA.
     Data,
+    /// The mail, and the reply to it.
+    Content,
     /// Writing a file.
     File,
 }
@@ -32,6 +34,8 @@ pub(crate) enum Stage {
 pub(crate) enum Permanence {
     /// Later it may succeed.
     Temporary,
+    /// The server may have taken the mail, so that it arrives more than once if this is repeated too often.
+    Uncertain,
     /// It would fail again.
     Permanent,
 }
@@ -56,27 +60,35 @@ impl Failure {
         Self { permanence: Permanence::Permanent, stage, reason: reason.into() }
     }
 
+    /// The server has the mail, but its reply is missing.
+    pub(crate) fn uncertain(stage: Stage, reason: impl Into<String>) -> Self {
+        Self { permanence: Permanence::Uncertain, stage, reason: reason.into() }
+    }
+
     /// The failure of an exchange with the server.
     pub(crate) fn of_exchange(stage: Stage, error: &smtp::Error) -> Self {
         if let Some(code) = error.status() {
             let reason = format!("the server replied {code}");
             return match permanence_of_refusal(stage, error) {
                 Permanence::Temporary => Self::temporary(stage, reason),
+                Permanence::Uncertain => Self::uncertain(stage, reason),
                 Permanence::Permanent => Self::permanent(stage, reason),
             };
         }
-        Self::temporary(stage, if error.is_tls() { "TLS failed" } else { reason_without_reply(stage, error) })
+        let reason = if error.is_tls() { "TLS failed" } else { reason_without_reply(stage, error) };
+        if stage == Stage::Content { Self::uncertain(stage, reason) } else { Self::temporary(stage, reason) }
     }
 }
 
-/// A 5xx reply to the mail or an address is final. Before that, it concerns this client, for example because its password
-/// has changed, and the operator can mend that.
+/// A 5xx reply to the mail or the recipient is final. Before that, it concerns this client or its sender address, for
+/// example because its password has changed, and the operator can mend that.
 fn permanence_of_refusal(stage: Stage, error: &smtp::Error) -> Permanence {
     match stage {
-        Stage::Sender | Stage::Recipient | Stage::Data if error.is_permanent() => Permanence::Permanent,
+        Stage::Recipient | Stage::Data | Stage::Content if error.is_permanent() => Permanence::Permanent,
         Stage::Sender
         | Stage::Recipient
         | Stage::Data
+        | Stage::Content
         | Stage::Read
         | Stage::Render
         | Stage::Connect
@@ -107,6 +119,7 @@ impl fmt::Display for Failure {
             Stage::Sender => "MAIL FROM",
             Stage::Recipient => "RCPT TO",
             Stage::Data => "DATA",
+            Stage::Content => "mail",
             Stage::File => "file",
         };
         write!(f, "{stage}: {}", self.reason)

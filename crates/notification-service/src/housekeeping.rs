@@ -15,18 +15,20 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(10);
 /// Deletes old rows. If this process sends mails, also counts what waits: an operator who wants no mails needs no alert.
 /// Never returns.
 pub(crate) async fn run(store: &Store, retention: Duration, sends: bool) -> Infallible {
+    // Without a server, they stay 0.
+    let gauges = OutboxGauges::new();
     if sends {
-        tokio::join!(sweep(store, retention), observe(store)).0
+        tokio::join!(sweep(store, retention, false), observe(store, &gauges)).0
     } else {
-        sweep(store, retention).await
+        sweep(store, retention, true).await
     }
 }
 
-async fn sweep(store: &Store, retention: Duration) -> Infallible {
+async fn sweep(store: &Store, retention: Duration, without_server: bool) -> Infallible {
     loop {
-        match sweep_all(store, retention).await {
+        match sweep_all(store, retention, without_server).await {
             Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "Outbox: mails that were sent long ago deleted"),
+            Ok(swept) => tracing::info!(swept, "Outbox: old mails deleted"),
             Err(error) => {
                 tracing::warn!(%error, "Outbox: old mails could not be deleted and will be retried");
             }
@@ -35,10 +37,10 @@ async fn sweep(store: &Store, retention: Duration) -> Infallible {
     }
 }
 
-async fn sweep_all(store: &Store, retention: Duration) -> Result<u64, ServiceError> {
+async fn sweep_all(store: &Store, retention: Duration, without_server: bool) -> Result<u64, ServiceError> {
     let mut swept = 0;
     loop {
-        match store.sweep_batch(retention).await? {
+        match store.sweep_batch(retention, without_server).await? {
             0 => return Ok(swept),
             batch => swept += batch,
         }
@@ -46,8 +48,7 @@ async fn sweep_all(store: &Store, retention: Duration) -> Result<u64, ServiceErr
 }
 
 /// Sets the gauges. While the database is down, they keep their values.
-async fn observe(store: &Store) -> Infallible {
-    let gauges = OutboxGauges::new();
+async fn observe(store: &Store, gauges: &OutboxGauges) -> Infallible {
     loop {
         match store.totals().await {
             Ok(totals) => gauges.set(totals),

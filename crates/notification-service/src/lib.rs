@@ -54,7 +54,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The server that takes the mails.
     pub mail: MailConfig,
-    /// `OUTBOX_RETENTION` (default 7d): how long a mail stays in the outbox after it was sent.
+    /// `OUTBOX_RETENTION` (default 7d): how long a mail stays in the outbox after it was sent, or without a server to send
+    /// it to.
     pub retention: Duration,
 }
 

@@ -53,7 +53,7 @@ impl fmt::Display for Unlinked<'_> {
 /// Control characters, line breaks, and characters that change the direction of the text.
 fn is_forbidden(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text of a user that may have several lines. It contains no other control character.
@@ -66,9 +66,9 @@ impl Paragraphs {
         Self(text.trim().split('\n').map(Line::new).collect())
     }
 
-    /// The lines.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|line| line.0.as_str())
+    /// The lines, as they are shown within the text of a mail.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Unlinked<'_>> {
+        self.0.iter().map(Line::unlinked)
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
         #[test]
         fn paragraphs_have_no_control_characters(text in any::<String>()) {
             let paragraphs = Paragraphs::new(&text);
-            prop_assert!(paragraphs.lines().all(|line| !line.contains(is_forbidden)));
+            prop_assert!(paragraphs.lines().all(|line| !line.to_string().contains(is_forbidden)));
         }
     }
 }

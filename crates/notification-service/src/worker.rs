@@ -35,6 +35,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// After this attempt, a day has passed: seven pauses that double take about an hour, and 23 take an hour each.
 const MAX_ATTEMPTS: i32 = 31;
 
+/// A mail that the server may have taken already is sent at most so often.
+const MAX_UNCERTAIN_ATTEMPTS: i32 = 3;
+
 /// Delivers mails.
 pub(crate) struct Worker {
     pub(crate) store: Store,
@@ -170,6 +173,7 @@ fn is_last(failure: &Failure, attempts: i32) -> bool {
     match failure.permanence {
         Permanence::Permanent => true,
         Permanence::Temporary => attempts >= MAX_ATTEMPTS,
+        Permanence::Uncertain => attempts >= MAX_UNCERTAIN_ATTEMPTS,
     }
 }
 

@@ -165,7 +165,9 @@ impl From<AuditQuery> for ListAuditRequest {
 impl AuditPage {
     fn new(limit: u32, reply: ListAuditReply) -> Result<Self, ServiceError> {
         let ListAuditReply { entries, next_cursor } = reply;
-        let data = entries.into_iter().map(AuditEntry::try_from).collect::<Result<_, _>>()?;
+        // During a rolling update, auth-service may know an action that this gateway does not know.
+        let known = entries.into_iter().filter(|entry| entry.action() != proto::AuditAction::Unspecified);
+        let data = known.map(AuditEntry::try_from).collect::<Result<_, _>>()?;
         Ok(Self { data, meta: AuditPageMeta { limit, has_next: next_cursor.is_some(), next_cursor } })
     }
 }

@@ -6,7 +6,7 @@ use eventboard_chassis::{
     fairness::Client,
     server::{Deadline, Origin},
 };
-use eventboard_db::{Actor, AsText, AuditEntry, InstrumentStatement, db_error};
+use eventboard_db::{Actor, AuditEntry, InstrumentStatement, db_error};
 use eventboard_domain::{AuditAction, AuditEvent, AuditTarget, AuditTargetType, LoginFailure};
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -23,8 +23,8 @@ struct Row {
     id: i64,
     at: DateTime<Utc>,
     actor_id: Option<Uuid>,
-    action: AsText<AuditAction>,
-    target_type: Option<AsText<AuditTargetType>>,
+    action: String,
+    target_type: Option<String>,
     target_id: Option<Uuid>,
     address: Option<String>,
     client: Option<String>,
@@ -103,7 +103,7 @@ impl Store {
         let has_more = rows.len() > query.limit as usize;
         rows.truncate(query.limit as usize);
         let next = rows.last().filter(|_| has_more).map(|row| AuditPosition { at: row.at, id: row.id });
-        Ok(AuditPage { entries: rows.into_iter().map(AuditRecord::from).collect(), next })
+        Ok(AuditPage { entries: rows.into_iter().filter_map(record).collect(), next })
     }
 }
 
@@ -135,21 +135,13 @@ fn statement(organization_id: Uuid, query: &AuditQuery) -> QueryBuilder<Postgres
     statement
 }
 
-impl From<Row> for AuditRecord {
-    fn from(row: Row) -> Self {
-        let Row {
-            id: _,
-            at,
-            actor_id,
-            action,
-            target_type,
-            target_id,
-            address,
-            client,
-            correlation_id,
-            details,
-        } = row;
-        let target = target_type.zip(target_id).map(|(kind, id)| AuditTarget { kind: kind.0, id });
-        Self { at, actor_id, action: action.0, target, address, client, correlation_id, details }
-    }
+/// Returns the entry. `None` if a later release has recorded something that this one does not know, before a rollback or
+/// during a rolling update.
+fn record(row: Row) -> Option<AuditRecord> {
+    let Row { id: _, at, actor_id, action, target_type, target_id, address, client, correlation_id, details } =
+        row;
+    let action: AuditAction = action.parse().ok()?;
+    let kind: Option<AuditTargetType> = target_type.map(|kind| kind.parse()).transpose().ok()?;
+    let target = kind.zip(target_id).map(|(kind, id)| AuditTarget { kind, id });
+    Some(AuditRecord { at, actor_id, action, target, address, client, correlation_id, details })
 }

@@ -1,7 +1,5 @@
 //! `eventboard audit`: who did what, besides what happened to events.
 
-use eventboard_db::AsText;
-use eventboard_domain::{AuditAction, AuditTargetType};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -24,10 +22,10 @@ struct Entry {
     /// The email address, or the id if the user was deleted.
     actor: Option<String>,
     actor_id: Option<Uuid>,
-    action: AuditAction,
+    action: String,
     /// The email address or the slug, or the id of what was deleted.
     target: Option<String>,
-    target_type: Option<AuditTargetType>,
+    target_type: Option<String>,
     target_id: Option<Uuid>,
     address: Option<String>,
     client: Option<String>,
@@ -45,7 +43,7 @@ impl Row for Entry {
             self.at.clone(),
             or_dash(&self.organization),
             or_dash(&self.actor),
-            self.action.to_string(),
+            self.action.clone(),
             or_dash(&self.target),
             or_dash(&self.address),
             or_dash(&self.client),
@@ -76,9 +74,9 @@ async fn load_entries(
         r#"
         select entry.at, coalesce(organization.slug, entry."organizationId"::text) as organization,
             coalesce(actor.email, entry."actorId"::text) as actor, entry."actorId" as actor_id,
-            entry.action as "action: AsText<AuditAction>",
+            entry.action,
             coalesce(target_user.email, target_organization.slug, entry."targetId"::text) as target,
-            entry."targetType" as "target_type: AsText<AuditTargetType>", entry."targetId" as target_id,
+            entry."targetType" as target_type, entry."targetId" as target_id,
             entry.address, entry.client, entry."correlationId" as correlation_id, entry.details
         from "AuditEntry" entry
         left join "Organization" organization on organization.id = entry."organizationId"
@@ -99,9 +97,9 @@ async fn load_entries(
         organization: row.organization,
         actor: row.actor,
         actor_id: row.actor_id,
-        action: row.action.0,
+        action: row.action,
         target: row.target,
-        target_type: row.target_type.map(|kind| kind.0),
+        target_type: row.target_type,
         target_id: row.target_id,
         address: row.address,
         client: row.client,

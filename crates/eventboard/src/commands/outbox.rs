@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    cli::{ListArgs, OutboxCommand, RetryArgs},
+    cli::{DeadMails, ListArgs, OutboxCommand},
     database,
     output::{self, Row},
 };
@@ -58,6 +58,7 @@ pub(crate) async fn run(command: OutboxCommand) -> anyhow::Result<()> {
             output::list(database::with_connection(work).await?, list)
         }
         OutboxCommand::Retry(selection) => retry(&selection).await,
+        OutboxCommand::Discard(selection) => discard(&selection).await,
     }
 }
 
@@ -98,10 +99,8 @@ async fn load_mails(
     Ok(mails.collect())
 }
 
-async fn retry(selection: &RetryArgs) -> anyhow::Result<()> {
-    let RetryArgs { ids, dead } = selection;
-    let retried = database::with_connection(async |connection| {
-        let mut transaction = connection.begin().await?;
+async fn retry(selection: &DeadMails) -> anyhow::Result<()> {
+    let retried = change_dead(selection, async |transaction, DeadMails { ids, dead }| {
         let retried = sqlx::query!(
             r#"
             update "Outbox" set state = 'DUE', attempts = 0, "dueAt" = now(), "finishedAt" = null
@@ -110,23 +109,46 @@ async fn retry(selection: &RetryArgs) -> anyhow::Result<()> {
             dead,
             ids,
         );
-        let mails = retried.execute(&mut *transaction).await?.rows_affected();
+        let mails = retried.execute(transaction).await?.rows_affected();
+        Ok((mails, AuditEvent::MailsRetried { mails }))
+    })
+    .await?;
+    output::print(&format!("{} will be sent again.\n", counted(retried)))
+}
+
+async fn discard(selection: &DeadMails) -> anyhow::Result<()> {
+    let discarded = change_dead(selection, async |transaction, DeadMails { ids, dead }| {
+        let discarded =
+            sqlx::query!(r#"delete from "Outbox" where state = 'DEAD' and ($1 or id = any($2))"#, dead, ids);
+        let mails = discarded.execute(transaction).await?.rows_affected();
+        Ok((mails, AuditEvent::MailsDiscarded { mails }))
+    })
+    .await?;
+    output::print(&format!("{} deleted.\n", counted(discarded)))
+}
+
+/// Changes DEAD mails, and records the change in the audit. Returns their number.
+async fn change_dead(
+    selection: &DeadMails,
+    change: impl AsyncFnOnce(&mut PgConnection, &DeadMails) -> sqlx::Result<(u64, AuditEvent)>,
+) -> anyhow::Result<u64> {
+    let mails = database::with_connection(async |connection| {
+        let mut transaction = connection.begin().await?;
+        let (mails, event) = change(&mut transaction, selection).await?;
         if mails > 0 {
-            let retried = AuditEntry {
-                organization_id: None,
-                actor: Actor::Operator,
-                event: AuditEvent::MailsRetried { mails },
-                target: None,
-            };
-            retried.record(&mut transaction).await?;
+            let changed = AuditEntry { organization_id: None, actor: Actor::Operator, event, target: None };
+            changed.record(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(mails)
     })
     .await?;
-    if retried == 0 && !dead {
+    if mails == 0 && !selection.dead {
         bail!("none of these mails is DEAD; `eventboard outbox list --state dead` lists those that are");
     }
-    let mails = if retried == 1 { "mail" } else { "mails" };
-    output::print(&format!("{retried} {mails} will be sent again.\n"))
+    Ok(mails)
+}
+
+fn counted(mails: u64) -> String {
+    format!("{mails} {}", if mails == 1 { "mail" } else { "mails" })
 }

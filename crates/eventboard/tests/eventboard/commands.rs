@@ -331,4 +331,14 @@ async fn dead_mails_are_listed_and_sent_again() {
     assert_eq!(installation.run("outbox retry --dead").success(), "0 mails will be sent again.\n");
     let retried = &installation.run("outbox list --limit 1 --json").json()[0];
     assert_eq!((&retried["attempts"], &retried["finishedAt"]), (&0.into(), &Value::Null));
+
+    installation
+        .execute(r#"update "Outbox" set state = 'DEAD', "finishedAt" = now() where state = 'DUE'"#)
+        .await;
+    assert_eq!(installation.run(&format!("outbox discard {}", id(1))).success(), "1 mail deleted.\n");
+    assert_eq!(installation.run("outbox discard --dead").success(), "2 mails deleted.\n");
+    assert_eq!(states(), ["DONE"]);
+    let audit = installation.run("audit --json").json();
+    assert_eq!(audit[0]["action"], "MAILS_DISCARDED");
+    assert_eq!((&audit[0]["details"]["mails"], &audit[2]["action"]), (&2.into(), &"MAILS_RETRIED".into()));
 }

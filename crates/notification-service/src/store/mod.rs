@@ -97,22 +97,27 @@ impl Store {
         Ok(recorded.rows_affected() > 0)
     }
 
-    /// Deletes one batch of rows that were done before the retention time, or that nobody has tried to send since then:
-    /// there is no mail server, and nobody would expect such a mail any more. Returns the number of deleted rows. Replicas
+    /// Deletes one batch of rows that were done before the retention time. Without a mail server, also those that are due
+    /// since then, because nobody would expect such a mail any more. Returns the number of deleted rows. Replicas
     /// may do this concurrently, because each one skips rows that another replica has locked.
-    pub(crate) async fn sweep_batch(&self, retention: Duration) -> Result<u64, ServiceError> {
+    pub(crate) async fn sweep_batch(
+        &self,
+        retention: Duration,
+        without_server: bool,
+    ) -> Result<u64, ServiceError> {
         let mut lease = self.acquire().await?;
         let swept = sqlx::query!(
             r#"
             delete from "Outbox" where ctid = any (array(
                 select ctid from "Outbox"
                 where state = 'DONE' and "finishedAt" <= now() - make_interval(secs => $1)
-                    or state = 'DUE' and attempts = 0 and "dueAt" <= now() - make_interval(secs => $1)
+                    or $3 and state = 'DUE' and attempts = 0 and "dueAt" <= now() - make_interval(secs => $1)
                 limit $2 for update skip locked
             ))
             "#,
             retention.as_secs_f64(),
             SWEEP_BATCH_SIZE,
+            without_server,
         )
         .execute(&mut *lease)
         .instrumented("SWEEP Outbox")

@@ -90,7 +90,7 @@ impl Exchange {
     }
 
     async fn send_content(&mut self, content: &[u8]) -> Result<(), Failure> {
-        step(self.deadline, Stage::Data, self.connection.message(content)).await.map(drop)
+        step(self.deadline, Stage::Content, self.connection.message(content)).await.map(drop)
     }
 
     /// An address with other characters than ASCII needs a server that understands it (RFC 6531).
@@ -122,6 +122,7 @@ async fn step<T>(
             tracing::debug!(%error, ?stage, "The server did not take a mail");
             Failure::of_exchange(stage, &error)
         }),
+        Err(_) if stage == Stage::Content => Err(Failure::uncertain(stage, "no reply in time")),
         Err(_) => Err(Failure::temporary(stage, "no reply in time")),
     }
 }

@@ -50,8 +50,8 @@ fn cases() -> Vec<Case> {
         case(Point::Sender, Reply("450 later"), "DUE", "MAIL FROM: the server replied 450"),
         case(Point::Recipient, Reply("450 greylisted"), "DUE", "RCPT TO: the server replied 450"),
         case(Point::Data, Reply("451 later"), "DUE", "DATA: the server replied 451"),
-        case(Point::Mail, Reply("452 full"), "DUE", "DATA: the server replied 452"),
-        case(Point::Sender, Reply("550 5.7.1 no"), "DEAD", "MAIL FROM: the server replied 550"),
+        case(Point::Mail, Reply("452 full"), "DUE", "mail: the server replied 452"),
+        case(Point::Sender, Reply("550 5.7.1 no"), "DUE", "MAIL FROM: the server replied 550"),
         case(
             Point::Recipient,
             Reply("550 5.1.1 <olga@example.org> unknown"),
@@ -59,7 +59,7 @@ fn cases() -> Vec<Case> {
             "RCPT TO: the server replied 550",
         ),
         case(Point::Data, Reply("554 no"), "DEAD", "DATA: the server replied 554"),
-        case(Point::Mail, Reply("554 spam"), "DEAD", "DATA: the server replied 554"),
+        case(Point::Mail, Reply("554 spam"), "DEAD", "mail: the server replied 554"),
         // These concern this client and not the mail.
         case(Point::Connection, Reply("554 no service"), "DUE", "connect: the server replied 554"),
         case(Point::Ehlo, Reply("550 who"), "DUE", "connect: the server replied 550"),
@@ -68,7 +68,7 @@ fn cases() -> Vec<Case> {
         case(Point::Sender, Hang, "DUE", "MAIL FROM: no reply in time"),
         case(Point::Recipient, Hang, "DUE", "RCPT TO: no reply in time"),
         case(Point::Data, Hang, "DUE", "DATA: no reply in time"),
-        case(Point::Mail, Hang, "DUE", "DATA: no reply in time"),
+        case(Point::Mail, Hang, "DUE", "mail: no reply in time"),
         case(Point::Connection, Close, "DUE", "connect: "),
         case(Point::Recipient, Close, "DUE", "RCPT TO: "),
         case(Point::Data, Close, "DUE", "DATA: "),
