@@ -6,11 +6,10 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey,
-    crypto::{sign, verify},
-};
-use secrecy::{ExposeSecret, SecretString};
+use jsonwebtoken::DecodingKey;
+use secrecy::SecretString;
+
+use crate::signature::{TextSigner, TextVerifier};
 
 /// The metadata entry: the address block (see [`address_block`](crate::fairness::address_block)), a blank, and the
 /// signature.
@@ -28,7 +27,7 @@ const DESCRIPTION_CONTEXT: &str = "client description ";
 
 /// Signs the addresses and descriptions of clients.
 #[derive(Clone)]
-pub struct ClientSigner(EncodingKey);
+pub struct ClientSigner(TextSigner);
 
 /// An address block and a description with their signatures, ready to be sent.
 #[derive(Debug, Clone)]
@@ -48,58 +47,48 @@ pub(crate) struct VerifiedClient {
 
 /// Verifies what a [`ClientSigner`] has signed.
 #[derive(Clone)]
-pub(crate) struct ClientVerifier(Vec<DecodingKey>);
+pub(crate) struct ClientVerifier(TextVerifier);
 
 impl ClientSigner {
     /// Creates a signer with the secret that signs tokens.
     pub fn new(secret: &SecretString) -> Self {
-        Self(EncodingKey::from_secret(secret.expose_secret().as_bytes()))
+        Self(TextSigner::new(secret))
     }
 
     /// Signs an address block, and the client's `User-Agent`. `None` when signing fails, which is a defect.
     pub fn sign(&self, address_block: IpAddr, user_agent: Option<&HeaderValue>) -> Option<SignedClient> {
-        let signature = self.signature(&address_message(&address_block.to_string()))?;
+        let signature = self.0.sign(&address_message(&address_block.to_string()))?;
         let address = HeaderValue::try_from(format!("{address_block} {signature}")).ok()?;
         let description = match user_agent.and_then(describe) {
             Some(description) => {
                 let message = description_message(&address_block.to_string(), &description);
-                let signature = self.signature(&message)?;
+                let signature = self.0.sign(&message)?;
                 Some(HeaderValue::try_from(format!("{signature} {description}")).ok()?)
             }
             None => None,
         };
         Some(SignedClient { address, description })
     }
-
-    fn signature(&self, message: &str) -> Option<String> {
-        sign(message.as_bytes(), &self.0, Algorithm::HS256).ok()
-    }
 }
 
 impl ClientVerifier {
     /// Creates a verifier for the current and the previous secret.
     pub(crate) fn new(keys: Vec<DecodingKey>) -> Self {
-        Self(keys)
+        Self(TextVerifier::new(keys))
     }
 
     /// Returns the client in the metadata. `None` when its address is missing or has a wrong signature.
     pub(crate) fn verify(&self, headers: &HeaderMap) -> Option<VerifiedClient> {
         let (address, signature) = text(headers, &CLIENT_ADDRESS)?.split_once(' ')?;
-        self.check(signature, &address_message(address))?;
-        let address_block = address.parse().ok()?;
+        let is_signed = self.0.is_signed(&address_message(address), signature);
+        let address_block = is_signed.then(|| address.parse().ok())??;
         Some(VerifiedClient { address_block, description: self.verify_description(headers, address) })
     }
 
     fn verify_description(&self, headers: &HeaderMap, address: &str) -> Option<String> {
         let (signature, description) = text(headers, &CLIENT_DESCRIPTION)?.split_once(' ')?;
-        self.check(signature, &description_message(address, description))?;
-        Some(description.to_owned())
-    }
-
-    fn check(&self, signature: &str, message: &str) -> Option<()> {
-        let is_signed_with =
-            |key| verify(signature, message.as_bytes(), key, Algorithm::HS256).unwrap_or(false);
-        self.0.iter().any(is_signed_with).then_some(())
+        let is_signed = self.0.is_signed(&description_message(address, description), signature);
+        is_signed.then(|| description.to_owned())
     }
 }
 
@@ -135,7 +124,7 @@ mod tests {
     }
 
     fn signed_with(secret: &str, user_agent: Option<&str>) -> HeaderMap {
-        let signer = ClientSigner(EncodingKey::from_secret(secret.as_bytes()));
+        let signer = ClientSigner::new(&secret.into());
         let user_agent = user_agent.map(|text| HeaderValue::from_bytes(text.as_bytes()).expect("a value"));
         let address = ADDRESS.parse().expect("an address");
         let SignedClient { address, description } =
@@ -197,7 +186,7 @@ mod tests {
             let client = verified(&headers, &["a"]).expect("the address is genuine");
             assert_eq!(client.description, None, "{forged}");
         }
-        let signer = ClientSigner(EncodingKey::from_secret(b"a"));
+        let signer = ClientSigner::new(&"a".into());
         let other = signer.sign("192.0.2.1".parse().expect("an address"), None).expect("a signature");
         let mut headers = signed;
         headers.insert(CLIENT_ADDRESS, other.address);

@@ -17,6 +17,7 @@ pub mod process;
 pub mod quotas;
 pub mod server;
 pub mod shutdown;
+mod signature;
 pub mod stderr;
 pub mod telemetry;
 pub mod token;

@@ -1,37 +1,38 @@
 //! The token of the link with which a mail about a decision lets its reader switch off such mails (RFC 8058). It can do
 //! nothing else and does not expire, because mails are read late.
 
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey,
-    crypto::{sign, verify},
-};
-use secrecy::ExposeSecret;
+use std::fmt::Display;
+
+use jsonwebtoken::DecodingKey;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use crate::token::TokenConfig;
+use crate::{
+    signature::{TextSigner, TextVerifier},
+    token::TokenConfig,
+};
 
 /// An access token and a client's address never begin like this, so a signature of one can never be used as another.
 const CONTEXT: &str = "unsubscribe from decisions ";
 
 /// Signs tokens with the secret that signs access tokens.
 #[derive(Clone)]
-pub struct UnsubscribeSigner(EncodingKey);
+pub struct UnsubscribeSigner(TextSigner);
 
 /// Verifies tokens with the current and the previous secret.
 #[derive(Clone)]
-pub struct UnsubscribeVerifier(Vec<DecodingKey>);
+pub struct UnsubscribeVerifier(TextVerifier);
 
 impl UnsubscribeSigner {
     /// Creates a signer.
     pub fn new(config: &TokenConfig) -> Self {
-        Self(EncodingKey::from_secret(config.secret.expose_secret().as_bytes()))
+        Self(TextSigner::new(&config.secret))
     }
 
     /// Returns the token of a user: the user's ID, a dot, and the signature. It needs no escaping in a URL. `None` when
     /// signing fails, which is a defect.
     pub fn sign(&self, user_id: Uuid) -> Option<String> {
-        let message = format!("{CONTEXT}{user_id}");
-        let signature = sign(message.as_bytes(), &self.0, Algorithm::HS256).ok()?;
+        let signature = self.0.sign(&message(user_id))?;
         Some(format!("{user_id}.{signature}"))
     }
 }
@@ -40,17 +41,19 @@ impl UnsubscribeVerifier {
     /// Creates a verifier.
     pub fn new(config: &TokenConfig) -> Self {
         let secrets = [Some(&config.secret), config.previous.as_ref()].into_iter().flatten();
-        Self(secrets.map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes())).collect())
+        let key = |secret: &SecretString| DecodingKey::from_secret(secret.expose_secret().as_bytes());
+        Self(TextVerifier::new(secrets.map(key).collect()))
     }
 
     /// Returns the user of a token. `None` when the token is not genuine.
     pub fn verify(&self, token: &str) -> Option<Uuid> {
         let (user_id, signature) = token.split_once('.')?;
-        let message = format!("{CONTEXT}{user_id}");
-        let is_signed_with =
-            |key| verify(signature, message.as_bytes(), key, Algorithm::HS256).unwrap_or(false);
-        self.0.iter().any(is_signed_with).then(|| user_id.parse().ok())?
+        self.0.is_signed(&message(user_id), signature).then(|| user_id.parse().ok())?
     }
+}
+
+fn message(user_id: impl Display) -> String {
+    format!("{CONTEXT}{user_id}")
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         timeout: config.mail.timeout,
         concurrency: config.mail.concurrency,
     };
-    let sends = !matches!(worker.transport, Transport::None);
+    let sends = worker.transport.is_configured();
     let work = async {
         tokio::select! {
             prepared = database.prepare() => prepared?,

@@ -60,7 +60,7 @@ enum Attempt {
 impl Worker {
     /// Delivers mails until the shutdown begins, and then until the deliveries in flight have ended.
     pub(crate) async fn run(self, shutdown: &Shutdown) {
-        if matches!(self.transport, Transport::None) {
+        if !self.transport.is_configured() {
             tracing::warn!("Neither SMTP_URL nor MAIL_FOLDER is set: mails stay in the outbox");
             return shutdown.draining().await;
         }

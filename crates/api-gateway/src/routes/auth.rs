@@ -8,7 +8,7 @@ use axum::{
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::{Role, rules};
 use eventboard_proto::auth::{self as proto, GetMeRequest, LoginRequest, SignupRequest, signup_request};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::{
     ToSchema,
@@ -16,7 +16,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{operation, time};
+use super::{NO_STORE, operation, time};
 use crate::{
     clients::Backend,
     extract::{
@@ -34,10 +34,6 @@ use crate::{
 
 /// The OpenAPI tag of these operations.
 const TAG: &str = "auth";
-
-/// Responses with tokens or personal data must not be cached.
-const NO_STORE: (header::HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default()

@@ -12,6 +12,7 @@ mod time;
 
 use axum::routing::MethodRouter;
 use eventboard_chassis::layer::layer_fn;
+use http::{HeaderName, HeaderValue, header};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -26,6 +27,9 @@ use crate::{
     policy::{OperationPolicy, Policies},
     state::AppState,
 };
+
+/// Responses with tokens or personal data must not be cached.
+const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// The routes that call services.
 pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {

@@ -10,12 +10,12 @@ use eventboard_domain::DecisionMails;
 use eventboard_proto::auth::{
     self as proto, GetNotificationsRequest, SetNotificationsRequest, UnsubscribeRequest,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::operation;
+use super::{NO_STORE, operation};
 use crate::{
     clients::Backend,
     extract::{
@@ -30,10 +30,6 @@ use crate::{
 
 /// The OpenAPI tag of these operations.
 const TAG: &str = "auth";
-
-/// Responses with personal data must not be cached.
-const NO_STORE: (header::HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// The longest token that is read. Genuine ones have 80 characters.
 const TOKEN_MAX_LENGTH: usize = 200;

@@ -11,13 +11,12 @@ use eventboard_proto::{
     auth::{self as proto, ListAuditReply, ListAuditRequest},
     convert,
 };
-use http::{HeaderValue, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{operation, time};
+use super::{NO_STORE, operation, time};
 use crate::{
     clients::Backend,
     extract::{
@@ -32,10 +31,6 @@ use crate::{
 
 /// The OpenAPI tag of these operations.
 const TAG: &str = "organization";
-
-/// Personal data must not be cached.
-const NO_STORE: (header::HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(operation!(policies.list, list_audit))

@@ -41,6 +41,11 @@ impl Transport {
         })
     }
 
+    /// Whether mails can be sent with these settings.
+    pub(crate) fn is_configured(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
     /// Delivers a mail before the deadline.
     pub(crate) async fn deliver(&self, mail: &Mail, deadline: Instant) -> Result<(), Failure> {
         match self {
