@@ -70,8 +70,8 @@ fn tags() -> [Tag; 4] {
     [
         tag("auth", "Signup, login, the current user and their notifications."),
         tag("events", "Events and their approval workflow."),
-        tag("organization", "What an admin does with the organization."),
         tag("infrastructure", "Health checks and API documentation."),
+        tag("organization", "What an admin does with the organization."),
     ]
 }
 
