@@ -1,15 +1,18 @@
 // A strict client: gets every response that the OpenAPI document promises, and compares each with the document.
 //
-//     node build/strict.js http://localhost:3000
+//     node build/strict.js http://localhost:3000 FOLDER-WITH-MAILS
 //
 // The gateway needs low limits, because the program goes beyond them: see scripts/check-clients.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
+import { setTimeout } from "node:timers/promises";
 
 import { Contract, type Document, type Operation } from "./contract.js";
 
 const baseUrl = process.argv[2] ?? "http://localhost:3000";
+const mails = process.argv[3] ?? assert.fail("the folder with the mails is missing");
 const contract = new Contract((await (await fetch(`${baseUrl}/api/openapi.json`)).json()) as Document);
 
 /** Needs a failing service; the tests of the services cover these. */
@@ -17,6 +20,9 @@ const UNREACHABLE = ["408", "500", "503"];
 
 /** One byte more than the limit of a body. */
 const TOO_LONG = 64 * 1024 + 1;
+
+/** How long a mail may take, in milliseconds. */
+const MAIL_TIMEOUT = 30_000;
 
 /** The number of attempts after which a limit must be reached. */
 const MAX_ATTEMPTS = 1000;
@@ -109,7 +115,8 @@ const acme = { organizationId: session.user.organizationId };
 const founder = newUser({ organizationName: unique() });
 const founded = (await expect(201, "POST", "/auth/signup", { body: founder })).json;
 const admin: string = founded.accessToken;
-const owner: string = (await expect(201, "POST", "/auth/signup", { body: newUser(acme) })).json.accessToken;
+const ownerAccount = newUser(acme);
+const owner: string = (await expect(201, "POST", "/auth/signup", { body: ownerAccount })).json.accessToken;
 const colleague: string = (await expect(201, "POST", "/auth/signup", { body: newUser(acme) })).json.accessToken;
 await expect(409, "POST", "/auth/signup", { body: founder });
 const closed = { organizationId: founded.user.organizationId };
@@ -117,6 +124,22 @@ await expect(403, "POST", "/auth/signup", { body: newUser(closed) });
 await expect(404, "POST", "/auth/signup", { body: newUser({ organizationId: NOWHERE }) });
 await expect(401, "POST", "/auth/login", { body: { ...login, password: "Wrong-password-1" } });
 await expect(200, "GET", "/auth/me", { token: owner });
+
+/** Waits for a mail to this address that can be unsubscribed from, and returns the path of its link. */
+async function unsubscribeLinkOf(address: string): Promise<string> {
+  for (const end = Date.now() + MAIL_TIMEOUT; Date.now() < end; await setTimeout(100)) {
+    for (const file of readdirSync(mails).filter((name) => name.endsWith(".eml"))) {
+      const [headers = ""] = readFileSync(`${mails}/${file}`, "utf8").split("\r\n\r\n");
+      const unfolded = headers.replaceAll(/\r\n(?=[ \t])/g, "");
+      const link = /^List-Unsubscribe: *<(.*)>$/im.exec(unfolded)?.[1];
+      if (link !== undefined && unfolded.includes(address)) {
+        const { pathname, search } = new URL(link);
+        return pathname + search;
+      }
+    }
+  }
+  return assert.fail(`no mail to ${address} with a link to unsubscribe`);
+}
 
 // The writes to an event, each with the caller who may perform it.
 const writers: Record<string, { token: string; body?: unknown }> = {
@@ -153,6 +176,7 @@ await write(409, "submitEvent", id, withoutKey());
 await write(403, "rejectEvent", id, { token: owner, ...withoutKey() });
 await write(403, "approveEvent", id, { token: owner, ...withoutKey() });
 await write(200, "rejectEvent", id);
+const unsubscribeLink = await unsubscribeLinkOf(ownerAccount.email);
 await write(409, "rejectEvent", id, withoutKey());
 await write(409, "approveEvent", id, withoutKey());
 await write(200, "submitEvent", id, withoutKey());
@@ -180,16 +204,29 @@ for (const query of [
 const { meta } = (await expect(200, "GET", "/events?limit=1", { token: owner })).json;
 await expect(200, "GET", `/events?limit=1&cursor=${encodeURIComponent(meta.nextCursor)}`, { token: owner });
 
+// Notifications.
+await expect(204, "POST", unsubscribeLink);
+await expect(200, "PUT", "/auth/me/notifications", { token: owner, body: { decisions: "immediate" } });
+
+// What only admins may read.
+await expect(403, "GET", "/organization/audit", { token: owner });
+
 // Paths that do not exist.
 await expect(404, "GET", "/nowhere");
 // `instance` must be a URI reference, and `%zz` is none.
 await expect(404, "GET", `/nowhere/%zz/${"x".repeat(200)}`);
 
-/** A request for an operation, with the token and the body that it needs. */
+/** The token of a user who may use this operation. */
+function tokenFor(operationId: string): string {
+  return operationId === "listAudit" ? admin : (writers[operationId]?.token ?? owner);
+}
+
+/** A request for an operation, with the token, the query and the body that it needs. */
 function validRequest(operation: Operation, path: string) {
   const { operationId } = operation;
-  const token = operation.security === undefined ? undefined : (writers[operationId]?.token ?? owner);
-  const bodies: Record<string, unknown> = { login, signup: founder };
+  if (operationId === "unsubscribe") return { path: unsubscribeLink, options: {} };
+  const token = operation.security === undefined ? undefined : tokenFor(operationId);
+  const bodies: Record<string, unknown> = { login, signup: founder, setNotifications: { decisions: "immediate" } };
   const body = writers[operationId]?.body ?? bodies[operationId];
   return { path: path.replace("{id}", draft), options: { token, ...(body === undefined ? {} : { body }) } };
 }
@@ -201,12 +238,13 @@ for (const { method, path, operation } of contract.operations()) {
   const reject = async (status: number, change: Options, at = target) => {
     if (documents(status)) await expect(status, method, at, { ...options, ...change });
   };
-  await reject(400, {}, `${target}?unknown=1`);
+  const withParameter = `${target}${target.includes("?") ? "&" : "?"}`;
+  await reject(400, {}, `${withParameter}unknown=1`);
   if (operation.security !== undefined) await reject(401, { token: undefined });
   if (path.includes("{id}")) await reject(404, {}, path.replace("{id}", NOWHERE));
   await reject(412, { headers: { "If-Match": '"999999"' } });
   await reject(413, { body: " ".repeat(TOO_LONG) });
-  await reject(414, {}, `${target}?${"x".repeat(9000)}`);
+  await reject(414, {}, `${withParameter}${"x".repeat(9000)}`);
   await reject(415, { headers: { "Content-Type": "text/plain" } });
   await reject(431, { headers: { Cookie: "x".repeat(9000) } });
   if (method === "GET") {
@@ -215,7 +253,7 @@ for (const { method, path, operation } of contract.operations()) {
     await send("GET", target, { ...options, headers: { Accept: "text/html" } });
     await send("HEAD", target, options);
   }
-  await expect(405, "PUT", target, options);
+  await expect(405, "TRACE", target, options);
 }
 
 /** Sends requests until one gets this status. */
@@ -233,8 +271,9 @@ await until(409, () => send("POST", "/events", { token: admin, body: large }));
 await expect(409, "PATCH", `/events/${small}`, { token: admin, body: { description: large.description } });
 
 // The rate limits of the users and of this address.
-await until(429, () => send("GET", "/auth/me", { token: owner }));
-await until(429, () => send("GET", "/auth/me", { token: moderator }));
+for (const token of [owner, moderator, admin]) {
+  await until(429, () => send("GET", "/auth/me", { token }));
+}
 await until(429, () => send("GET", "/api"));
 for (const { method, path, operation } of contract.operations()) {
   const { path: target, options } = validRequest(operation, path);
