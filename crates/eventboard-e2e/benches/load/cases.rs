@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use clap::ValueEnum;
@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::{
     bare,
     client::{CONNECTIONS, Connection, Requests},
-    seed::{COMMON_WORD, Organization, PASSWORD, RARE_WORD},
+    seed::{COMMON_WORD, Organization, Owner, PASSWORD, RARE_WORD},
 };
 
 /// A measured case: a request or statement that is repeated.
@@ -39,6 +39,10 @@ pub(crate) enum Case {
     Create,
     /// Repeat a create with one of a few idempotency keys.
     Replay,
+    /// Reject an event of the member, who gets a mail, and submit it again.
+    Decide,
+    /// The same with the administrator's own event: nobody gets a mail.
+    DecideOwn,
     ListFirst,
     /// 100 events.
     List100,
@@ -74,7 +78,7 @@ pub(crate) const LISTING_CASES: [Case; 11] = [
 ];
 
 /// Cases that are compared with their baselines. These cases and their baselines are measured alternately.
-pub(crate) const COMPARED_CASES: [Case; 11] = [
+pub(crate) const COMPARED_CASES: [Case; 13] = [
     Case::PgbenchSelect,
     Case::BareGetConstant,
     Case::BareGet,
@@ -86,6 +90,8 @@ pub(crate) const COMPARED_CASES: [Case; 11] = [
     Case::Create,
     Case::BareCreateConstant,
     Case::Replay,
+    Case::DecideOwn,
+    Case::Decide,
 ];
 
 /// Cases that call auth-service. Login is last, because the memory for password hashing would affect later cases.
@@ -98,11 +104,12 @@ const DEEP_PAGE: u32 = 900;
 
 const LIST_100: &str = "/events?limit=100";
 
-/// An organization and the token of its administrator.
+/// An organization and the tokens of its administrator and its member.
 #[derive(Clone)]
 pub(crate) struct Tenant {
     pub(crate) organization: Organization,
     pub(crate) token: String,
+    pub(crate) member_token: String,
 }
 
 impl Case {
@@ -130,6 +137,8 @@ impl Case {
             }
             Self::Create | Self::BareCreate | Self::BareCreateConstant => create_events(tenant),
             Self::Replay => replay_creates(tenant, connection),
+            Self::Decide => decide(tenant, Owner::Member),
+            Self::DecideOwn => decide(tenant, Owner::Admin),
             Self::ListFirst => repeat(get(&tenant.token, "/events")),
             Self::List100 => repeat(get(&tenant.token, LIST_100)),
             Self::List100Gzip => repeat(get_coded(&tenant.token, LIST_100, "gzip")),
@@ -227,6 +236,26 @@ fn replay_creates(tenant: &Tenant, connection: usize) -> Requests {
     Box::new(move |_, out| {
         next = (next + 1) % REPLAYED_KEYS;
         out.extend_from_slice(&requests[next]);
+    })
+}
+
+/// Rejects and submits an event alternately. Each connection has an event of its own.
+fn decide(tenant: &Tenant, owner: Owner) -> Requests {
+    static NEXT_EVENT: AtomicU32 = AtomicU32::new(0);
+    let event = tenant.organization.submitted_event(owner, NEXT_EVENT.fetch_add(1, Ordering::Relaxed));
+    let owner_token = match owner {
+        Owner::Admin => &tenant.token,
+        Owner::Member => &tenant.member_token,
+    };
+    let request = |action: &str, token: &str, body: &str| {
+        post(&format!("/events/{event}/{action}"), &format!("authorization: Bearer {token}\r\n"), body)
+    };
+    let reject = request("reject", &tenant.token, r#"{"reason":"Please name a person in charge"}"#);
+    let submit = request("submit", owner_token, "{}");
+    let mut is_submitted = true;
+    Box::new(move |_, out| {
+        out.extend_from_slice(if is_submitted { &reject } else { &submit });
+        is_submitted = !is_submitted;
     })
 }
 

@@ -92,8 +92,10 @@ impl Environment<'_> {
         let is_selected = |case: &Case| arguments.only.is_empty() || arguments.only.contains(case);
         let mut tenants = Vec::new();
         for organization in organizations {
-            let token = cases::log_in(self.system.gateway.address, &organization.email).await;
-            tenants.push(Tenant { organization: organization.clone(), token });
+            let gateway = self.system.gateway.address;
+            let token = cases::log_in(gateway, &organization.email).await;
+            let member_token = cases::log_in(gateway, &organization.member_email).await;
+            tenants.push(Tenant { organization: organization.clone(), token, member_token });
         }
         let largest = tenants.iter().max_by_key(|tenant| tenant.organization.size).unwrap();
 

@@ -14,7 +14,10 @@ pub(crate) const COMMON_WORD: &str = "workshop";
 /// A word that occurs in about twenty events of each organization.
 pub(crate) const RARE_WORD: &str = "zeppelin";
 
-/// An organization and its only user, an administrator.
+/// The number of submitted events of each of the two users, for the cases that decide about events.
+const SUBMITTED_EVENTS: u32 = 1024;
+
+/// An organization with an administrator, and a member.
 #[derive(Clone)]
 pub(crate) struct Organization {
     /// The number that is part of all ids.
@@ -23,19 +26,35 @@ pub(crate) struct Organization {
     pub(crate) id: Uuid,
     pub(crate) admin: Uuid,
     pub(crate) email: String,
+    member: Uuid,
+    pub(crate) member_email: String,
+}
+
+/// Who owns an event that is to be decided about.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner {
+    Admin,
+    Member,
 }
 
 impl Organization {
     pub(crate) fn new(number: u16, size: u32) -> Self {
         let id = Uuid::from_u128(0x1000_0000_0000_7000_8000_0000_0000_0000 | u128::from(number));
         let admin = Uuid::from_u128(0x2000_0000_0000_7000_8000_0000_0000_0000 | u128::from(number));
-        Self { number, size, id, admin, email: format!("admin{number}@bench.example") }
+        let member = Uuid::from_u128(0x3000_0000_0000_7000_8000_0000_0000_0000 | u128::from(number));
+        let [email, member_email] = ["admin", "member"].map(|name| format!("{name}{number}@bench.example"));
+        Self { number, size, id, admin, email, member, member_email }
     }
 
     /// The id of event `n`, from 1 to the size.
     pub(crate) fn event(&self, n: u32) -> Uuid {
         let time = 0x018C_0000_0000 + u128::from(n);
         Uuid::from_u128((time << 80) | 0x7000_8000_0000_0000_0000 | (u128::from(self.number) << 64))
+    }
+
+    /// The id of a submitted event.
+    pub(crate) fn submitted_event(&self, owner: Owner, n: u32) -> Uuid {
+        self.event(self.size + 1 + owner as u32 * SUBMITTED_EVENTS + n % SUBMITTED_EVENTS)
     }
 
     /// A SQL expression for the id of event `n`, where `n` is also a SQL expression.
@@ -95,26 +114,29 @@ fn create_phrases() -> String {
 }
 
 fn insert_organization(organization: &Organization, hash: &str) -> String {
-    let Organization { number, size, id, admin, email } = organization;
+    let Organization { number, size, id, admin, email, member, member_email } = organization;
     let event = organization.event_sql("n");
     let rare = (size / 20).max(1);
     format!(
         r#"
         insert into "Organization" (id, name, slug) values ('{id}', 'Bench {number}', 'bench-{number}');
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
-        values ('{admin}', '{id}', '{email}', 'Ada', 'Admin', 'ADMIN', '{hash}');
+        values ('{admin}', '{id}', '{email}', 'Ada', 'Admin', 'ADMIN', '{hash}'),
+            ('{member}', '{id}', '{member_email}', 'Grace', 'Member', 'USER', '{hash}');
         insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
             status, "rejectionReason", "createdAt", "updatedAt", "foldedTitle", "searchText", "foldedVersion")
-        select {event}, '{id}', '{admin}', title, description,
+        select {event}, '{id}', case when n > {size} + {SUBMITTED_EVENTS} then '{member}' else '{admin}' end::uuid,
+            title, description,
             case when n % 4 <> 0 then initcap(word[3]) || ' hall' end, start, start + interval '2 hours',
             status, case status when 'REJECTED' then 'Please name a person in charge' end, created, created,
             lower(title), lower(title) || U&'\001F' || description, 1
         from (
             select n, hashint4(n) & ({PHRASES} - 1) as number,
                 timestamptz '2027-01-01 00:00Z' + (hashint4(n + 13) & 1048575) * interval '1 minute' as start,
-                (enum_range(null::"EventStatus"))[1 + (hashint4(n + 17) & 3)] as status,
+                case when n > {size} then 'SUBMITTED'
+                    else (enum_range(null::"EventStatus"))[1 + (hashint4(n + 17) & 3)] end as status,
                 timestamptz '2024-01-01 00:00Z' + n * interval '1 minute' as created
-            from generate_series(1, {size}) n
+            from generate_series(1, {size} + 2 * {SUBMITTED_EVENTS}) n
         ) event join phrase using (number),
             concat_ws(' ', initcap(word[1]), word[2], n) title,
             concat_ws(' ', array_to_string(word, ' '), case when n % 2 = 0 then '{COMMON_WORD}' end,

@@ -211,11 +211,11 @@ impl Store {
 
     /// Looks for the page among the first events, and among more of them if so many match that it should be there.
     async fn look(&self, list: &List<'_>, time: TimeLimit<'_>) -> Result<Outcome, ServiceError> {
-        let rows = list.affordable(LOOK_ROWS);
-        let found = self.fetch(list, list.look_statement(rows), "LOOK Event", IndexKind::BTree, time).await?;
+        let found =
+            self.fetch(list, list.look_statement(LOOK_ROWS), "LOOK Event", IndexKind::BTree, time).await?;
         let looked = Looked::of(&found)?;
         let mut listed = listed(&found)?;
-        if listed.len() <= list.limit as usize && !looked.is_whole_list(rows) {
+        if listed.len() <= list.limit as usize && !looked.is_whole_list {
             let further = list.affordable(FURTHER_ROWS);
             // Twice as many as on average, because the matching events are not spread evenly.
             if looked
@@ -230,12 +230,12 @@ impl Store {
             }
         }
         let total = match list.start {
-            PageStart::Offset(_) => looked.total(rows),
+            PageStart::Offset(_) => looked.total(),
             // The list does not begin where the page does.
             PageStart::After(_) => {
-                let statement = list.look_count_statement(rows);
+                let statement = list.look_count_statement(LOOK_ROWS);
                 let first = self.fetch(list, statement, "COUNT Event", IndexKind::BTree, time).await?;
-                Looked::of(&first)?.total(rows)
+                Looked::of(&first)?.total()
             }
         };
         Ok(Outcome::Found(Found { rows: listed, total: Some(total) }))
@@ -424,27 +424,28 @@ impl Store {
 struct Looked {
     events: u64,
     matched: u64,
+    /// Whether the list has no other events.
+    is_whole_list: bool,
 }
 
 impl Looked {
-    /// Whether the list has no other events.
-    fn is_whole_list(&self, rows: u32) -> bool {
-        self.events < u64::from(rows)
-    }
-
     /// About how many events have to be looked at to find this many that match. `None` if none was found so far.
     fn expected_rows_with(&self, matches: u64) -> Option<u64> {
         (self.events * matches).checked_div(self.matched)
     }
 
     fn of(rows: &[PgRow]) -> Result<Self, ServiceError> {
-        let of = |column| rows.first().map_or(Ok(0), |row| count(row, column));
-        Ok(Self { events: of("looked")?, matched: of("matched")? })
+        let Some(row) = rows.first() else { return Ok(Self { events: 0, matched: 0, is_whole_list: true }) };
+        Ok(Self {
+            events: count(row, "looked")?,
+            matched: count(row, "matched")?,
+            is_whole_list: row.try_get("is_whole_list").map_err(db_error)?,
+        })
     }
 
-    /// The length of a list of which the first `rows` events were looked at.
-    fn total(&self, rows: u32) -> Total {
-        match self.is_whole_list(rows) {
+    /// The length of the list.
+    fn total(&self) -> Total {
+        match self.is_whole_list {
             true => Total::Exactly(self.matched),
             false => Total::AtLeast(self.matched),
         }

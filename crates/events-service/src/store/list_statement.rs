@@ -35,6 +35,10 @@ macro_rules! literal {
 
 const COLUMNS: &str = with_event_columns!(literal!);
 
+/// How many bytes of text are compared in a look. A text that repeats itself reads each of them as many times. This takes
+/// about 10 ms.
+const LOOK_COMPARED_BYTES: i64 = 4 * 1024 * 1024;
+
 /// A list, the page of it that is wanted, and the ways to find it.
 #[derive(Debug)]
 pub(super) struct List<'c> {
@@ -189,8 +193,9 @@ impl<'c> List<'c> {
         sql
     }
 
-    /// Looks at `rows` events in the order of the list, and selects the page of those that match. The columns `looked`
-    /// and `matched` say how many there are.
+    /// Looks at `rows` events in the order of the list, but compares a text with at most [`LOOK_COMPARED_BYTES`], and
+    /// selects the page of those that match. The columns `looked` and `matched` say how many there are, and
+    /// `is_whole_list` whether the list has no other events.
     pub(super) fn look_statement(&self, rows: u32) -> QueryBuilder<Postgres> {
         let mut sql = QueryBuilder::new("with looked as materialized (");
         self.push_look(&mut sql, rows, self.after());
@@ -198,9 +203,10 @@ impl<'c> List<'c> {
         self.push_page_order(&mut sql);
         self.push_page(&mut sql);
         sql.push(format!(
-            ") select {COLUMNS}, page.sort_key::text as sort_key, looked, matched from (
-                select count(*) as looked, count(*) filter (where matches) as matched from looked
-            ) counts"
+            ") select {COLUMNS}, page.sort_key::text as sort_key, looked, matched, is_whole_list from (
+                select {} from looked
+            ) counts",
+            look_counts(rows)
         ));
         self.push_join_events(&mut sql);
         sql
@@ -209,8 +215,7 @@ impl<'c> List<'c> {
     /// Looks at the first `rows` events of the list, and counts those that match. The columns are those of
     /// [`List::look_statement`].
     pub(super) fn look_count_statement(&self, rows: u32) -> QueryBuilder<Postgres> {
-        let mut sql =
-            QueryBuilder::new("select count(*) as looked, count(*) filter (where matches) as matched from (");
+        let mut sql = QueryBuilder::new(format!("select {} from (", look_counts(rows)));
         self.push_look(&mut sql, rows, None);
         sql.push(") looked");
         sql
@@ -377,14 +382,27 @@ impl<'c> List<'c> {
         sql.push(" limit ").push_bind(i64::from(COUNT_LIMIT)).push(") counted");
     }
 
-    /// Selects the first events after a position, and whether each of them matches.
+    /// Selects the first events after a position, and whether each of them matches: null if the text was not compared.
     fn push_look(&self, sql: &mut QueryBuilder<Postgres>, rows: u32, after: Option<&RowPosition>) {
-        sql.push(format!("select id as event_id, {} as sort_key, (true", self.sort_key()));
+        sql.push("select id as event_id, sort_key, case when ");
+        match &self.search {
+            Some(text) => {
+                _ = sql.push("bytes <= ").push_bind(LOOK_COMPARED_BYTES / i64::from(text.repetition))
+            }
+            None => _ = sql.push("true"),
+        }
+        sql.push(" then (true");
         self.push_look_conditions(sql);
-        sql.push(") is true as matches");
+        // The length of a stored text is known without reading it.
+        sql.push(format!(
+            r#") is true end as matches from (
+                select *, sum(octet_length("searchText")) over (rows unbounded preceding) as bytes from (
+                    select id, {} as sort_key, "Event".status, "createdById", "startDate", "searchText""#,
+            self.sort_key()
+        ));
         self.push_walk(sql, self.criteria.status, after);
         self.push_order(sql, self.criteria.status);
-        sql.push(" limit ").push_bind(i64::from(rows));
+        sql.push(" limit ").push_bind(i64::from(rows)).push(r#") first) "Event""#);
     }
 
     /// Adds the conditions of the list that a walk does not contain.
@@ -397,7 +415,7 @@ impl<'c> List<'c> {
     }
 
     fn push_pattern(&self, sql: &mut QueryBuilder<Postgres>) {
-        if let Some(SearchText { pattern, index: _, cost: _ }) = &self.search {
+        if let Some(SearchText { pattern, index: _, repetition: _ }) = &self.search {
             sql.push(r#" and "searchText" like "#).push_bind(pattern.clone());
         }
     }
@@ -406,7 +424,7 @@ impl<'c> List<'c> {
     fn push_source(&self, sql: &mut QueryBuilder<Postgres>, source: Source<'_>) {
         let organization_id = self.criteria.organization_id;
         match source {
-            Source::Text(SearchText { pattern, index, cost: _ }) => match index {
+            Source::Text(SearchText { pattern, index, repetition: _ }) => match index {
                 SearchIndex::Trigrams => {
                     sql.push(r#"array["organizationId"] @> array["#).push_bind(organization_id);
                     sql.push(r#"] and "searchText" like "#).push_bind(pattern.clone());
@@ -457,6 +475,14 @@ impl<'c> List<'c> {
         push_instant(sql, r#" and "startDate" >= "#, self.criteria.start_date_from);
         push_instant(sql, r#" and "startDate" <= "#, self.criteria.start_date_to);
     }
+}
+
+/// The counts of a look at `rows` events.
+fn look_counts(rows: u32) -> String {
+    format!(
+        "count(matches) as looked, count(*) filter (where matches) as matched,
+            count(*) < {rows} and count(*) = count(matches) as is_whole_list"
+    )
 }
 
 fn sort_key(sort_by: SortBy) -> &'static str {

@@ -8,7 +8,7 @@ use eventboard_domain::fold;
 const MAX_PAIRS: usize = 32;
 
 /// Up to this repetition, comparing costs less than reading the text.
-const CHEAP_REPETITION: usize = 4;
+const CHEAP_REPETITION: u32 = 4;
 
 /// A text that events are searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub(super) struct SearchText {
     pub pattern: String,
     /// What the text has in one of the two indexes.
     pub index: SearchIndex,
-    /// How much longer than usual a comparison with an event may take, at least 1.
-    pub cost: u32,
+    /// How many times a comparison may read each byte of an event, at least 1: see [`repetition`].
+    pub repetition: u32,
 }
 
 /// An index that finds the events with a text.
@@ -40,8 +40,8 @@ impl SearchText {
             true => SearchIndex::Trigrams,
             false => SearchIndex::Pairs(pairs(&characters)),
         };
-        let cost = (repetition(&characters) / CHEAP_REPETITION).max(1);
-        Self { pattern: contains_pattern(&folded), index, cost: u32::try_from(cost).unwrap_or(u32::MAX) }
+        let repetition = u32::try_from(repetition(&characters)).unwrap_or(u32::MAX);
+        Self { pattern: contains_pattern(&folded), index, repetition }
     }
 
     /// Whether an index can find the events with this text.
@@ -54,7 +54,7 @@ impl SearchText {
 
     /// The number of events that cost as much as `rows` usually do.
     pub(super) fn affordable(&self, rows: u32) -> u32 {
-        (rows / self.cost).max(1)
+        (rows / (self.repetition / CHEAP_REPETITION).max(1)).max(1)
     }
 }
 
@@ -148,19 +148,19 @@ mod tests {
 
     #[test]
     fn only_a_text_that_repeats_itself_costs_more() {
-        for (text, cost) in [
-            ("word", 1),
-            ("banana", 1),
-            ("hahaha", 1),
-            ("aaaaaaa", 1),
-            ("aaaaaaaa", 2),
-            ("abababababababab", 2),
+        for (text, repetition, affordable) in [
+            ("word", 1, 1000),
+            ("banana", 1, 1000),
+            ("hahaha", 3, 1000),
+            ("aaaaaaa", 7, 1000),
+            ("aaaaaaaa", 8, 500),
+            ("abababababababab", 8, 500),
+            (&"a".repeat(200), 200, 20),
+            (&format!("{}b", "a".repeat(199)), 199, 20),
         ] {
-            assert_eq!(SearchText::new(text).cost, cost, "{text}");
+            let search = SearchText::new(text);
+            assert_eq!((search.repetition, search.affordable(1000)), (repetition, affordable), "{text}");
         }
-        assert_eq!(SearchText::new(&"a".repeat(200)).cost, 50);
-        assert_eq!(SearchText::new(&format!("{}b", "a".repeat(199))).cost, 49);
-        assert_eq!(SearchText::new(&"a".repeat(200)).affordable(1000), 20);
     }
 
     /// Returns the text that the pattern matches. Fails when a wildcard other than the outer two is not escaped.
