@@ -130,6 +130,16 @@ impl Cluster {
         self.shut_down(Shutdown::Immediate).await
     }
 
+    /// Kills the server's main process (`kill -9`). Its other processes may run for another moment, in which
+    /// [`start_again`](Self::start_again) fails. For fault tests.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the main process has not ended after two minutes.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.shut_down(Shutdown::Kill).await
+    }
+
     /// Stops the server cleanly, including all connections, but does not remove the data or change the port. For
     /// fault tests.
     ///

@@ -24,6 +24,8 @@ pub(crate) enum Shutdown {
     Fast,
     /// Aborts immediately, as in a crash. The next start performs recovery.
     Immediate,
+    /// The server runs no more code (`kill -9`). Its processes notice that by themselves.
+    Kill,
 }
 
 impl Shutdown {
@@ -31,6 +33,7 @@ impl Shutdown {
         match self {
             Self::Fast => "INT",
             Self::Immediate => "QUIT",
+            Self::Kill => "KILL",
         }
     }
 }

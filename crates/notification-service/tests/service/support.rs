@@ -52,7 +52,12 @@ pub(crate) struct Row {
 
 impl Outbox {
     pub(crate) async fn create() -> Self {
-        let outbox = Self { database: TestDatabase::create().await };
+        Self::create_in(TestDatabase::create().await).await
+    }
+
+    /// Writes the fixture to this database.
+    pub(crate) async fn create_in(database: TestDatabase) -> Self {
+        let outbox = Self { database };
         outbox.execute(FIXTURE).await;
         outbox
     }
