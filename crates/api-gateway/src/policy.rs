@@ -30,8 +30,12 @@ pub struct OperationPolicy {
 pub struct Policies {
     /// `SIGNUP_DEADLINE` (5s), `SIGNUP_ATTEMPTS` (2).
     pub signup: OperationPolicy,
-    /// Login and `ValidateUser`: `LOGIN_DEADLINE` (5s), `LOGIN_ATTEMPTS` (2).
+    /// `LOGIN_DEADLINE` (5s), `LOGIN_ATTEMPTS` (2).
     pub login: OperationPolicy,
+    /// Operations with the token of a link in a mail: `LINK_DEADLINE` (5s), `LINK_ATTEMPTS` (2).
+    pub link: OperationPolicy,
+    /// The check that the user of a token is unchanged: `VALIDATE_USER_DEADLINE` (5s), `VALIDATE_USER_ATTEMPTS` (2).
+    pub validate_user: OperationPolicy,
     /// `GET /auth/me` and `GET /events/{id}`: `READ_DEADLINE` (5s), `READ_ATTEMPTS` (3).
     pub read: OperationPolicy,
     /// `GET /events`: `LIST_DEADLINE` (10s), `LIST_ATTEMPTS` (3).
@@ -43,12 +47,14 @@ pub struct Policies {
 impl Policies {
     /// Reads the two variables of each row.
     pub fn from_env(env: &mut Env) -> Self {
-        // Signup is not idempotent, so it is retried only if it was never sent. The others are safe to repeat: writes to
-        // events have an idempotency key, and a second login has no effect but
-        // another entry in the audit.
+        // What anonymous clients do has no idempotency key, so it is retried only if it was certainly not performed: a
+        // second signup would fail, and a second login would be another entry in the audit. The others are safe to
+        // repeat: reads, writes to events, which have a key, and writes that set a value.
         Self {
             signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotPerformed),
-            login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::Unavailable),
+            login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::NotPerformed),
+            link: OperationPolicy::from_env(env, "LINK", 5, 2, RetryOn::NotPerformed),
+            validate_user: OperationPolicy::from_env(env, "VALIDATE_USER", 5, 2, RetryOn::Unavailable),
             read: OperationPolicy::from_env(env, "READ", 5, 3, RetryOn::Unavailable),
             list: OperationPolicy::from_env(env, "LIST", 10, 3, RetryOn::Unavailable),
             write: OperationPolicy::from_env(env, "WRITE", 10, 3, RetryOn::Unavailable),
@@ -107,7 +113,9 @@ mod tests {
             policies,
             Policies {
                 signup: row("SIGNUP", 5, 2, RetryOn::NotPerformed),
-                login: row("LOGIN", 5, 2, RetryOn::Unavailable),
+                login: row("LOGIN", 5, 2, RetryOn::NotPerformed),
+                link: row("LINK", 5, 2, RetryOn::NotPerformed),
+                validate_user: row("VALIDATE_USER", 5, 2, RetryOn::Unavailable),
                 read: row("READ", 5, 3, RetryOn::Unavailable),
                 list: row("LIST", 10, 3, RetryOn::Unavailable),
                 write: row("WRITE", 10, 3, RetryOn::Unavailable),
@@ -117,12 +125,14 @@ mod tests {
 
     #[test]
     fn every_deadline_and_attempt_count_is_configurable() {
-        for row in ["SIGNUP", "LOGIN", "READ", "LIST", "WRITE"] {
+        for row in ["SIGNUP", "LOGIN", "LINK", "VALIDATE_USER", "READ", "LIST", "WRITE"] {
             let mut env = env([(&format!("{row}_DEADLINE"), "250ms"), (&format!("{row}_ATTEMPTS"), "7")]);
             let policies = Policies::from_env(&mut env);
             let policy = match row {
                 "SIGNUP" => policies.signup,
                 "LOGIN" => policies.login,
+                "LINK" => policies.link,
+                "VALIDATE_USER" => policies.validate_user,
                 "READ" => policies.read,
                 "LIST" => policies.list,
                 _ => policies.write,
@@ -145,9 +155,9 @@ mod tests {
     async fn the_deadline_of_a_step_is_never_later_than_that_of_the_request() {
         let policies = Policies::from_env(&mut env([("READ_DEADLINE", "1s")]));
         let request_policy = policies.read.start();
-        assert_eq!(policies.login.within(request_policy).deadline, request_policy.deadline);
+        assert_eq!(policies.validate_user.within(request_policy).deadline, request_policy.deadline);
         let request_policy = policies.list.start();
-        let step = policies.login.within(request_policy);
+        let step = policies.validate_user.within(request_policy);
         assert_eq!(step.deadline, Instant::now() + Duration::from_secs(5));
         assert_eq!(step.attempts, 2);
     }

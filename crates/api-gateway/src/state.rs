@@ -20,7 +20,7 @@ struct AppStateParts {
 impl AppState {
     /// Creates the state. Handlers call the services through `clients`.
     pub(crate) fn new(config: &Config, clients: Clients) -> Self {
-        let user_validator = UserValidator::new(clients.clone(), config.policies.login);
+        let user_validator = UserValidator::new(clients.clone(), config.policies.validate_user);
         let body_receiver = BodyReceiver::default();
         let client_signer = ClientSigner::new(&config.token.secret);
         Self(Arc::new(AppStateParts { clients, user_validator, body_receiver, client_signer }))

@@ -38,7 +38,7 @@ pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(operation!(policies.read, notifications))
         .routes(operation!(policies.write, set_notifications))
-        .routes(operation!(policies.signup, unsubscribe))
+        .routes(operation!(policies.link, unsubscribe))
 }
 
 fields! {

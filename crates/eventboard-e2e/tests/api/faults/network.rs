@@ -99,7 +99,26 @@ async fn a_signup_with_an_unknown_outcome_is_not_retried() {
     wait_until("the user is committed", async || count_rows(&stack.database, r#""User""#).await == 1).await;
     proxy.reset();
     pending.await.unwrap().expect_problem(503);
+    assert_nothing_was_retried(&stack);
+    stack.anonymous().signup(json!({ "organizationName": "Only once" })).await.expect_problem(409);
+}
+
+#[tokio::test]
+async fn a_login_with_an_unknown_outcome_is_not_retried() {
+    let (stack, proxy, _) = Stack::start_behind_proxies().await;
+    let email = stack.anonymous().sign_up_admin().await.user["email"].clone();
+    proxy.drop_responses();
+    let anonymous = stack.anonymous();
+    let pending = tokio::spawn(async move { anonymous.login(&email, "Password123!").await });
+    let logins = r#""AuditEntry" where action = 'LOGIN_SUCCEEDED'"#;
+    wait_until("the login is recorded", async || count_rows(&stack.database, logins).await == 1).await;
+    proxy.reset();
+    pending.await.unwrap().expect_problem(503);
+    assert_nothing_was_retried(&stack);
+    assert_eq!(count_rows(&stack.database, logins).await, 1);
+}
+
+fn assert_nothing_was_retried(stack: &Stack) {
     let is_retry = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("Retry"));
     assert!(stack.gateway.log().find(is_retry).is_empty());
-    stack.anonymous().signup(json!({ "organizationName": "Only once" })).await.expect_problem(409);
 }
