@@ -6,10 +6,9 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jsonwebtoken::DecodingKey;
 use secrecy::SecretString;
 
-use crate::signature::{TextSigner, TextVerifier};
+use crate::signature::{Purpose, TextSigner, TextVerifier};
 
 /// The metadata entry: the address block (see [`address_block`](crate::fairness::address_block)), a blank, and the
 /// signature.
@@ -21,7 +20,7 @@ pub const CLIENT_DESCRIPTION: HeaderName = HeaderName::from_static("x-client-des
 /// The maximum length of a description, in characters, all of which are ASCII.
 const MAX_DESCRIPTION: usize = 200;
 
-/// A token never begins like this, so a signature of one can never be used as the other.
+/// An address and a description begin differently, so that a signature of one can never be used as the other.
 const ADDRESS_CONTEXT: &str = "client address ";
 const DESCRIPTION_CONTEXT: &str = "client description ";
 
@@ -50,9 +49,9 @@ pub(crate) struct VerifiedClient {
 pub(crate) struct ClientVerifier(TextVerifier);
 
 impl ClientSigner {
-    /// Creates a signer with the secret that signs tokens.
+    /// Creates a signer. Its key is derived from the secret that signs tokens.
     pub fn new(secret: &SecretString) -> Self {
-        Self(TextSigner::new(secret))
+        Self(TextSigner::new(secret, Purpose::Client))
     }
 
     /// Signs an address block, and the client's `User-Agent`. `None` when signing fails, which is a defect.
@@ -73,8 +72,8 @@ impl ClientSigner {
 
 impl ClientVerifier {
     /// Creates a verifier for the current and the previous secret.
-    pub(crate) fn new(keys: Vec<DecodingKey>) -> Self {
-        Self(TextVerifier::new(keys))
+    pub(crate) fn new<'s>(secrets: impl Iterator<Item = &'s SecretString>) -> Self {
+        Self(TextVerifier::new(secrets, Purpose::Client))
     }
 
     /// Returns the client in the metadata. `None` when its address is missing or has a wrong signature.
@@ -119,10 +118,6 @@ mod tests {
 
     const ADDRESS: &str = "2001:db8:1:2::";
 
-    fn key(secret: &str) -> DecodingKey {
-        DecodingKey::from_secret(secret.as_bytes())
-    }
-
     fn signed_with(secret: &str, user_agent: Option<&str>) -> HeaderMap {
         let signer = ClientSigner::new(&secret.into());
         let user_agent = user_agent.map(|text| HeaderValue::from_bytes(text.as_bytes()).expect("a value"));
@@ -134,7 +129,8 @@ mod tests {
     }
 
     fn verified(headers: &HeaderMap, secrets: &[&str]) -> Option<VerifiedClient> {
-        ClientVerifier::new(secrets.iter().map(|secret| key(secret)).collect()).verify(headers)
+        let secrets: Vec<SecretString> = secrets.iter().map(|secret| (*secret).into()).collect();
+        ClientVerifier::new(secrets.iter()).verify(headers)
     }
 
     fn verified_address(headers: &HeaderMap, secrets: &[&str]) -> Option<String> {

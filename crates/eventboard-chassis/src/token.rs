@@ -64,6 +64,11 @@ impl TokenConfig {
         }
     }
 
+    /// The current secret, and the previous one while it is rotated.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        [Some(&self.secret), self.previous.as_ref()].into_iter().flatten()
+    }
+
     /// Whether the secret is publicly known. Services then log a warning at startup.
     pub fn is_publicly_known(&self) -> bool {
         is_known(self.secret.expose_secret())
@@ -162,13 +167,9 @@ impl TokenVerifier {
         // The module `claims` checks the times and the issuer: jsonwebtoken accepts a token at the instant when it
         // expires, and a list of issuers.
         validation.validate_exp = false;
-        let secrets = [Some(&config.secret), config.previous.as_ref()];
-        let keys = secrets
-            .into_iter()
-            .flatten()
-            .map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes()));
-        let keys: Vec<_> = keys.collect();
-        let clients = ClientVerifier::new(keys.clone());
+        let key = |secret: &SecretString| DecodingKey::from_secret(secret.expose_secret().as_bytes());
+        let keys = config.secrets().map(key).collect();
+        let clients = ClientVerifier::new(config.secrets());
         let cache = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
         let issuer = config.issuer.clone();
         Self(Arc::new(VerifierParts { keys, clients, validation, issuer, cache }))

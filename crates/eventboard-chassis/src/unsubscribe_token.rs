@@ -1,21 +1,14 @@
 //! The token of the link with which a mail about a decision lets its reader switch off such mails (RFC 8058). It can do
 //! nothing else and does not expire, because mails are read late.
 
-use std::fmt::Display;
-
-use jsonwebtoken::DecodingKey;
-use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{
-    signature::{TextSigner, TextVerifier},
+    signature::{Purpose, TextSigner, TextVerifier},
     token::TokenConfig,
 };
 
-/// An access token and a client's address never begin like this, so a signature of one can never be used as another.
-const CONTEXT: &str = "unsubscribe from decisions ";
-
-/// Signs tokens with the secret that signs access tokens.
+/// Signs tokens. The key is derived from the secret that signs access tokens.
 #[derive(Clone)]
 pub struct UnsubscribeSigner(TextSigner);
 
@@ -26,13 +19,13 @@ pub struct UnsubscribeVerifier(TextVerifier);
 impl UnsubscribeSigner {
     /// Creates a signer.
     pub fn new(config: &TokenConfig) -> Self {
-        Self(TextSigner::new(&config.secret))
+        Self(TextSigner::new(&config.secret, Purpose::UnsubscribeFromDecisions))
     }
 
     /// Returns the token of a user: the user's ID, a dot, and the signature. It needs no escaping in a URL. `None` when
     /// signing fails, which is a defect.
     pub fn sign(&self, user_id: Uuid) -> Option<String> {
-        let signature = self.0.sign(&message(user_id))?;
+        let signature = self.0.sign(&user_id.to_string())?;
         Some(format!("{user_id}.{signature}"))
     }
 }
@@ -40,20 +33,14 @@ impl UnsubscribeSigner {
 impl UnsubscribeVerifier {
     /// Creates a verifier.
     pub fn new(config: &TokenConfig) -> Self {
-        let secrets = [Some(&config.secret), config.previous.as_ref()].into_iter().flatten();
-        let key = |secret: &SecretString| DecodingKey::from_secret(secret.expose_secret().as_bytes());
-        Self(TextVerifier::new(secrets.map(key).collect()))
+        Self(TextVerifier::new(config.secrets(), Purpose::UnsubscribeFromDecisions))
     }
 
     /// Returns the user of a token. `None` when the token is not genuine.
     pub fn verify(&self, token: &str) -> Option<Uuid> {
         let (user_id, signature) = token.split_once('.')?;
-        self.0.is_signed(&message(user_id), signature).then(|| user_id.parse().ok())?
+        self.0.is_signed(user_id, signature).then(|| user_id.parse().ok())?
     }
-}
-
-fn message(user_id: impl Display) -> String {
-    format!("{CONTEXT}{user_id}")
 }
 
 #[cfg(test)]
