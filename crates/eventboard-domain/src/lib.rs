@@ -36,7 +36,7 @@ pub use excerpt::excerpt;
 pub use fold::{FoldedTexts, fold};
 pub use idempotency_key::check_idempotency_key;
 pub use identity::Identity;
-pub use login::{AccountState, LoginFailure, check_login};
+pub use login::{AccountState, check_login};
 pub use preconditions::{EntityTags, Preconditions};
 pub use quota::Quota;
 pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
@@ -44,8 +44,8 @@ pub use refusal::Refusal;
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
-    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, MailKind, OutboxState, Role,
-    SortBy, SortOrder, StringEnum, UnknownVariant,
+    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LoginFailure, MailKind,
+    OutboxState, Role, SortBy, SortOrder, StringEnum, UnknownVariant,
 };
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

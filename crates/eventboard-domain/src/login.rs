@@ -1,8 +1,6 @@
 //! The rules of login.
 
-use serde::{Serialize, Serializer};
-
-use crate::Refusal;
+use crate::{LoginFailure, Refusal};
 
 /// The state of a user's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,35 +9,6 @@ pub enum AccountState {
     Enabled,
     /// An operator disabled the account.
     Disabled,
-}
-
-/// The reason why a login fails. It is only logged and recorded in the audit, because the caller must receive the same
-/// error for all reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginFailure {
-    /// No user has the e-mail address.
-    UnknownUser,
-    /// The password does not match.
-    WrongPassword,
-    /// The password is right, but the account is disabled.
-    DisabledUser,
-}
-
-impl LoginFailure {
-    /// Returns the reason in words.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::UnknownUser => "unknown user",
-            Self::WrongPassword => "wrong password",
-            Self::DisabledUser => "disabled user",
-        }
-    }
-}
-
-impl Serialize for LoginFailure {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.reason())
-    }
 }
 
 impl From<LoginFailure> for Refusal {
@@ -87,8 +56,8 @@ mod tests {
 
     #[test]
     fn every_login_failure_gives_the_same_refusal() {
-        for failure in [LoginFailure::UnknownUser, LoginFailure::WrongPassword, LoginFailure::DisabledUser] {
-            assert_eq!(Refusal::from(failure), Refusal::WrongCredentials);
+        for failure in LoginFailure::ALL {
+            assert_eq!(Refusal::from(*failure), Refusal::WrongCredentials);
         }
     }
 }

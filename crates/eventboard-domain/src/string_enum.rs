@@ -186,6 +186,19 @@ string_enum! {
 }
 
 string_enum! {
+    /// The reason why a login fails. It is only logged and recorded in the audit, because the caller must receive the same
+    /// error for all reasons.
+    LoginFailure {
+        /// No user has the e-mail address.
+        UnknownUser = "UNKNOWN_USER",
+        /// The password does not match.
+        WrongPassword = "WRONG_PASSWORD",
+        /// The password is right, but the account is disabled.
+        DisabledUser = "DISABLED_USER",
+    }
+}
+
+string_enum! {
     /// The sort key of a list of events. Events with equal keys are sorted by id.
     SortBy {
         /// The start of the event.
@@ -274,6 +287,7 @@ mod tests {
         assert_values_round_trip::<HistoryAction>();
         assert_values_round_trip::<AuditAction>();
         assert_values_round_trip::<AuditTargetType>();
+        assert_values_round_trip::<LoginFailure>();
         assert_values_round_trip::<MailKind>();
         assert_values_round_trip::<OutboxState>();
         assert_values_round_trip::<DecisionMails>();

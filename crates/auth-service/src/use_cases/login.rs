@@ -31,7 +31,7 @@ impl AuthUseCases {
         if let Err(reason) = check_login(state, password_matches) {
             let user = account.as_ref().map(|account| &account.user);
             let user_id = user.map(|user| tracing::field::display(user.id));
-            tracing::info!(user_id, reason = reason.reason(), "Login refused");
+            tracing::info!(user_id, reason = reason.as_str(), "Login refused");
             self.store.record_failed_login(user, reason, client, origin, deadline).await?;
             return Err(Refusal::from(reason).into());
         }

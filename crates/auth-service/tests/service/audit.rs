@@ -62,8 +62,8 @@ async fn a_failed_login_is_recorded_only_for_an_existing_account() {
     let failures: Vec<_> =
         entries.iter().filter(|entry| entry.action() == AuditAction::LoginFailed).collect();
     let [disabled, wrong] = failures.try_into().unwrap();
-    assert_eq!(wrong.details, r#"{"reason": "wrong password"}"#);
-    assert_eq!(disabled.details, r#"{"reason": "disabled user"}"#);
+    assert_eq!(wrong.details, r#"{"reason": "WRONG_PASSWORD"}"#);
+    assert_eq!(disabled.details, r#"{"reason": "DISABLED_USER"}"#);
     for failure in [wrong, disabled] {
         assert_eq!(failure.actor_id, None, "nobody knows who it was");
         assert_eq!(failure.target.as_ref().unwrap().id, admin.user.as_ref().unwrap().id);
