@@ -1,6 +1,7 @@
 //! Tests of the real binary with a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod commands;
 mod configuration;
 mod environment;

@@ -21,7 +21,7 @@ const FREE_PORTS: [(&str, &str); 5] = [
 ];
 
 /// A running `eventboard up`. It is killed when a test fails.
-struct Up {
+pub(crate) struct Up {
     process: Child,
     stdout: BufReader<ChildStdout>,
     banner: String,
@@ -42,7 +42,7 @@ impl Up {
     }
 
     /// Starts the process and waits for the last line of the banner.
-    fn start_until_ready(command: &mut Command) -> Self {
+    pub(crate) fn start_until_ready(command: &mut Command) -> Self {
         Self::start(command, "  curl -s http")
     }
 
@@ -53,9 +53,21 @@ impl Up {
     }
 
     fn get(&self, path: &str) -> String {
+        self.send(&format!("GET {path}"), "", "")
+    }
+
+    /// Sends a JSON document. Returns the status of the response.
+    pub(crate) fn post(&self, path: &str, body: &str) -> u16 {
+        let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let response = self.send(&format!("POST {path}"), &headers, body);
+        response.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    fn send(&self, target: &str, headers: &str, body: &str) -> String {
         let address = self.banner_value("API").strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let head = format!("{target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+        write!(stream, "{head}{body}").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
         response
@@ -79,7 +91,7 @@ impl Up {
         self.wait().success()
     }
 
-    fn interrupt(self) -> String {
+    pub(crate) fn interrupt(self) -> String {
         self.stop("-INT")
     }
 }

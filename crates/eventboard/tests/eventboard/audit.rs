@@ -1,0 +1,76 @@
+//! Every action of the audit is recorded by the operation that it names.
+
+use eventboard_domain::AuditAction;
+
+use crate::{
+    support::{Installation, run},
+    up::Up,
+};
+
+/// A dead mail to the admin.
+const DEAD_MAIL: &str = r#"
+    insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId", state, "finishedAt")
+    select gen_random_uuid(), 'WELCOME', "organizationId", id, 'a-request', 'DEAD', now()
+    from "User" where email = 'admin@acme.com'
+"#;
+
+const IDEMPOTENCY_KEY: &str = r#"
+    insert into "IdempotencyKey" ("callerId", service, operation, key, fingerprint, "requestId", response, "expiresAt")
+    values (gen_random_uuid(), 'events-service', 'Create', 'a', decode(repeat('00', 32), 'hex'), gen_random_uuid(), '',
+        now() + interval '1 hour')
+"#;
+
+/// Does what the action records. A new action must be added here, with what records it.
+async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
+    let command = |arguments: &str| drop(installation.run(arguments).success());
+    let login = |password: &str| {
+        let body = format!(r#"{{"email": "admin@acme.com", "password": "{password}"}}"#);
+        up.post("/auth/login", &body)
+    };
+    match action {
+        AuditAction::SignedUp => {
+            let body = r#"{"email": "grace@example.org", "password": "Password123!", "firstName": "Grace",
+                "lastName": "Hopper", "organizationName": "Compilers United"}"#;
+            assert_eq!(up.post("/auth/signup", body), 201);
+        }
+        AuditAction::LoginSucceeded => assert_eq!(login("Password123!"), 200),
+        AuditAction::LoginFailed => assert_eq!(login("Password124!"), 401),
+        AuditAction::RoleChanged => command("user role user@acme.com moderator"),
+        AuditAction::UserDisabled => command("user disable user@acme.com"),
+        AuditAction::UserEnabled => {
+            command("user disable user@acme.com");
+            command("user enable user@acme.com");
+        }
+        AuditAction::SettingsChanged => command("org close acme-corp"),
+        AuditAction::IdempotencyKeysCleared => {
+            installation.execute(IDEMPOTENCY_KEY).await;
+            command("idempotency clear --key a");
+        }
+        AuditAction::MailsRetried => {
+            installation.execute(DEAD_MAIL).await;
+            command("outbox retry --dead");
+        }
+        AuditAction::MailsDiscarded => {
+            installation.execute(DEAD_MAIL).await;
+            command("outbox discard --dead");
+        }
+        AuditAction::DataSeeded => command("seed --events 10"),
+        AuditAction::SchemaMigrated => {
+            installation.execute("delete from _sqlx_migrations where version > 17").await;
+            let mut migrate = installation.command("migrate");
+            run(migrate.env("DATABASE_URL", installation.database.url())).success();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_action_is_recorded_by_a_real_operation_and_shown() {
+    let installation = Installation::create_with_demo_data().await;
+    let up = Up::start_until_ready(&mut installation.command("up"));
+    for action in AuditAction::ALL {
+        perform(*action, &installation, &up).await;
+        let newest = &installation.run("audit --limit 1 --json").json()[0];
+        assert_eq!(newest["action"], action.as_str());
+    }
+    up.interrupt();
+}
