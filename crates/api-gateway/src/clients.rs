@@ -2,12 +2,15 @@
 
 use std::{error::Error as _, sync::Arc};
 
-use eventboard_chassis::{error::ServiceError, health::Check};
+use eventboard_chassis::{
+    error::{ErrorCode, ServiceError},
+    health::Check,
+};
 use eventboard_client::{Replicas, ServiceChannel, chain_text};
 use eventboard_proto::{
     auth::auth_service_client::AuthServiceClient, events::events_service_client::EventsServiceClient,
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::config::Config;
 
@@ -86,13 +89,24 @@ impl Backend {
 
     fn service_error(self, status: Status) -> ServiceError {
         let cause = format!("{}: {}", self.name(), describe(&status));
-        ServiceError::from(status).caused_by(cause)
+        let error = match status.code() {
+            Code::Unimplemented => unknown_method(&cause),
+            _ => ServiceError::from(status),
+        };
+        error.caused_by(cause)
     }
 
     /// The error for a reply in which a required field is missing or invalid: a bug in the service.
     pub(crate) fn invalid_reply(self, field: &str) -> ServiceError {
         ServiceError::internal(format!("{}: the reply has no valid {field}", self.name()))
     }
+}
+
+/// The error for a method that the replica does not have: it is of the release before, which an update is replacing. If no
+/// update is in progress, this is a defect, so it is logged as one.
+fn unknown_method(cause: &str) -> ServiceError {
+    tracing::error!(cause, "A service does not have the method; is it older than the gateway?");
+    ServiceError::new(ErrorCode::Unavailable, "The service is being updated. Try again shortly.")
 }
 
 /// Describes the status, for the log only.
@@ -105,8 +119,6 @@ fn describe(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use eventboard_chassis::error::ErrorCode;
-
     use super::*;
 
     #[test]
@@ -116,5 +128,14 @@ mod tests {
         assert!(!error.message().contains("reset"), "the cause is for the log only");
         let cause = error.source().expect("a cause for the log").to_string();
         assert!(cause.contains("events-service") && cause.contains("reset"), "{cause}");
+    }
+
+    #[test]
+    fn a_method_that_a_service_does_not_have_is_unavailable_and_other_failures_are_defects() {
+        let code = |code| Backend::Auth.service_error(Status::new(code, "")).code();
+        assert_eq!(code(Code::Unimplemented), ErrorCode::Unavailable);
+        for defect in [Code::Unknown, Code::Internal, Code::DataLoss] {
+            assert_eq!(code(defect), ErrorCode::Internal, "{defect:?}");
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! Tests in which a service is killed and restarted, or freezes.
 
+use std::net::SocketAddr;
+
 use futures::future::join;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tonic::transport::{Server, server::TcpIncoming};
+use tonic_health::ServingStatus;
 
 use crate::support::{
-    Stack,
+    Anonymous, Stack,
     database::{Lock, execute, history, wait_until_blocked},
-    event_body, send,
+    event_body, send, wait_until,
 };
 
 #[tokio::test]
@@ -104,4 +108,32 @@ async fn the_incomplete_write_of_a_frozen_service_is_rolled_back_and_its_locks_a
 
     assert!(!admin.post_with_key(&submit, "k", &Value::Null).await.expect(200).is_replay());
     assert_eq!(history(&stack.database, &id).await, ["CREATE", "SUBMIT"]);
+}
+
+/// A service of an earlier release, which is healthy and has none of the methods.
+async fn start_service_without_methods() -> SocketAddr {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    for name in ["", "eventboard.auth.v1.AuthService"] {
+        reporter.set_service_status(name, ServingStatus::Serving).await;
+    }
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = incoming.local_addr().unwrap();
+    tokio::spawn(Server::builder().add_service(health).serve_with_incoming(incoming));
+    address
+}
+
+#[tokio::test]
+async fn a_method_that_a_service_does_not_have_yet_is_a_503_and_logged_as_an_error() {
+    let stack = Stack::start().await;
+    let gateway = stack.start_gateway_with_auth(start_service_without_methods().await).await;
+    let anonymous = Anonymous::new(&gateway);
+    wait_until("the gateway is ready", async || anonymous.get("/health/ready").await.status == 200).await;
+    let body = json!({ "email": "admin@acme.com", "password": "Password123!" });
+    let login = anonymous.request(Method::POST, "/auth/login").header("x-correlation-id", "too-new");
+    let problem = send(login.json(&body)).await;
+    assert_eq!(problem.header("retry-after"), Some("1"));
+    problem.expect_problem(503);
+    let line = gateway.log().wait_for_message("too-new", "does not have the method").await;
+    assert_eq!(line["level"], "ERROR");
+    assert!(line["cause"].as_str().unwrap().contains("auth-service"), "{line}");
 }

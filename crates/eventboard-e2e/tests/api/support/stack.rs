@@ -83,6 +83,11 @@ impl Stack {
         start_gateway(self.auth.address, self.events.address, &self.variables).await
     }
 
+    /// Starts an additional gateway that uses another auth-service.
+    pub(crate) async fn start_gateway_with_auth(&self, auth: SocketAddr) -> Process {
+        start_gateway(auth, self.events.address, &self.variables).await
+    }
+
     /// Starts notification-service without a server, and waits until it is ready.
     pub(crate) async fn start_notification(&self) -> Process {
         let port = ("NOTIFICATION_SERVICE_PORT", 0);
