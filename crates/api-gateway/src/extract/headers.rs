@@ -42,6 +42,11 @@ pub(crate) struct IdempotencyKey {
     generated: bool,
 }
 
+/// An `Idempotency-Key` on a write that sets a value. Clients may send one with every write, so it is validated as
+/// everywhere. It has no effect, because such a write can be repeated without one.
+#[derive(Debug)]
+pub(crate) struct UnusedKey;
+
 impl IdempotencyKey {
     /// The key as a gRPC message. `request_id` must be unique per request and the same for all its attempts.
     pub(crate) fn into_message(self, request_id: Uuid) -> proto::Idempotency {
@@ -125,10 +130,27 @@ impl OperationPart for IdempotencyKey {
         let about = "Makes the write safe to retry. A repeated request with the same key returns the stored \
             response and has no second effect. The same key with a different request returns 422. \
             Keys expire after 24 hours (`IDEMPOTENCY_TTL`).";
-        let key = text(1..=255).pattern(Some("^[ -~]{1,255}$"));
-        description.add_parameter(header_parameter("Idempotency-Key", about, key));
+        description.add_parameter(header_parameter("Idempotency-Key", about, key_schema()));
         description.add_problem::<KeyReused>();
     }
+}
+
+impl FromInput for UnusedKey {
+    fn from_input(input: &mut Input) -> Option<Self> {
+        IdempotencyKey::from_input(input).map(|_| Self)
+    }
+}
+
+impl OperationPart for UnusedKey {
+    fn describe(description: &mut OperationDescription) {
+        let about = "This write sets a value, so it is safe to retry without a key. A key is validated and has no effect.";
+        description.add_parameter(header_parameter("Idempotency-Key", about, key_schema()));
+    }
+}
+
+/// The schema of what `check_idempotency_key` accepts.
+fn key_schema() -> ObjectBuilder {
+    text(1..=255).pattern(Some("^[ -~]{1,255}$"))
 }
 
 fn header_parameter(name: &str, about: &str, schema: ObjectBuilder) -> Parameter {
@@ -242,7 +264,9 @@ mod tests {
         twice.headers.append(IDEMPOTENCY_KEY, "b".parse().expect("a value"));
         let found = violations::<IdempotencyKey>(twice);
         assert_eq!(found, ["Idempotency-Key must not be given more than once"]);
-        let found = violations::<IdempotencyKey>(with_headers(&[("idempotency-key", "")]));
-        assert_eq!(found, ["Idempotency-Key must be 1 to 255 printable ASCII characters"]);
+        let empty = || with_headers(&[("idempotency-key", "")]);
+        for found in [violations::<IdempotencyKey>(empty()), violations::<UnusedKey>(empty())] {
+            assert_eq!(found, ["Idempotency-Key must be 1 to 255 printable ASCII characters"]);
+        }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use self::{
     body::WithBody,
     caller::{AnonymousCaller, Caller},
     field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},
-    headers::{IdempotencyKey, Preconditions, ReadConditions},
+    headers::{IdempotencyKey, Preconditions, ReadConditions, UnusedKey},
     input::{EventId, FromInput, Input, Parameters},
     macros::{camel_case, query_parameters, request_body},
 };

@@ -19,8 +19,8 @@ use super::{NO_STORE, operation};
 use crate::{
     clients::Backend,
     extract::{
-        AnonymousCaller, Caller, EnumValue, Parameters, Preconditions, WithBody, fields, query_parameters,
-        request_body,
+        AnonymousCaller, Caller, EnumValue, Parameters, Preconditions, UnusedKey, WithBody, fields,
+        query_parameters, request_body,
     },
     openapi::schemas::text,
     policy::Policies,
@@ -95,7 +95,11 @@ async fn notifications(
 async fn set_notifications(
     State(state): State<AppState>,
     Caller(call): Caller,
-    WithBody((settings, preconditions)): WithBody<(NotificationSettings, Preconditions)>,
+    WithBody((settings, preconditions, UnusedKey)): WithBody<(
+        NotificationSettings,
+        Preconditions,
+        UnusedKey,
+    )>,
 ) -> Result<Response, Problem> {
     preconditions.check_without_representation()?;
     let NotificationSettings { decisions: EnumValue(decisions) } = settings;

@@ -26,6 +26,15 @@ async fn mails_about_decisions_are_on_until_they_are_switched_off() {
     let put = |body: Value| send(admin.request(Method::PUT, PATH).json(&body));
     assert_eq!(put(json!({"decisions": "off"})).await.expect(200).body, json!({"decisions": "off"}));
     assert_eq!(decisions(&admin).await, "off");
+    // Clients may send a key with every write. Here it has no effect.
+    for value in ["immediate", "off"] {
+        let request = admin.request(Method::PUT, PATH).header("idempotency-key", "k");
+        send(request.json(&json!({"decisions": value}))).await.expect(200);
+        assert_eq!(decisions(&admin).await, value);
+    }
+    let with_invalid_key = admin.request(Method::PUT, PATH).header("idempotency-key", "");
+    let refused = send(with_invalid_key.json(&json!({"decisions": "off"}))).await;
+    assert_eq!(refused.invalid_fields(), ["Idempotency-Key"]);
     for invalid in [json!({}), json!({"decisions": "daily"}), json!({"decisions": null})] {
         assert_eq!(put(invalid).await.invalid_fields(), ["decisions"]);
     }
