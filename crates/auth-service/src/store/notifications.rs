@@ -31,44 +31,53 @@ impl Store {
         Ok(decisions.map(|AsText(decisions)| decisions))
     }
 
-    /// Stores when the user of a token gets mails about decisions. Returns false when the token is outdated.
+    /// Stores when the user of a token gets mails about decisions. Returns false when the token is outdated. Writes nothing
+    /// if the user has that value already.
     pub(crate) async fn set_decision_mails(
         &self,
         identity: &Identity,
         decisions: DecisionMails,
     ) -> Result<bool, ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
-        let updated = sqlx::query!(
+        let is_caller = sqlx::query_scalar!(
             r#"
-            update "User" set "decisionMails" = $4
-            where id = (select id from current_caller($1, $2, $3::text::"Role"))
+            with caller as materialized (select id from current_caller($1, $2, $3::text::"Role")),
+            changed as (
+                update "User" set "decisionMails" = $4 from caller
+                where "User".id = caller.id and "decisionMails" <> $4
+            )
+            select exists (select from caller) as "is_caller!"
             "#,
             identity.user_id,
             identity.organization_id,
             AsText(identity.role) as _,
             AsText(decisions) as _,
         )
-        .execute(&mut *lease)
+        .fetch_one(&mut *lease)
         .instrumented("UPDATE notifications")
         .await
         .map_err(db_error)?;
         lease.release();
-        Ok(updated.rows_affected() > 0)
+        Ok(is_caller)
     }
 
-    /// Stores that a user gets no mails about decisions. Returns false when there is no such user.
+    /// Stores that a user gets no mails about decisions. Returns false when there is no such user. Writes nothing if that is
+    /// so already, because mail programs may follow the link more than once.
     pub(crate) async fn unsubscribe(&self, user_id: Uuid, client: Client) -> Result<bool, ServiceError> {
         let mut lease = self.database.acquire(client).await?;
-        let updated = sqlx::query!(
-            r#"update "User" set "decisionMails" = $2 where id = $1"#,
+        let is_user = sqlx::query_scalar!(
+            r#"
+            with changed as (update "User" set "decisionMails" = $2 where id = $1 and "decisionMails" <> $2)
+            select exists (select from "User" where id = $1) as "is_user!"
+            "#,
             user_id,
             AsText(DecisionMails::Off) as _,
         )
-        .execute(&mut *lease)
-        .instrumented("UPDATE notifications")
+        .fetch_one(&mut *lease)
+        .instrumented("UPDATE unsubscribe")
         .await
         .map_err(db_error)?;
         lease.release();
-        Ok(updated.rows_affected() > 0)
+        Ok(is_user)
     }
 }

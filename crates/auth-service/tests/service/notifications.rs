@@ -56,6 +56,27 @@ async fn mails_about_decisions_can_be_switched_off_and_on() {
 }
 
 #[tokio::test]
+async fn a_value_that_a_user_already_has_is_not_written_again() {
+    let service = TestService::start().await;
+    let session = service.signup(create_organization("ada@example.org", "Acme")).await.unwrap();
+    let link =
+        UnsubscribeSigner::new(&service.token).sign(session.user.unwrap().id.parse().unwrap()).unwrap();
+    let version = async || -> String {
+        let version = r#"select xmin::text from "User""#;
+        sqlx::query_scalar(version).fetch_one(&mut service.connect().await).await.unwrap()
+    };
+    let before = version().await;
+    set(&service, &session.access_token, DecisionMails::Immediate).await.unwrap();
+    assert_eq!(version().await, before);
+    unsubscribe(&service, &link).await.unwrap();
+    let switched_off = version().await;
+    assert_ne!(switched_off, before);
+    unsubscribe(&service, &link).await.unwrap();
+    set(&service, &session.access_token, DecisionMails::Off).await.unwrap();
+    assert_eq!(version().await, switched_off);
+}
+
+#[tokio::test]
 async fn the_link_in_a_mail_switches_off_only_the_mails_of_its_user() {
     let service = TestService::start().await;
     let ada = service.signup(create_organization("ada@example.org", "Acme")).await.unwrap();
