@@ -213,10 +213,26 @@ pub(crate) enum OutboxCommand {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Send DEAD mails again, for example after the settings of the server were corrected
-    Retry(DeadMails),
+    /// Send DEAD mails again, and DUE mails that wait for another attempt without waiting, for example after the settings
+    /// of the server were corrected
+    Retry(FailedMails),
     /// Delete DEAD mails, for example those to an address that does not exist
     Discard(DeadMails),
+}
+
+/// Selects DEAD mails, and DUE mails that wait for another attempt.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct FailedMails {
+    /// Ids of such mails
+    #[arg(value_name = "ID")]
+    pub ids: Vec<Uuid>,
+    /// All DEAD mails
+    #[arg(long)]
+    pub dead: bool,
+    /// All DUE mails that wait for another attempt
+    #[arg(long)]
+    pub due: bool,
 }
 
 /// Selects DEAD mails.
@@ -285,6 +301,8 @@ mod tests {
         assert!(!is_valid(&format!("eventboard outbox retry {id} --dead")));
         assert!(is_valid(&format!("eventboard outbox retry {id} {id}")));
         assert!(is_valid("eventboard outbox retry --dead"));
+        assert!(is_valid("eventboard outbox retry --due"));
+        assert!(!is_valid("eventboard outbox retry --due --dead"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use eventboard_chassis::error::ServiceError;
 
-use crate::{metrics::OutboxGauges, store::Store};
+use crate::{metrics::OutboxGauges, store::Store, worker::total_pauses};
 
 /// How often rows are deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -18,15 +18,15 @@ pub(crate) async fn run(store: &Store, retention: Duration, sends: bool) -> Infa
     // Without a server, they stay 0.
     let gauges = OutboxGauges::new();
     if sends {
-        tokio::join!(sweep(store, retention, false), observe(store, &gauges)).0
+        tokio::join!(sweep(store, retention, sends), observe(store, &gauges)).0
     } else {
-        sweep(store, retention, true).await
+        sweep(store, retention, sends).await
     }
 }
 
-async fn sweep(store: &Store, retention: Duration, without_server: bool) -> Infallible {
+async fn sweep(store: &Store, retention: Duration, sends: bool) -> Infallible {
     loop {
-        match sweep_all(store, retention, without_server).await {
+        match sweep_all(store, retention, sends).await {
             Ok(0) => {}
             Ok(swept) => tracing::info!(swept, "Outbox: old mails deleted"),
             Err(error) => {
@@ -37,10 +37,10 @@ async fn sweep(store: &Store, retention: Duration, without_server: bool) -> Infa
     }
 }
 
-async fn sweep_all(store: &Store, retention: Duration, without_server: bool) -> Result<u64, ServiceError> {
+async fn sweep_all(store: &Store, retention: Duration, sends: bool) -> Result<u64, ServiceError> {
     let mut swept = 0;
     loop {
-        match store.sweep_batch(retention, without_server).await? {
+        match store.sweep_batch(retention, sends).await? {
             0 => return Ok(swept),
             batch => swept += batch,
         }
@@ -49,8 +49,9 @@ async fn sweep_all(store: &Store, retention: Duration, without_server: bool) -> 
 
 /// Sets the gauges. While the database is down, they keep their values.
 async fn observe(store: &Store, gauges: &OutboxGauges) -> Infallible {
+    let pauses = total_pauses();
     loop {
-        match store.totals().await {
+        match store.totals(&pauses).await {
             Ok(totals) => gauges.set(totals),
             Err(error) => tracing::debug!(%error, "The outbox could not be counted"),
         }

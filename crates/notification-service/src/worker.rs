@@ -183,6 +183,16 @@ fn pause_after(attempts: i32) -> Duration {
     (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
 }
 
+/// The total length of the pauses after each number of attempts, in seconds, beginning with none.
+pub(crate) fn total_pauses() -> Vec<f64> {
+    let mut total = Duration::ZERO;
+    let after = |attempts| {
+        total += if attempts > 0 { pause_after(attempts) } else { Duration::ZERO };
+        total.as_secs_f64()
+    };
+    (0..=MAX_ATTEMPTS).map(after).collect()
+}
+
 /// A random factor that differs from 1 by at most `spread`.
 fn jitter(spread: f64) -> f64 {
     rand::rng().random_range(1.0 - spread..=1.0 + spread)
@@ -199,7 +209,9 @@ mod tests {
         assert!(total.abs_diff(day) < LONGEST_PAUSE, "{total:?}");
         let failed = Attempt::Failed(Failure::temporary(Stage::Connect, "x"));
         assert_eq!(next_state(&failed, MAX_ATTEMPTS - 1).0, OutboxState::Due);
-        assert_eq!(next_state(&failed, MAX_ATTEMPTS).0, OutboxState::Dead);
+        for attempts in [MAX_ATTEMPTS, MAX_ATTEMPTS + 1, i32::MAX] {
+            assert_eq!(next_state(&failed, attempts).0, OutboxState::Dead);
+        }
     }
 
     #[test]
@@ -210,6 +222,7 @@ mod tests {
         assert_eq!(pause_after(8), LONGEST_PAUSE);
         assert_eq!(pause_after(i32::MAX), LONGEST_PAUSE);
         assert_eq!(pause_after(0), FIRST_PAUSE);
+        assert_eq!(total_pauses()[..4], [0.0, 30.0, 90.0, 210.0]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("eventboard_mail_deliveries_total", "Attempts to send a mail, by outcome."),
     ("eventboard_outbox_dead", "Mails that could not be sent and are not tried again."),
     ("eventboard_outbox_due", "Mails that wait."),
-    ("eventboard_outbox_oldest_due_age_seconds", "Age of the oldest mail that waits."),
+    ("eventboard_outbox_oldest_due_age_seconds", "How long the oldest mail has waited."),
     ("eventboard_password_hash_duration_seconds", "Time to hash a password, without waiting."),
     ("eventboard_password_hash_running", "Password hashes being computed."),
     ("eventboard_password_hash_waiting", "Password hashes waiting for a core."),

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    cli::{DeadMails, ListArgs, OutboxCommand},
+    cli::{DeadMails, FailedMails, ListArgs, OutboxCommand},
     database,
     output::{self, Row},
 };
@@ -99,42 +99,54 @@ async fn load_mails(
     Ok(mails.collect())
 }
 
-async fn retry(selection: &DeadMails) -> anyhow::Result<()> {
-    let retried = change_dead(selection, async |transaction, DeadMails { ids, dead }| {
+/// A mail that waits for another attempt has an error; one that is being sent has none. The latter must not become due, or it
+/// would be sent twice. Its attempts go on counting, so that it becomes dead at last.
+async fn retry(FailedMails { ids, dead, due }: &FailedMails) -> anyhow::Result<()> {
+    let retried = change(async |transaction| {
         let retried = sqlx::query!(
             r#"
-            update "Outbox" set state = 'DUE', attempts = 0, "dueAt" = now(), "finishedAt" = null
-            where state = 'DEAD' and ($1 or id = any($2))
+            update "Outbox" set state = 'DUE', attempts = case state when 'DEAD' then 0 else attempts end, "dueAt" = now(),
+                "finishedAt" = null
+            where state = 'DEAD' and ($1 or id = any($3))
+                or state = 'DUE' and "lastError" is not null and "dueAt" > now() and ($2 or id = any($3))
             "#,
-            dead,
+            *dead,
+            *due,
             ids,
         );
         let mails = retried.execute(transaction).await?.rows_affected();
         Ok((mails, AuditEvent::MailsRetried { mails }))
     })
     .await?;
+    if retried == 0 && !ids.is_empty() {
+        bail!(
+            "none of these mails is DEAD or waits for another attempt; `eventboard outbox list` shows their state"
+        );
+    }
     output::print(&format!("{} will be sent again.\n", counted(retried)))
 }
 
-async fn discard(selection: &DeadMails) -> anyhow::Result<()> {
-    let discarded = change_dead(selection, async |transaction, DeadMails { ids, dead }| {
+async fn discard(DeadMails { ids, dead }: &DeadMails) -> anyhow::Result<()> {
+    let discarded = change(async |transaction| {
         let discarded =
-            sqlx::query!(r#"delete from "Outbox" where state = 'DEAD' and ($1 or id = any($2))"#, dead, ids);
+            sqlx::query!(r#"delete from "Outbox" where state = 'DEAD' and ($1 or id = any($2))"#, *dead, ids);
         let mails = discarded.execute(transaction).await?.rows_affected();
         Ok((mails, AuditEvent::MailsDiscarded { mails }))
     })
     .await?;
+    if discarded == 0 && !ids.is_empty() {
+        bail!("none of these mails is DEAD; `eventboard outbox list --state dead` lists those that are");
+    }
     output::print(&format!("{} deleted.\n", counted(discarded)))
 }
 
-/// Changes DEAD mails, and records the change in the audit. Returns their number.
-async fn change_dead(
-    selection: &DeadMails,
-    change: impl AsyncFnOnce(&mut PgConnection, &DeadMails) -> sqlx::Result<(u64, AuditEvent)>,
+/// Changes mails, and records the change in the audit. Returns their number.
+async fn change(
+    change: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<(u64, AuditEvent)>,
 ) -> anyhow::Result<u64> {
-    let mails = database::with_connection(async |connection| {
+    database::with_connection(async |connection| {
         let mut transaction = connection.begin().await?;
-        let (mails, event) = change(&mut transaction, selection).await?;
+        let (mails, event) = change(&mut transaction).await?;
         if mails > 0 {
             let changed = AuditEntry { organization_id: None, actor: Actor::Operator, event, target: None };
             changed.record(&mut transaction).await?;
@@ -142,11 +154,7 @@ async fn change_dead(
         transaction.commit().await?;
         Ok(mails)
     })
-    .await?;
-    if mails == 0 && !selection.dead {
-        bail!("none of these mails is DEAD; `eventboard outbox list --state dead` lists those that are");
-    }
-    Ok(mails)
+    .await
 }
 
 fn counted(mails: u64) -> String {

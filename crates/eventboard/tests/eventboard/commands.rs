@@ -297,6 +297,35 @@ async fn the_audit_also_shows_what_belongs_to_no_organization() {
 }
 
 #[tokio::test]
+async fn mails_that_wait_for_another_attempt_need_not_wait() {
+    let installation = Installation::create_with_demo_data().await;
+    installation
+        .execute(
+            r#"insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId", attempts, "lastError", "dueAt")
+            select ('00000000-0000-7000-8000-00000000000' || number)::uuid, 'WELCOME', "organizationId", id, 'a-request',
+                number, error, now() + interval '1 hour'
+            from "User", (values
+                (1, 'connect: the connection failed'), (2, 'connect: the connection failed'),
+                -- A process is sending this one.
+                (3, null)
+            ) mails (number, error)
+            where email = 'admin@acme.com'"#,
+        )
+        .await;
+    let id = |number| format!("00000000-0000-7000-8000-00000000000{number}");
+    let output = installation.run(&format!("outbox retry {}", id(3))).failure(1);
+    assert!(output.contains("none of these mails is DEAD or waits"), "{output}");
+    let output = installation.run(&format!("outbox retry {} {}", id(1), id(3))).success();
+    assert_eq!(output, "1 mail will be sent again.\n");
+    assert_eq!(installation.run("outbox retry --dead").success(), "0 mails will be sent again.\n");
+    assert_eq!(installation.run("outbox retry --due").success(), "1 mail will be sent again.\n");
+    assert_eq!(installation.run("outbox retry --due").success(), "0 mails will be sent again.\n");
+    let unchanged =
+        r#"select count(*) from "Outbox" where ("dueAt" <= now()) = (attempts < 3) and state = 'DUE'"#;
+    assert_eq!(installation.query_number(unchanged).await, 3);
+}
+
+#[tokio::test]
 async fn dead_mails_are_listed_and_sent_again() {
     let installation = Installation::create_with_demo_data().await;
     installation
@@ -323,7 +352,7 @@ async fn dead_mails_are_listed_and_sent_again() {
 
     let id = |number| format!("00000000-0000-7000-8000-00000000000{number}");
     let output = installation.run(&format!("outbox retry {} {}", id(1), id(2))).failure(1);
-    assert!(output.contains("none of these mails is DEAD"), "{output}");
+    assert!(output.contains("none of these mails is DEAD or waits"), "{output}");
     let output = installation.run(&format!("outbox retry {} {}", id(2), id(3))).success();
     assert_eq!(output, "1 mail will be sent again.\n");
     assert_eq!(states(), ["DEAD", "DUE", "DONE", "DUE"]);

@@ -44,7 +44,8 @@ impl Store {
         Self { database }
     }
 
-    /// Leases up to `limit` rows that are due, the oldest first. Until the lease ends, no other process takes them.
+    /// Leases up to `limit` rows that are due, the oldest first. Until the lease ends, no other process takes them. A leased
+    /// row has no error, so that `eventboard outbox retry` can tell it from one that waits for another attempt.
     pub(crate) async fn lease_due(
         &self,
         limit: usize,
@@ -58,7 +59,7 @@ impl Store {
                 select id from "Outbox" where state = 'DUE' and "dueAt" <= now()
                 order by "dueAt" limit $1 for update skip locked
             )
-            update "Outbox" set "dueAt" = now() + make_interval(secs => $2), attempts = attempts + 1
+            update "Outbox" set "dueAt" = now() + make_interval(secs => $2), attempts = attempts + 1, "lastError" = null
             from due where "Outbox".id = due.id
             returning "Outbox".id, "correlationId" as correlation_id, attempts
             "#,
@@ -97,27 +98,23 @@ impl Store {
         Ok(recorded.rows_affected() > 0)
     }
 
-    /// Deletes one batch of rows that were done before the retention time. Without a mail server, also those that are due
-    /// since then, because nobody would expect such a mail any more. Returns the number of deleted rows. Replicas
+    /// Deletes one batch of rows that were done before the retention time. If this process does not send mails, also those that
+    /// are due since then, because nobody would expect such a mail any more. Returns the number of deleted rows. Replicas
     /// may do this concurrently, because each one skips rows that another replica has locked.
-    pub(crate) async fn sweep_batch(
-        &self,
-        retention: Duration,
-        without_server: bool,
-    ) -> Result<u64, ServiceError> {
+    pub(crate) async fn sweep_batch(&self, retention: Duration, sends: bool) -> Result<u64, ServiceError> {
         let mut lease = self.acquire().await?;
         let swept = sqlx::query!(
             r#"
             delete from "Outbox" where ctid = any (array(
                 select ctid from "Outbox"
                 where state = 'DONE' and "finishedAt" <= now() - make_interval(secs => $1)
-                    or $3 and state = 'DUE' and attempts = 0 and "dueAt" <= now() - make_interval(secs => $1)
+                    or not $3 and state = 'DUE' and attempts = 0 and "dueAt" <= now() - make_interval(secs => $1)
                 limit $2 for update skip locked
             ))
             "#,
             retention.as_secs_f64(),
             SWEEP_BATCH_SIZE,
-            without_server,
+            sends,
         )
         .execute(&mut *lease)
         .instrumented("SWEEP Outbox")

@@ -149,6 +149,18 @@ async fn a_server_that_is_away_gets_the_mail_later() {
     service.stop().await;
 }
 
+/// So `eventboard outbox retry` can tell it from a mail that waits for another attempt.
+#[tokio::test]
+async fn a_mail_that_is_being_sent_has_no_error() {
+    let (outbox, server) = (Outbox::create().await, SmtpServer::start_with(Some((Point::Mail, Hang))).await);
+    outbox.write("WELCOME", 1).await;
+    outbox.execute(r#"update "Outbox" set attempts = 1, "lastError" = 'connect: no reply in time'"#).await;
+    let _service = Service::start(&outbox, &[("SMTP_URL", &server.url())]).await;
+    server.wait_for(1).await;
+    let expected = Row { state: "DUE".to_owned(), attempts: 2, error: None };
+    assert_eq!(outbox.rows().await, [expected]);
+}
+
 #[tokio::test]
 async fn a_mail_is_dead_after_the_last_attempt() {
     let server = SmtpServer::start_with(Some((Point::Recipient, Reply("450 later")))).await;
