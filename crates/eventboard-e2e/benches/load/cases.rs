@@ -251,7 +251,7 @@ fn decide(tenant: &Tenant, owner: Owner) -> Requests {
         post(&format!("/events/{event}/{action}"), &format!("authorization: Bearer {token}\r\n"), body)
     };
     let reject = request("reject", &tenant.token, r#"{"reason":"Please name a person in charge"}"#);
-    let submit = request("submit", owner_token, "{}");
+    let submit = request("submit", owner_token, "");
     let mut is_submitted = true;
     Box::new(move |_, out| {
         out.extend_from_slice(if is_submitted { &reject } else { &submit });
