@@ -387,7 +387,7 @@ impl<'c> List<'c> {
         sql.push("select id as event_id, sort_key, case when ");
         match &self.search {
             Some(text) => {
-                _ = sql.push("bytes <= ").push_bind(LOOK_COMPARED_BYTES / i64::from(text.repetition))
+                sql.push("bytes <= ").push_bind(LOOK_COMPARED_BYTES / i64::from(text.repetition));
             }
             None => _ = sql.push("true"),
         }
