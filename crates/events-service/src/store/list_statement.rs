@@ -384,19 +384,19 @@ impl<'c> List<'c> {
 
     /// Selects the first events after a position, and whether each of them matches: null if the text was not compared.
     fn push_look(&self, sql: &mut QueryBuilder<Postgres>, rows: u32, after: Option<&RowPosition>) {
-        sql.push("select id as event_id, sort_key, case when ");
-        match &self.search {
-            Some(text) => {
-                sql.push("bytes <= ").push_bind(LOOK_COMPARED_BYTES / i64::from(text.repetition));
-            }
-            None => _ = sql.push("true"),
-        }
-        sql.push(" then (true");
-        self.push_look_conditions(sql);
         // The length of a stored text is known without reading it.
+        let (bytes, repetition) = match &self.search {
+            Some(text) => {
+                (r#"sum(octet_length("searchText")) over (rows unbounded preceding)"#, text.repetition)
+            }
+            None => ("0", 1),
+        };
+        sql.push("select id as event_id, sort_key, case when bytes <= ");
+        sql.push_bind(LOOK_COMPARED_BYTES / i64::from(repetition)).push(" then (true");
+        self.push_look_conditions(sql);
         sql.push(format!(
             r#") is true end as matches from (
-                select *, sum(octet_length("searchText")) over (rows unbounded preceding) as bytes from (
+                select *, {bytes} as bytes from (
                     select id, {} as sort_key, "Event".status, "createdById", "startDate", "searchText""#,
             self.sort_key()
         ));
