@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{Actor, Anonymous};
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream};
 use tokio::task::JoinHandle;
 
 pub use self::{
@@ -60,7 +60,8 @@ impl Load {
     }
 
     async fn start_with(anonymous: &Anonymous, gateways: Vec<SocketAddr>, pause: Duration) -> Self {
-        let actors: Vec<Actor> = join_all((0..WORKERS).map(|_| anonymous.sign_up_admin())).await;
+        // One after the other, because all at once are a load that nobody counts.
+        let actors: Vec<Actor> = stream::iter(0..WORKERS).then(|_| anonymous.sign_up_admin()).collect().await;
         let (tally, stop) = (SharedTally::default(), Arc::<AtomicBool>::default());
         let workers = actors.into_iter().enumerate().map(|(number, actor)| {
             let worker = Worker::new(number, actor, gateways.clone(), tally.clone(), pause);
