@@ -32,6 +32,8 @@ pub struct Policies {
     pub signup: OperationPolicy,
     /// `LOGIN_DEADLINE` (5s), `LOGIN_ATTEMPTS` (2).
     pub login: OperationPolicy,
+    /// `POST /auth/refresh` and `POST /auth/logout`: `REFRESH_DEADLINE` (5s), `REFRESH_ATTEMPTS` (2).
+    pub refresh: OperationPolicy,
     /// Operations with the token of a link in a mail: `LINK_DEADLINE` (5s), `LINK_ATTEMPTS` (2).
     pub link: OperationPolicy,
     /// The check that the user of a token is unchanged: `VALIDATE_USER_DEADLINE` (5s), `VALIDATE_USER_ATTEMPTS` (2).
@@ -49,10 +51,12 @@ impl Policies {
     pub fn from_env(env: &mut Env) -> Self {
         // What anonymous clients do has no idempotency key, so it is retried only if it was certainly not performed: a
         // second signup would fail, and a second login would be another entry in the audit. The others are safe to
-        // repeat: reads, writes to events, which have a key, and writes that set a value.
+        // repeat: reads, writes to events, which have a key, writes that set a value, and a refresh, whose answer is given
+        // again.
         Self {
             signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotPerformed),
             login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::NotPerformed),
+            refresh: OperationPolicy::from_env(env, "REFRESH", 5, 2, RetryOn::Unavailable),
             link: OperationPolicy::from_env(env, "LINK", 5, 2, RetryOn::NotPerformed),
             validate_user: OperationPolicy::from_env(env, "VALIDATE_USER", 5, 2, RetryOn::Unavailable),
             read: OperationPolicy::from_env(env, "READ", 5, 3, RetryOn::Unavailable),
@@ -114,6 +118,7 @@ mod tests {
             Policies {
                 signup: row("SIGNUP", 5, 2, RetryOn::NotPerformed),
                 login: row("LOGIN", 5, 2, RetryOn::NotPerformed),
+                refresh: row("REFRESH", 5, 2, RetryOn::Unavailable),
                 link: row("LINK", 5, 2, RetryOn::NotPerformed),
                 validate_user: row("VALIDATE_USER", 5, 2, RetryOn::Unavailable),
                 read: row("READ", 5, 3, RetryOn::Unavailable),
@@ -125,12 +130,13 @@ mod tests {
 
     #[test]
     fn every_deadline_and_attempt_count_is_configurable() {
-        for row in ["SIGNUP", "LOGIN", "LINK", "VALIDATE_USER", "READ", "LIST", "WRITE"] {
+        for row in ["SIGNUP", "LOGIN", "REFRESH", "LINK", "VALIDATE_USER", "READ", "LIST", "WRITE"] {
             let mut env = env([(&format!("{row}_DEADLINE"), "250ms"), (&format!("{row}_ATTEMPTS"), "7")]);
             let policies = Policies::from_env(&mut env);
             let policy = match row {
                 "SIGNUP" => policies.signup,
                 "LOGIN" => policies.login,
+                "REFRESH" => policies.refresh,
                 "LINK" => policies.link,
                 "VALIDATE_USER" => policies.validate_user,
                 "READ" => policies.read,

@@ -44,7 +44,12 @@ pub(crate) fn public_operations() -> PublicOperations {
 /// The value of an `Authorization` header that [`gateway`] accepts.
 pub(crate) fn bearer(user_id: Uuid) -> String {
     let config = TokenConfig::from_env(&mut env([]));
-    let identity = Identity { user_id, organization_id: Uuid::now_v7(), role: Role::User };
+    let identity = Identity {
+        user_id,
+        organization_id: Uuid::now_v7(),
+        role: Role::User,
+        session: eventboard_domain::TokenSession::UNDATED,
+    };
     let issuer = TokenIssuer::new(&config, std::time::Duration::from_secs(60));
     format!("Bearer {}", issuer.issue(&identity, "a@b.cd").expect("a token"))
 }

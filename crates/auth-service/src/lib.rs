@@ -6,6 +6,8 @@
 mod audit;
 mod grpc;
 pub mod password;
+mod session;
+mod session_cleanup;
 mod store;
 mod use_cases;
 mod user;
@@ -16,6 +18,7 @@ use eventboard_chassis::{
     config::{Env, ListenConfig, days},
     health::Health,
     quotas::quotas_from_env,
+    refresh_token::RefreshKeys,
     server::{AddressLimit, Admission, GrpcServer, LoadConfig},
     shutdown::Shutdown,
     token::{TokenConfig, TokenIssuer, TokenVerifier},
@@ -26,9 +29,11 @@ use eventboard_domain::Quotas;
 use eventboard_proto::auth::auth_service_server::AuthServiceServer;
 use tokio::net::TcpListener;
 
+pub use crate::session::SessionConfig;
 use crate::{
     grpc::AuthGrpc,
     password::{Argon2id, PasswordConfig, Passwords},
+    session_cleanup::delete_expired_sessions,
     store::Store,
     use_cases::AuthUseCases,
 };
@@ -57,6 +62,8 @@ pub struct Config {
     pub token: TokenConfig,
     /// `JWT_EXPIRY` (default 1h): the lifetime of a token, in whole seconds.
     pub jwt_expiry: Duration,
+    /// How long sessions last.
+    pub sessions: SessionConfig,
     /// The limits for password hashing.
     pub password: PasswordConfig,
     /// The database connection.
@@ -79,6 +86,7 @@ impl Config {
                 Duration::from_secs(60 * 60),
                 MIN_JWT_EXPIRY..=MAX_JWT_EXPIRY,
             ),
+            sessions: SessionConfig::from_env(env),
             password: PasswordConfig::from_env(env),
             database: DatabaseConfig::from_env(env, NAME),
             quotas: quotas_from_env(env),
@@ -104,6 +112,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         store: Store::new(database.clone()),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
+        refresh_keys: RefreshKeys::new(&config.token),
+        sessions: config.sessions,
         unsubscribe_verifier: UnsubscribeVerifier::new(&config.token),
         quotas: config.quotas,
     };
@@ -117,7 +127,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     };
     let background = async {
         database.prepare().await?;
-        delete_old_audit_entries(database, config.audit_retention).await;
+        tokio::join!(
+            delete_expired_sessions(Store::new(database.clone())),
+            delete_old_audit_entries(database, config.audit_retention),
+        );
         anyhow::Ok(())
     };
     tokio::select! {

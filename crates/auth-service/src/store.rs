@@ -2,10 +2,12 @@
 
 mod audit;
 mod notifications;
+mod sessions;
 
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
+    refresh_token::RefreshKeys,
     server::{Deadline, Origin},
 };
 use eventboard_db::{
@@ -17,7 +19,11 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::user::{NewUser, Organization, User};
+use self::sessions::insert_session;
+use crate::{
+    session::{Session, SessionConfig},
+    user::{NewUser, Organization, User},
+};
 
 /// Reads and writes users and organizations in PostgreSQL.
 pub(crate) struct Store {
@@ -75,8 +81,8 @@ impl Store {
         Ok(preconditions)
     }
 
-    /// Creates the user and, if requested, the organization, records the signup and writes the welcome mail, in one
-    /// transaction.
+    /// Creates the user and, if requested, the organization, opens a session, records the signup and writes the welcome mail,
+    /// in one transaction.
     ///
     /// # Errors
     /// When a concurrent change took the e-mail address or the organization's name, or closed the organization.
@@ -84,10 +90,12 @@ impl Store {
         &self,
         new_user: NewUser,
         password_hash: &str,
+        keys: &RefreshKeys,
+        config: &SessionConfig,
         client: Client,
         origin: &Origin,
         deadline: Deadline,
-    ) -> Result<User, ServiceError> {
+    ) -> Result<(User, Session), ServiceError> {
         let created_organization = new_user.membership.creates_organization();
         let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
@@ -98,6 +106,8 @@ impl Store {
             Membership::ExistingOrganization(id) => *id,
         };
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
+        let session = insert_session(&mut transaction, user.id, keys, config, origin).await?;
+        let session = session.ok_or_else(|| ServiceError::internal("the new user cannot log in"))?;
         let signup = AuditEntry {
             organization_id: Some(organization_id),
             actor: Actor::Client { user_id: Some(user.id), origin },
@@ -108,7 +118,7 @@ impl Store {
         write_welcome(&mut transaction, organization_id, user.id, &origin.correlation_id).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
-        Ok(user)
+        Ok((user, session))
     }
 
     /// Finds the account with the e-mail address, ignoring case.
@@ -180,12 +190,14 @@ impl Store {
             r#"
             select caller.email as "email!", caller."firstName" as "first_name!", caller."lastName" as "last_name!",
                 caller."createdAt" as "created_at!", organization.name, organization.slug
-            from current_caller($1, $2, $3::text::"Role") caller
+            from current_caller($1, $2, $3::text::"Role", $4, $5) caller
             join "Organization" organization on organization.id = caller."organizationId"
             "#,
             identity.user_id,
             identity.organization_id,
-            AsText(identity.role) as _
+            AsText(identity.role) as _,
+            identity.session.id(),
+            identity.session.issued_at(),
         )
         .fetch_optional(&mut *lease)
         .instrumented("SELECT member")

@@ -1,7 +1,7 @@
 //! Users, organizations, and the input for signup and login.
 
 use chrono::{DateTime, Utc};
-use eventboard_domain::{Identity, Membership, Role};
+use eventboard_domain::{Identity, Membership, Role, TokenSession};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -18,9 +18,9 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Returns the identity for a token of this user.
-    pub(crate) fn identity(&self) -> Identity {
-        Identity { user_id: self.id, organization_id: self.organization_id, role: self.role }
+    /// Returns the identity for a token of this user in a session.
+    pub(crate) fn identity(&self, session: TokenSession) -> Identity {
+        Identity { user_id: self.id, organization_id: self.organization_id, role: self.role, session }
     }
 }
 

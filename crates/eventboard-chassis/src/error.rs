@@ -212,7 +212,9 @@ impl From<&Refusal> for ErrorCode {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Invalid(_) => Self::InvalidInput,
-            Refusal::EventNotFound | Refusal::OrganizationNotFound => Self::NotFound,
+            Refusal::EventNotFound | Refusal::OrganizationNotFound | Refusal::SessionNotFound => {
+                Self::NotFound
+            }
             Refusal::EventForbidden(_) | Refusal::OrganizationClosed | Refusal::AdminRequired => {
                 Self::Forbidden
             }
@@ -221,7 +223,9 @@ impl From<&Refusal> for ErrorCode {
             Refusal::KeyReused => Self::KeyReused,
             Refusal::QuotaExceeded { quota: _, limit: _ } => Self::QuotaExceeded,
             Refusal::EmailTaken | Refusal::OrganizationNameTaken { name: _ } => Self::AlreadyExists,
-            Refusal::WrongCredentials | Refusal::TokenOutdated => Self::Unauthenticated,
+            Refusal::WrongCredentials | Refusal::TokenOutdated | Refusal::RefreshTokenInvalid => {
+                Self::Unauthenticated
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod metrics_endpoint;
 pub mod outcome_guard;
 pub mod process;
 pub mod quotas;
+pub mod refresh_token;
 pub mod server;
 pub mod shutdown;
 mod signature;

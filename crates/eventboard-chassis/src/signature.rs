@@ -16,6 +16,10 @@ pub(crate) enum Purpose {
     Client,
     /// The link that switches off mails about decisions.
     UnsubscribeFromDecisions,
+    /// Refresh tokens.
+    RefreshToken,
+    /// The name of the key for refresh tokens, which is stored.
+    RefreshKeyName,
 }
 
 impl Purpose {
@@ -24,12 +28,14 @@ impl Purpose {
         match self {
             Self::Client => "eventboard client v1",
             Self::UnsubscribeFromDecisions => "eventboard unsubscribe from decisions v1",
+            Self::RefreshToken => "eventboard refresh token v1",
+            Self::RefreshKeyName => "eventboard refresh key name v1",
         }
     }
 
     /// Derives the key from a secret: the first block of HKDF-Expand with SHA-256 (RFC 5869, section 2.3).
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    fn key(self, secret: &SecretString) -> [u8; 32] {
+    pub(crate) fn key(self, secret: &SecretString) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("any length");
         mac.update(self.label().as_bytes());
         mac.update(&[1]);

@@ -4,8 +4,8 @@ mod claims;
 
 use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
 
-pub use eventboard_domain::Identity;
 use eventboard_domain::Role;
+pub use eventboard_domain::{Identity, TokenSession};
 use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use moka::sync::Cache;
@@ -127,6 +127,12 @@ struct IssuedClaims {
     exp: u64,
     iss: String,
     aud: String,
+    /// The session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+    /// The generation of the session.
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    generation: Option<i32>,
 }
 
 /// A verified token.
@@ -201,8 +207,12 @@ impl TokenVerifier {
         if !is_valid {
             return None;
         }
-        let role = Role::from_str(&claims.role).ok()?;
-        let identity = Identity { user_id: claims.sub, organization_id: claims.organization_id, role };
+        let identity = Identity {
+            user_id: claims.sub,
+            organization_id: claims.organization_id,
+            role: Role::from_str(&claims.role).ok()?,
+            session: claims.session()?,
+        };
         let authorization = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
         Some(CachedToken { token: VerifiedToken { identity, authorization }, expires_at: claims.exp })
     }
@@ -243,21 +253,33 @@ impl TokenIssuer {
         }
     }
 
+    /// How long its tokens are valid.
+    pub fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.lifetime)
+    }
+
     /// Issues a token for the identity.
     ///
     /// # Errors
     /// When signing fails, which is a defect.
     pub fn issue(&self, identity: &Identity, email: &str) -> Result<String, jsonwebtoken::errors::Error> {
         let now = jsonwebtoken::get_current_timestamp();
+        let Identity { user_id, organization_id, role, session } = identity;
+        let (sid, generation) = match session {
+            TokenSession::Session { id, generation } => (Some(*id), Some(*generation)),
+            TokenSession::IssuedAt(_) => (None, None),
+        };
         let claims = IssuedClaims {
-            sub: identity.user_id,
+            sub: *user_id,
             email: email.to_owned(),
-            role: identity.role.to_string(),
-            organization_id: identity.organization_id,
+            role: role.to_string(),
+            organization_id: *organization_id,
             iat: now,
             exp: now.saturating_add(self.lifetime),
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
+            sid,
+            generation,
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.key)
     }
@@ -277,7 +299,12 @@ mod tests {
     }
 
     fn identity() -> Identity {
-        Identity { user_id: Uuid::now_v7(), organization_id: Uuid::now_v7(), role: Role::Moderator }
+        Identity {
+            user_id: Uuid::now_v7(),
+            organization_id: Uuid::now_v7(),
+            role: Role::Moderator,
+            session: TokenSession::Session { id: Uuid::now_v7(), generation: 3 },
+        }
     }
 
     fn bearer(token: &str) -> HeaderMap {

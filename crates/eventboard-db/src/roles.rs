@@ -23,6 +23,7 @@ pub(crate) const PRIVILEGES: &[(&str, &[&str])] = &[
     ("EventHistory", APPEND_ONLY),
     ("IdempotencyKey", READ_AND_WRITE),
     ("AuditEntry", APPEND_ONLY),
+    ("Session", READ_AND_WRITE),
     ("Outbox", READ_AND_WRITE),
     ("_sqlx_migrations", &["select"]),
 ];

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{AuditAction, AuditTargetType, LoginFailure, Role};
+use crate::{AuditAction, AuditTargetType, LoginFailure, Role, SessionEnd};
 
 /// Something that the audit records, with its details. Details contain no secret, and name people by their ids only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,6 +22,18 @@ pub enum AuditEvent {
     LoginFailed {
         /// Why the login failed.
         reason: LoginFailure,
+    },
+    /// A session of a user ended before it expired.
+    SessionRevoked {
+        /// The session.
+        session_id: Uuid,
+        /// Why it ended.
+        reason: SessionEnd,
+    },
+    /// A refresh token that was just replaced was used from another address.
+    SessionRefreshedElsewhere {
+        /// The session.
+        session_id: Uuid,
     },
     /// A user got another role.
     RoleChanged {
@@ -93,6 +105,8 @@ impl AuditEvent {
             Self::SignedUp { role: _, created_organization: _ } => AuditAction::SignedUp,
             Self::LoginSucceeded {} => AuditAction::LoginSucceeded,
             Self::LoginFailed { reason: _ } => AuditAction::LoginFailed,
+            Self::SessionRevoked { session_id: _, reason: _ } => AuditAction::SessionRevoked,
+            Self::SessionRefreshedElsewhere { session_id: _ } => AuditAction::SessionRefreshedElsewhere,
             Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
             Self::UserDisabled {} => AuditAction::UserDisabled,
             Self::UserEnabled {} => AuditAction::UserEnabled,

@@ -148,12 +148,16 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::Role;
+    use crate::{Role, TokenSession};
 
     fn draft() -> Event {
         let now = DateTime::from_timestamp_millis(1_800_000_000_000).expect("an instant");
-        let caller =
-            Identity { user_id: Uuid::from_u128(1), organization_id: Uuid::from_u128(2), role: Role::User };
+        let caller = Identity {
+            user_id: Uuid::from_u128(1),
+            organization_id: Uuid::from_u128(2),
+            role: Role::User,
+            session: TokenSession::UNDATED,
+        };
         let content = NewEvent {
             title: "A title".into(),
             description: "A description".into(),

@@ -1,5 +1,6 @@
 //! The identity of a caller.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{Refusal, Role};
@@ -13,6 +14,43 @@ pub struct Identity {
     pub organization_id: Uuid,
     /// The user's role in the organization.
     pub role: Role,
+    /// What keeps the token valid.
+    pub session: TokenSession,
+}
+
+/// What keeps a token valid, besides its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenSession {
+    /// A session that has not ended.
+    Session {
+        /// The claim `sid`.
+        id: Uuid,
+        /// The claim `gen`: the number of the refresh after which the token was issued, from 1.
+        generation: i32,
+    },
+    /// Nothing. A release without sessions issued the token at this time, in whole seconds.
+    IssuedAt(DateTime<Utc>),
+}
+
+impl TokenSession {
+    /// What a token has that neither names a session nor says when it was issued.
+    pub const UNDATED: Self = Self::IssuedAt(DateTime::UNIX_EPOCH);
+
+    /// The ID of the session.
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Session { id, generation: _ } => Some(*id),
+            Self::IssuedAt(_) => None,
+        }
+    }
+
+    /// When a token without a session was issued.
+    pub fn issued_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Session { id: _, generation: _ } => None,
+            Self::IssuedAt(issued_at) => Some(*issued_at),
+        }
+    }
 }
 
 impl Identity {

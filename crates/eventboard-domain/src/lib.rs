@@ -21,6 +21,7 @@ mod quota;
 mod quotas;
 mod refusal;
 pub mod rules;
+mod session;
 mod signup;
 mod slug;
 mod string_enum;
@@ -35,17 +36,18 @@ pub use event_action::EventAction;
 pub use excerpt::excerpt;
 pub use fold::{FoldedTexts, fold};
 pub use idempotency_key::check_idempotency_key;
-pub use identity::Identity;
+pub use identity::{Identity, TokenSession};
 pub use login::{AccountState, check_login};
 pub use preconditions::{EntityTags, Preconditions};
 pub use quota::Quota;
 pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
+pub use session::{MAX_SESSIONS, RefreshOutcome, SessionState};
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
     AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LoginFailure, MailKind,
-    OutboxState, Role, SortBy, SortOrder, StringEnum, UnknownVariant,
+    OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, UnknownVariant,
 };
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

@@ -47,6 +47,7 @@ mod tests {
             user_id: Uuid::from_u128(3),
             organization_id: Uuid::from_u128(2),
             role: Role::Moderator,
+            session: crate::TokenSession::UNDATED,
         };
         let mail = |action, owner| MailKind::about_status_change(action, &event(owner), &moderator);
         let other = Uuid::from_u128(4);

@@ -53,8 +53,13 @@ pub enum Refusal {
     AdminRequired,
     /// The login failed. The caller must not learn whether the user is unknown or disabled or the password is wrong.
     WrongCredentials,
-    /// The token is genuine, but its user was deleted or disabled, or now has another role or organization.
+    /// The token is genuine, but its user was deleted or disabled, or now has another role or organization, or its session
+    /// has ended.
     TokenOutdated,
+    /// The refresh token is not genuine, or was replaced, or its session has ended.
+    RefreshTokenInvalid,
+    /// The caller has no session with the id.
+    SessionNotFound,
 }
 
 impl Refusal {
@@ -90,6 +95,8 @@ impl Refusal {
             Self::AdminRequired => "Only an admin of the organization may do this.",
             Self::WrongCredentials => "The e-mail address or the password is wrong.",
             Self::TokenOutdated => "This token is no longer valid. Log in again.",
+            Self::RefreshTokenInvalid => "This refresh token is not valid. Log in again.",
+            Self::SessionNotFound => "You have no session with this id.",
         };
         message.into()
     }

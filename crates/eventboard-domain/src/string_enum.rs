@@ -154,6 +154,10 @@ string_enum! {
         LoginSucceeded = "LOGIN_SUCCEEDED",
         /// Somebody could not log in to an existing account.
         LoginFailed = "LOGIN_FAILED",
+        /// A session of a user ended before it expired.
+        SessionRevoked = "SESSION_REVOKED",
+        /// A refresh token that was just replaced was used from another address.
+        SessionRefreshedElsewhere = "SESSION_REFRESHED_ELSEWHERE",
         /// A user got another role.
         RoleChanged = "ROLE_CHANGED",
         /// A user can no longer log in.
@@ -172,6 +176,22 @@ string_enum! {
         DataSeeded = "DATA_SEEDED",
         /// The operator brought the schema up to date.
         SchemaMigrated = "SCHEMA_MIGRATED",
+    }
+}
+
+string_enum! {
+    /// Why a session ended before it expired.
+    SessionEnd {
+        /// The user logged out.
+        LoggedOut = "LOGGED_OUT",
+        /// The user ended it from another session.
+        Revoked = "REVOKED",
+        /// The operator ended it.
+        RevokedByOperator = "REVOKED_BY_OPERATOR",
+        /// A refresh token was used that had been replaced.
+        TokenReused = "TOKEN_REUSED",
+        /// The user had more sessions than allowed, and this one was not used for the longest time.
+        TooMany = "TOO_MANY",
     }
 }
 
@@ -287,6 +307,7 @@ mod tests {
         assert_values_round_trip::<HistoryAction>();
         assert_values_round_trip::<AuditAction>();
         assert_values_round_trip::<AuditTargetType>();
+        assert_values_round_trip::<SessionEnd>();
         assert_values_round_trip::<LoginFailure>();
         assert_values_round_trip::<MailKind>();
         assert_values_round_trip::<OutboxState>();

@@ -14,8 +14,9 @@ use crate::key::{ScopedKey, StoredResponse};
 /// literal, because sqlx's macros accept only literals. A service can combine the statement with the effect of the
 /// write (`with claimed as (… returning 1) …`).
 ///
-/// The parameters are $1 caller, $2 the caller's organization, $3 the caller's role, $4 service, $5 method, $6 key,
-/// $7 fingerprint, $8 request, $9 response and $10 lifetime in seconds. The statement affects one row when the caller
+/// The parameters are $1 caller, $2 the caller's organization, $3 the caller's role, $4 the session of the token, $5 when
+/// a token without a session was issued, $6 service, $7 method, $8 key, $9 fingerprint, $10 request, $11 response and $12
+/// lifetime in seconds. The statement affects one row when the caller
 /// is current (the SQL function `current_caller`) and the key is free or expired, and no row otherwise.
 #[macro_export]
 macro_rules! with_claim_statement {
@@ -24,8 +25,8 @@ macro_rules! with_claim_statement {
             r#"
             insert into "IdempotencyKey"
                 ("callerId", service, operation, key, fingerprint, "requestId", response, "expiresAt")
-            select id, $4, $5, $6, $7::bytea, $8::uuid, $9::bytea, now() + $10 * interval '1 second'
-            from current_caller($1, $2, $3::text::"Role")
+            select id, $6, $7, $8, $9::bytea, $10::uuid, $11::bytea, now() + $12 * interval '1 second'
+            from current_caller($1, $2, $3::text::"Role", $4, $5)
             on conflict on constraint idempotency_key_pkey do update
             set fingerprint = excluded.fingerprint, "requestId" = excluded."requestId",
                 response = excluded.response, "createdAt" = excluded."createdAt", "expiresAt" = excluded."expiresAt"
@@ -60,6 +61,8 @@ pub async fn claim_key(
         key.caller.user_id,
         key.caller.organization_id,
         AsText(key.caller.role) as _,
+        key.caller.session.id(),
+        key.caller.session.issued_at(),
         key.operation.service,
         key.operation.method,
         key.key,
@@ -92,13 +95,15 @@ pub async fn load_response(
         r#"
         select fingerprint as "fingerprint?", "requestId" as "request_id?", response as "response?",
             extract(epoch from "expiresAt" - now())::float8 as seconds_left
-        from current_caller($1, $2, $3::text::"Role") caller
+        from current_caller($1, $2, $3::text::"Role", $4, $5) caller
         left join "IdempotencyKey"
-            on "callerId" = caller.id and service = $4 and operation = $5 and key = $6 and "expiresAt" > now()
+            on "callerId" = caller.id and service = $6 and operation = $7 and key = $8 and "expiresAt" > now()
         "#,
         key.caller.user_id,
         key.caller.organization_id,
         AsText(key.caller.role) as _,
+        key.caller.session.id(),
+        key.caller.session.issued_at(),
         key.operation.service,
         key.operation.method,
         key.key,

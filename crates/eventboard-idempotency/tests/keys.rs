@@ -6,7 +6,7 @@ use std::{
 };
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::{Identity, Refusal, Role};
+use eventboard_domain::{Identity, Refusal, Role, TokenSession};
 use eventboard_idempotency::{
     Fingerprint, Idempotency, RequestKey, ResponseSource, ScopedKey, StoredResponse, claim_key,
     load_response, store_response,
@@ -17,7 +17,12 @@ use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-const CALLER: Identity = Identity { user_id: Uuid::nil(), organization_id: Uuid::nil(), role: Role::User };
+const CALLER: Identity = Identity {
+    user_id: Uuid::nil(),
+    organization_id: Uuid::nil(),
+    role: Role::User,
+    session: TokenSession::UNDATED,
+};
 
 fn key(idempotency: &Idempotency, generated: bool, text: &str) -> ScopedKey {
     let request_key = RequestKey { key: "k".into(), request_id: Uuid::now_v7(), generated };

@@ -55,7 +55,9 @@ enum_conversions!(AuditAction, AuditActionMessage {
     DataSeeded,
     SchemaMigrated,
     MailsRetried,
-    MailsDiscarded
+    MailsDiscarded,
+    SessionRevoked,
+    SessionRefreshedElsewhere
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);

@@ -12,7 +12,7 @@ use eventboard_domain::rules::REQUIRED;
 use http::{HeaderMap, header, request::Parts};
 use serde_json::{Map, Value};
 
-use super::input::{FromInput, Input, require_no_coding};
+use super::input::{FromInput, Input, has_body, require_no_coding};
 use crate::{
     middleware::{admission::Place, requester::requester},
     openapi::{
@@ -49,6 +49,31 @@ impl<T: FromInput> OperationPart for WithBody<T> {
         description.add_problem::<InvalidInput>();
         description.add_problem::<PayloadTooLarge>();
         description.add_problem::<UnsupportedMediaType>();
+    }
+}
+
+/// Extracts the input for a route with a JSON body that may be left out.
+pub(crate) struct WithOptionalBody<T>(pub(crate) T);
+
+impl<T: FromInput> FromRequest<AppState> for WithOptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        if has_body(request.headers()) {
+            let WithBody(value) = WithBody::from_request(request, state).await?;
+            return Ok(Self(value));
+        }
+        let (mut parts, _) = request.into_parts();
+        let mut input = Input::from_parts(&mut parts).await?;
+        input.body = Some(Map::new());
+        input.read().map(Self)
+    }
+}
+
+impl<T: FromInput> OperationPart for WithOptionalBody<T> {
+    fn describe(description: &mut OperationDescription) {
+        WithBody::<T>::describe(description);
+        description.make_body_optional();
     }
 }
 

@@ -28,6 +28,10 @@ pub(crate) struct OutgoingCall {
 /// A caller with a valid token, whose user auth-service has validated.
 pub(crate) struct Caller(pub(crate) OutgoingCall);
 
+/// A caller with a genuine token, or with none. The user of the token has not been validated: it does not matter whether
+/// they may still use it.
+pub(crate) struct GenuineCaller(pub(crate) OutgoingCall);
+
 /// A caller of an operation that needs no authentication. If the request contains a token, the token is ignored, also
 /// by the rate limit: the request counts for the client's address, which the service also learns.
 pub(crate) struct AnonymousCaller(pub(crate) OutgoingCall);
@@ -57,6 +61,11 @@ impl OutgoingCall {
         self.context.request(self.policy, message)
     }
 
+    /// Whether the request has a token.
+    pub(crate) fn has_token(&self) -> bool {
+        self.context.authorization.is_some()
+    }
+
     /// The id of this request. It is the same for every attempt.
     pub(crate) fn request_id(&self) -> Uuid {
         self.context.request_id
@@ -67,12 +76,28 @@ impl FromRequestParts<AppState> for AnonymousCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user_agent = parts.headers.get(header::USER_AGENT);
-        let client = match requester(&parts.extensions) {
-            Requester::Anonymous(address) => state.client_signer().sign(address, user_agent),
-            Requester::Member { organization_id: _, user_id: _, address_block: _ } => None,
-        };
-        OutgoingCall::from_parts(parts, None, client).map(Self)
+        OutgoingCall::from_parts(parts, None, signed_client(parts, state)).map(Self)
+    }
+}
+
+/// The client of a request, as the services record it.
+fn signed_client(parts: &Parts, state: &AppState) -> Option<SignedClient> {
+    let address = match requester(&parts.extensions) {
+        Requester::Anonymous(address) => Some(address),
+        Requester::Member { organization_id: _, user_id: _, address_block } => address_block,
+    };
+    state.client_signer().sign(address?, parts.headers.get(header::USER_AGENT))
+}
+
+impl FromRequestParts<AppState> for GenuineCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let token = parts.extensions.get::<VerifiedToken>();
+        if token.is_none() && parts.headers.contains_key(header::AUTHORIZATION) {
+            return Err(ServiceError::unauthenticated().into());
+        }
+        OutgoingCall::from_parts(parts, token, signed_client(parts, state)).map(Self)
     }
 }
 
@@ -89,6 +114,13 @@ impl FromRequestParts<AppState> for Caller {
 
 impl OperationPart for AnonymousCaller {
     fn describe(_: &mut OperationDescription) {}
+}
+
+impl OperationPart for GenuineCaller {
+    fn describe(description: &mut OperationDescription) {
+        description.accept_bearer();
+        description.add_problem::<Unauthenticated>();
+    }
 }
 
 impl OperationPart for Caller {

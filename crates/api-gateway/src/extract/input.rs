@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, header, request::Parts};
 use serde_json::{Map, Value};
 use utoipa::openapi::{
     KnownFormat, Required,
-    path::{ParameterBuilder, ParameterIn},
+    path::{Parameter, ParameterBuilder, ParameterIn},
 };
 use uuid::Uuid;
 
@@ -150,7 +150,7 @@ pub(super) fn require_no_coding(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whether the head announces a body (RFC 9112, section 6). A body of HTTP/2 may also come without a length.
-fn has_body(headers: &HeaderMap) -> bool {
+pub(super) fn has_body(headers: &HeaderMap) -> bool {
     let is_empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
     !is_empty || headers.contains_key(header::TRANSFER_ENCODING)
 }
@@ -163,28 +163,43 @@ impl<T: FromInput> OperationPart for Parameters<T> {
     }
 }
 
-/// The id of an event in the path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EventId(pub(crate) String);
+macro_rules! path_ids {
+    ($($(#[doc = $doc:literal])+ $name:ident = $about:literal;)+) => { $(
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) struct $name(pub(crate) String);
 
-impl FromInput for EventId {
-    fn from_input(input: &mut Input) -> Option<Self> {
-        let id = input.id.take().unwrap_or_default();
-        input.violations.check("id", uuid(&id)).map(Self)
-    }
+        impl FromInput for $name {
+            fn from_input(input: &mut Input) -> Option<Self> {
+                let id = input.id.take().unwrap_or_default();
+                input.violations.check("id", uuid(&id)).map(Self)
+            }
+        }
+
+        impl OperationPart for $name {
+            fn describe(description: &mut OperationDescription) {
+                description.add_parameter(path_id_parameter($about));
+            }
+        }
+    )+ };
 }
 
-impl OperationPart for EventId {
-    fn describe(description: &mut OperationDescription) {
-        let parameter = ParameterBuilder::new()
-            .name("id")
-            .parameter_in(ParameterIn::Path)
-            .required(Required::True)
-            .description(Some("The ID of the event: a UUID with hyphens."))
-            .schema(Some(string_with_format(KnownFormat::Uuid)))
-            .example(Some("01890000-0000-7000-8000-000000000001".into()));
-        description.add_parameter(parameter.build());
-    }
+path_ids! {
+    /// The id of an event in the path.
+    EventId = "The ID of the event: a UUID with hyphens.";
+    /// The id of a session in the path.
+    SessionId = "The ID of the session: a UUID with hyphens.";
+}
+
+fn path_id_parameter(about: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name("id")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(about))
+        .schema(Some(string_with_format(KnownFormat::Uuid)))
+        .example(Some("01890000-0000-7000-8000-000000000001".into()))
+        .build()
 }
 
 /// Parses a UUID with hyphens and returns it in lower case.

@@ -18,11 +18,11 @@ pub(crate) mod shared_fields;
 
 pub(crate) use self::{
     accept::prefers_html,
-    body::WithBody,
-    caller::{AnonymousCaller, Caller},
+    body::{WithBody, WithOptionalBody},
+    caller::{AnonymousCaller, Caller, GenuineCaller},
     field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},
     headers::{IdempotencyKey, Preconditions, ReadConditions, UnusedKey},
-    input::{EventId, FromInput, Input, Parameters},
+    input::{EventId, FromInput, Input, Parameters, SessionId},
     macros::{camel_case, query_parameters, request_body},
 };
 

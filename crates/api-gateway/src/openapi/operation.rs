@@ -108,6 +108,19 @@ impl OperationDescription {
         self.schemas.push((name.to_owned(), schema.into()));
     }
 
+    /// Says that the body may be left out.
+    pub(crate) fn make_body_optional(&mut self) {
+        if let Some(RefOr::T(body)) = &mut self.operation.request_body {
+            body.required = Some(Required::False);
+        }
+    }
+
+    /// Says that a token is accepted, but not needed.
+    pub(crate) fn accept_bearer(&mut self) {
+        self.require_bearer();
+        self.operation.security.get_or_insert_default().push(SecurityRequirement::default());
+    }
+
     /// Adds this problem to the responses.
     pub(crate) fn add_problem<P: ProblemResponse>(&mut self) {
         let reference = Ref::from_response_name(P::NAME).into();

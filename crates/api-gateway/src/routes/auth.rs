@@ -7,7 +7,9 @@ use axum::{
 };
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::{Role, rules};
-use eventboard_proto::auth::{self as proto, GetMeRequest, LoginRequest, SignupRequest, signup_request};
+use eventboard_proto::auth::{
+    self as proto, GetMeRequest, LoginRequest, RefreshReply, SignupRequest, signup_request,
+};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::{
@@ -16,7 +18,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{NO_STORE, operation, time};
+use super::{NO_STORE, operation, sessions::Tokens, time};
 use crate::{
     clients::Backend,
     extract::{
@@ -83,13 +85,13 @@ request_body! {
 
 /// Sign up
 ///
-/// Creates a user and returns an access token. Exactly one of two fields is required: `organizationName` creates an
+/// Creates a user and opens a session. Exactly one of two fields is required: `organizationName` creates an
 /// organization and makes the user its ADMIN; `organizationId` joins an organization that allows open signup, as USER.
 #[utoipa::path(
     post, path = "/auth/signup", tag = TAG, operation_id = "signup",
     responses(
         (
-            status = 201, description = "The new user and an access token.", body = Session,
+            status = 201, description = "The new user and tokens.", body = Session,
             headers(("Cache-Control")),
         ),
         Forbidden, NotFound, AlreadyExists,
@@ -121,7 +123,7 @@ request_body! {
     post, path = "/auth/login", tag = TAG, operation_id = "login",
     responses(
         (
-            status = 200, description = "The user and an access token.", body = Session,
+            status = 200, description = "The user and tokens.", body = Session,
             headers(("Cache-Control")),
         ),
         Unauthenticated,
@@ -184,13 +186,13 @@ struct User {
 /// An alias is needed, because the derived schema cannot refer to a generic type.
 type RoleValue = EnumValue<Role>;
 
-/// A user and an access token.
+/// A user and the tokens of a new session.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Session {
     user: User,
-    /// A JWT. Send it as `Authorization: Bearer …`.
-    access_token: String,
+    #[serde(flatten)]
+    tokens: Tokens,
 }
 
 /// An organization (tenant).
@@ -274,9 +276,10 @@ impl TryFrom<proto::SessionReply> for Session {
     type Error = ServiceError;
 
     fn try_from(reply: proto::SessionReply) -> Result<Self, ServiceError> {
-        let proto::SessionReply { user, access_token } = reply;
+        let proto::SessionReply { user, access_token, refresh_token, expires_in, refresh_expires_in } = reply;
         let user = user.ok_or_else(|| Backend::Auth.invalid_reply("user"))?;
-        Ok(Self { user: user.try_into()?, access_token })
+        let tokens = RefreshReply { access_token, refresh_token, expires_in, refresh_expires_in };
+        Ok(Self { user: user.try_into()?, tokens: tokens.into() })
     }
 }
 

@@ -8,6 +8,7 @@ mod health;
 mod index;
 mod notifications;
 mod organization;
+mod sessions;
 mod time;
 
 use axum::routing::MethodRouter;
@@ -34,6 +35,7 @@ const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue:
 /// The routes that call services.
 pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {
     auth::routes(policies)
+        .merge(sessions::routes(policies))
         .merge(notifications::routes(policies))
         .merge(organization::routes(policies))
         .merge(events::routes(policies))

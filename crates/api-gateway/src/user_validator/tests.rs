@@ -9,8 +9,10 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, LoginRequest,
-    NotificationsReply, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
+    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
+    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
+    RefreshRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest, RevokeSessionReply,
+    RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
     UnsubscribeRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
@@ -47,6 +49,35 @@ impl AuthService for FakeAuth {
     }
 
     async fn login(&self, _: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn refresh(&self, _: Request<RefreshRequest>) -> Result<Response<RefreshReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn logout(&self, _: Request<LogoutRequest>) -> Result<Response<LogoutReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn list_sessions(
+        &self,
+        _: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn revoke_session(
+        &self,
+        _: Request<RevokeSessionRequest>,
+    ) -> Result<Response<RevokeSessionReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn revoke_other_sessions(
+        &self,
+        _: Request<RevokeOtherSessionsRequest>,
+    ) -> Result<Response<RevokeOtherSessionsReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 
@@ -92,7 +123,12 @@ async fn validator_of(fake: &Arc<FakeAuth>) -> UserValidator {
 }
 
 fn any_identity() -> Identity {
-    Identity { user_id: Uuid::now_v7(), organization_id: Uuid::now_v7(), role: Role::User }
+    Identity {
+        user_id: Uuid::now_v7(),
+        organization_id: Uuid::now_v7(),
+        role: Role::User,
+        session: eventboard_domain::TokenSession::UNDATED,
+    }
 }
 
 async fn validate(validator: &UserValidator, identity: &Identity, time: Duration) -> Result<(), ErrorCode> {

@@ -9,8 +9,10 @@ use eventboard_chassis::{
     server::{Caller, ClientAddress, Deadline, Origin},
 };
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, LoginRequest,
-    NotificationsReply, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
+    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
+    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
+    RefreshRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest, RevokeSessionReply,
+    RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
     UnsubscribeRequest, ValidateUserReply, ValidateUserRequest, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
@@ -38,16 +40,61 @@ impl AuthService for AuthGrpc {
         let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
         let origin = Origin::of(&request);
         let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.signup(new_user, client, &origin, deadline).await?;
-        Ok(Response::new(session.into()))
+        let signed_in = self.use_cases.signup(new_user, client, &origin, deadline).await?;
+        Ok(Response::new(signed_in.into()))
     }
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
         let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
         let origin = Origin::of(&request);
         let login = LoginCredentials::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let session = self.use_cases.login(login, client, &origin, deadline).await?;
-        Ok(Response::new(session.into()))
+        let signed_in = self.use_cases.login(login, client, &origin, deadline).await?;
+        Ok(Response::new(signed_in.into()))
+    }
+
+    async fn refresh(&self, request: Request<RefreshRequest>) -> Result<Response<RefreshReply>, Status> {
+        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let RefreshRequest { refresh_token } = request.into_inner();
+        let tokens = self.use_cases.refresh(&refresh_token, client, &origin, deadline).await?;
+        Ok(Response::new(tokens.into()))
+    }
+
+    async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutReply>, Status> {
+        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let (origin, caller) = (Origin::of(&request), Caller::of(&request).ok());
+        let LogoutRequest { refresh_token } = request.into_inner();
+        self.use_cases.log_out(caller, &refresh_token, client, &origin, deadline).await?;
+        Ok(Response::new(LogoutReply {}))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let sessions = self.use_cases.list_sessions(&caller).await?;
+        Ok(Response::new(replies::sessions(sessions, caller.session.id())))
+    }
+
+    async fn revoke_session(
+        &self,
+        request: Request<RevokeSessionRequest>,
+    ) -> Result<Response<RevokeSessionReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let id = requests::session_id(request.get_ref()).map_err(ServiceError::from)?;
+        self.use_cases.revoke_session(&caller, id, &origin, deadline).await?;
+        Ok(Response::new(RevokeSessionReply {}))
+    }
+
+    async fn revoke_other_sessions(
+        &self,
+        request: Request<RevokeOtherSessionsRequest>,
+    ) -> Result<Response<RevokeOtherSessionsReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        self.use_cases.revoke_other_sessions(&caller, &Origin::of(&request), deadline).await?;
+        Ok(Response::new(RevokeOtherSessionsReply {}))
     }
 
     async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
@@ -86,9 +133,10 @@ impl AuthService for AuthGrpc {
         &self,
         request: Request<ValidateUserRequest>,
     ) -> Result<Response<ValidateUserReply>, Status> {
-        self.use_cases.me(&Caller::of(&request)?).await?;
+        self.use_cases.validate(&Caller::of(&request)?).await?;
         Ok(Response::new(ValidateUserReply {}))
     }
+
     async fn list_audit(
         &self,
         request: Request<ListAuditRequest>,

@@ -1,18 +1,57 @@
 //! Converts results of the use cases into protobuf messages.
 
+use std::time::Duration;
+
 use eventboard_domain::{AuditTarget, DecisionMails};
 use eventboard_proto::{auth as proto, convert::timestamp};
+use secrecy::ExposeSecret;
+use uuid::Uuid;
 
 use crate::{
     audit::{AuditPage, AuditPosition, AuditRecord},
-    use_cases::Session,
+    session::{ListedSession, SignedIn, Tokens},
     user::{Organization, User},
 };
 
-impl From<Session> for proto::SessionReply {
-    fn from(session: Session) -> Self {
-        Self { user: Some(session.user.into()), access_token: session.access_token }
+impl From<SignedIn> for proto::SessionReply {
+    fn from(signed_in: SignedIn) -> Self {
+        let SignedIn { user, tokens } = signed_in;
+        let proto::RefreshReply { access_token, refresh_token, expires_in, refresh_expires_in } =
+            tokens.into();
+        Self { user: Some(user.into()), access_token, refresh_token, expires_in, refresh_expires_in }
     }
+}
+
+impl From<Tokens> for proto::RefreshReply {
+    fn from(tokens: Tokens) -> Self {
+        let Tokens { access_token, refresh_token, expires_in, refresh_expires_in } = tokens;
+        Self {
+            access_token,
+            refresh_token: refresh_token.expose_secret().to_owned(),
+            expires_in: whole_seconds(expires_in),
+            refresh_expires_in: whole_seconds(refresh_expires_in),
+        }
+    }
+}
+
+fn whole_seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// The sessions of the caller. `current` is the session of the caller's token.
+pub(super) fn sessions(sessions: Vec<ListedSession>, current: Option<Uuid>) -> proto::ListSessionsReply {
+    let sessions = sessions.into_iter().map(|session| {
+        let ListedSession { id, created_at, last_used_at, client, address } = session;
+        proto::UserSession {
+            id: id.to_string(),
+            created_at: Some(timestamp(created_at)),
+            last_used_at: Some(timestamp(last_used_at)),
+            client,
+            address,
+            current: current == Some(id),
+        }
+    });
+    proto::ListSessionsReply { sessions: sessions.collect() }
 }
 
 pub(super) fn notifications(decisions: DecisionMails) -> proto::NotificationsReply {

@@ -114,6 +114,12 @@ fn optional_uuid(text: &str) -> Result<Option<Uuid>, String> {
     }
 }
 
+pub(super) fn session_id(request: &proto::RevokeSessionRequest) -> Result<Uuid, Violations> {
+    let mut violations = Violations::default();
+    let id = request.id.parse().map_err(|_| "must be a UUID".to_owned());
+    violations.check("id", id).ok_or(violations)
+}
+
 pub(super) fn decision_mails(request: proto::SetNotificationsRequest) -> Result<DecisionMails, Violations> {
     let mut violations = Violations::default();
     let decisions = DecisionMails::try_from(request.decisions()).map_err(|_| rules::REQUIRED.to_owned());

@@ -33,25 +33,6 @@ struct Row {
 }
 
 impl Store {
-    /// Records that the user logged in.
-    pub(crate) async fn record_login(
-        &self,
-        user: &User,
-        client: Client,
-        origin: &Origin,
-    ) -> Result<(), ServiceError> {
-        let mut lease = self.database.acquire(client).await?;
-        let login = AuditEntry {
-            organization_id: Some(user.organization_id),
-            actor: Actor::Client { user_id: Some(user.id), origin },
-            event: AuditEvent::LoginSucceeded {},
-            target: Some(AuditTarget::user(user.id)),
-        };
-        login.record(&mut lease).await.map_err(db_error)?;
-        lease.release();
-        Ok(())
-    }
-
     /// Records that somebody could not log in to the account of the user. Without a user, the same statements run and are
     /// rolled back, and no commit waits for the disk. So the time does not say whether the account exists.
     pub(crate) async fn record_failed_login(

@@ -17,11 +17,13 @@ impl Store {
         let decisions = sqlx::query_scalar!(
             r#"
             select "decisionMails" as "decisions!: AsText<DecisionMails>"
-            from current_caller($1, $2, $3::text::"Role")
+            from current_caller($1, $2, $3::text::"Role", $4, $5)
             "#,
             identity.user_id,
             identity.organization_id,
             AsText(identity.role) as _,
+            identity.session.id(),
+            identity.session.issued_at(),
         )
         .fetch_optional(&mut *lease)
         .instrumented("SELECT notifications")
@@ -41,16 +43,18 @@ impl Store {
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
         let is_caller = sqlx::query_scalar!(
             r#"
-            with caller as materialized (select id from current_caller($1, $2, $3::text::"Role")),
+            with caller as materialized (select id from current_caller($1, $2, $3::text::"Role", $4, $5)),
             changed as (
-                update "User" set "decisionMails" = $4 from caller
-                where "User".id = caller.id and "decisionMails" <> $4
+                update "User" set "decisionMails" = $6 from caller
+                where "User".id = caller.id and "decisionMails" <> $6
             )
             select exists (select from caller) as "is_caller!"
             "#,
             identity.user_id,
             identity.organization_id,
             AsText(identity.role) as _,
+            identity.session.id(),
+            identity.session.issued_at(),
             AsText(decisions) as _,
         )
         .fetch_one(&mut *lease)

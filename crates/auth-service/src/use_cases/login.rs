@@ -7,11 +7,11 @@ use eventboard_chassis::{
 };
 use eventboard_domain::{Refusal, check_login};
 
-use super::{AuthUseCases, Session};
-use crate::{store::Account, user::LoginCredentials};
+use super::AuthUseCases;
+use crate::{session::SignedIn, store::Account, user::LoginCredentials};
 
 impl AuthUseCases {
-    /// Exchanges an e-mail address and a password for a session, and records that in the audit. The work counts in the
+    /// Opens a session for an e-mail address and a password, and records that in the audit. The work counts in the
     /// share of `client`.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl AuthUseCases {
         client: Client,
         origin: &Origin,
         deadline: Deadline,
-    ) -> Result<Session, ServiceError> {
+    ) -> Result<SignedIn, ServiceError> {
         let account = self.store.find_account(&login.email, client).await?;
         let hash = account.as_ref().map(|account| &*account.password_hash);
         let password_matches = self.passwords.verify(&login.password, hash, client).await?;
@@ -36,10 +36,21 @@ impl AuthUseCases {
             return Err(Refusal::from(reason).into());
         }
         let account = account.ok_or(Refusal::WrongCredentials)?;
-        self.store.record_login(&account.user, client, origin).await?;
+        let session = self
+            .store
+            .open_session_at_login(
+                &account.user,
+                &self.refresh_keys,
+                &self.sessions,
+                client,
+                origin,
+                deadline,
+            )
+            .await?;
         self.upgrade_password_hash(&account, &login, client).await;
         tracing::info!(user_id = %account.user.id, "Logged in");
-        self.session(account.user)
+        let tokens = self.tokens(&account.user, &session)?;
+        Ok(SignedIn { user: account.user, tokens })
     }
 
     /// Replaces a password hash that is weaker than new hashes. This happens at login, because the password is known

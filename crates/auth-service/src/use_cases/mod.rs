@@ -5,32 +5,23 @@ mod audit;
 mod login;
 mod me;
 mod notifications;
+mod sessions;
 mod signup;
 
-use eventboard_chassis::{error::ServiceError, token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
+use eventboard_chassis::{
+    refresh_token::RefreshKeys, token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier,
+};
 use eventboard_domain::Quotas;
 
-use crate::{password::Passwords, store::Store, user::User};
+use crate::{password::Passwords, session::SessionConfig, store::Store};
 
 /// The use cases and their dependencies.
 pub(crate) struct AuthUseCases {
     pub store: Store,
     pub passwords: Passwords,
     pub issuer: TokenIssuer,
+    pub refresh_keys: RefreshKeys,
+    pub sessions: SessionConfig,
     pub unsubscribe_verifier: UnsubscribeVerifier,
     pub quotas: Quotas,
-}
-
-/// The result of a signup or a login.
-pub(crate) struct Session {
-    pub user: User,
-    pub access_token: String,
-}
-
-impl AuthUseCases {
-    fn session(&self, user: User) -> Result<Session, ServiceError> {
-        let access_token =
-            self.issuer.issue(&user.identity(), &user.email).map_err(ServiceError::internal)?;
-        Ok(Session { user, access_token })
-    }
 }

@@ -6,11 +6,11 @@ use eventboard_chassis::{
     server::{Deadline, Origin},
 };
 
-use super::{AuthUseCases, Session};
-use crate::user::NewUser;
+use super::AuthUseCases;
+use crate::{session::SignedIn, user::NewUser};
 
 impl AuthUseCases {
-    /// Creates a user and returns a session. The work counts in the share of `client`.
+    /// Creates a user and opens a session. The work counts in the share of `client`.
     ///
     /// # Errors
     /// When the organization does not allow open signup or is full, or the e-mail address or the organization's name
@@ -21,15 +21,18 @@ impl AuthUseCases {
         client: Client,
         origin: &Origin,
         deadline: Deadline,
-    ) -> Result<Session, ServiceError> {
+    ) -> Result<SignedIn, ServiceError> {
         // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
         // this check, so database constraints decide which one succeeds. Only the limit of members can be exceeded, by
         // as many signups as are in flight.
         let preconditions = self.store.signup_preconditions(&new_user, self.quotas.members, client).await?;
         new_user.membership.check(&preconditions, &self.quotas)?;
         let password_hash = self.passwords.hash(&new_user.password, client).await?;
-        let user = self.store.create_user(new_user, &password_hash, client, origin, deadline).await?;
+        let (keys, config) = (&self.refresh_keys, &self.sessions);
+        let (user, session) =
+            self.store.create_user(new_user, &password_hash, keys, config, client, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
-        self.session(user)
+        let tokens = self.tokens(&user, &session)?;
+        Ok(SignedIn { user, tokens })
     }
 }

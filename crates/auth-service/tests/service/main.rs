@@ -7,6 +7,7 @@ mod log;
 mod login;
 mod notifications;
 mod process;
+mod sessions;
 mod signup;
 mod support;
 mod token;

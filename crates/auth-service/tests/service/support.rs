@@ -1,6 +1,6 @@
 //! A running service with its own database, and helpers for calls to it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use auth_service::Config;
 use eventboard_chassis::{
@@ -26,7 +26,7 @@ pub(crate) type CallResult<T> = Result<T, ServiceError>;
 
 /// The service, started in the same way as in `main`, on any free port.
 pub(crate) struct TestService {
-    pub(crate) database: TestDatabase,
+    pub(crate) database: Arc<TestDatabase>,
     pub(crate) address: SocketAddr,
     pub(crate) token: TokenConfig,
     pub(crate) shutdown: Shutdown,
@@ -46,6 +46,15 @@ impl TestService {
 
     /// Starts the service with this database and waits until it is prepared.
     pub(crate) async fn start_on(database: TestDatabase, variables: &[(&str, &str)]) -> Self {
+        Self::start_on_shared(Arc::new(database), variables).await
+    }
+
+    /// Starts another replica with these variables.
+    pub(crate) async fn start_beside(other: &Self, variables: &[(&str, &str)]) -> Self {
+        Self::start_on_shared(Arc::clone(&other.database), variables).await
+    }
+
+    async fn start_on_shared(database: Arc<TestDatabase>, variables: &[(&str, &str)]) -> Self {
         let config = read_config(database.service_url(), variables);
         let token = config.token.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,7 +135,12 @@ pub(crate) fn issue(config: &TokenConfig, identity: &Identity) -> String {
 
 /// Returns the identity of a user that does not exist.
 pub(crate) fn unknown_identity() -> Identity {
-    Identity { user_id: Uuid::now_v7(), organization_id: Uuid::now_v7(), role: eventboard_domain::Role::User }
+    Identity {
+        user_id: Uuid::now_v7(),
+        organization_id: Uuid::now_v7(),
+        role: eventboard_domain::Role::User,
+        session: eventboard_domain::TokenSession::UNDATED,
+    }
 }
 
 /// Returns a valid request for a signup that creates an organization.

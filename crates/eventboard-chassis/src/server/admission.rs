@@ -120,7 +120,7 @@ pub fn shed_requests(reason: &'static str) -> Counter {
 impl Requester {
     /// A user with this token.
     pub fn member(token: &VerifiedToken, address_block: Option<IpAddr>) -> Self {
-        let Identity { organization_id, user_id, role: _ } = token.identity;
+        let Identity { organization_id, user_id, role: _, session: _ } = token.identity;
         Self::Member { organization_id, user_id, address_block }
     }
 

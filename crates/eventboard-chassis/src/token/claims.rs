@@ -4,8 +4,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
+
+use eventboard_domain::TokenSession;
 
 /// The types of a token that is used as an access token, without `application/` (RFC 7519, section 5.1; RFC 9068,
 /// section 2.1).
@@ -38,9 +41,14 @@ pub(super) struct CallerClaims {
     pub(super) exp: NumericDate,
     #[serde(default, deserialize_with = "present")]
     nbf: Option<NumericDate>,
-    #[expect(dead_code, reason = "only its type is checked")]
     #[serde(default, deserialize_with = "present")]
     iat: Option<NumericDate>,
+    /// The session. Tokens of a release without sessions have none.
+    #[serde(default, deserialize_with = "present")]
+    sid: Option<Uuid>,
+    /// The generation of the session.
+    #[serde(default, rename = "gen", deserialize_with = "present")]
+    generation: Option<i32>,
     #[expect(dead_code, reason = "only its type is checked")]
     #[serde(default, deserialize_with = "present")]
     jti: Option<String>,
@@ -56,6 +64,12 @@ pub(super) struct NumericDate(f64);
 impl NumericDate {
     pub(super) fn now() -> Self {
         Self(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+    }
+
+    /// The time, rounded down to a second. A time that no calendar has is long ago.
+    #[expect(clippy::cast_possible_truncation, reason = "a number that is too large becomes the largest one")]
+    fn to_time(self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0.floor() as i64, 0).unwrap_or_default()
     }
 }
 
@@ -94,6 +108,18 @@ fn without_application(media_type: &str) -> &str {
 }
 
 impl CallerClaims {
+    /// What keeps the token valid. `None` if only one of the two claims is there. A token that does not say when it was issued
+    /// is an old one.
+    pub(super) fn session(&self) -> Option<TokenSession> {
+        match (self.sid, self.generation) {
+            (Some(id), Some(generation)) => Some(TokenSession::Session { id, generation }),
+            (None, None) => {
+                Some(self.iat.map_or(TokenSession::UNDATED, |iat| TokenSession::IssuedAt(iat.to_time())))
+            }
+            (Some(_), None) | (None, Some(_)) => None,
+        }
+    }
+
     /// Whether this issuer issued the token.
     pub(super) fn is_issued_by(&self, issuer: &str) -> bool {
         self.iss == issuer

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     ByteLimit, EntityTags, EventPatch, Growth, ROW_BYTES,
     Role::{self, Moderator, User},
-    StorageUsage, Violations,
+    StorageUsage, TokenSession, Violations,
 };
 
 const OWN: Uuid = Uuid::from_u128(1);
@@ -33,7 +33,7 @@ fn event(status: EventStatus, owner: Uuid) -> Event {
 }
 
 fn caller(role: Role) -> Identity {
-    Identity { user_id: OWN, organization_id: ORGANIZATION, role }
+    Identity { user_id: OWN, organization_id: ORGANIZATION, role, session: TokenSession::UNDATED }
 }
 
 fn refusal(role: Role, action: EventAction, preconditions: &Preconditions, event: &Event) -> Refusal {

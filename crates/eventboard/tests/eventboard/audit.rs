@@ -23,9 +23,11 @@ const IDEMPOTENCY_KEY: &str = r#"
 /// Does what the action records. A new action must be added here, with what records it.
 async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
     let command = |arguments: &str| drop(installation.run(arguments).success());
-    let login = |password: &str| {
-        let body = format!(r#"{{"email": "admin@acme.com", "password": "{password}"}}"#);
-        up.post("/auth/login", &body)
+    let credentials = |password: &str| format!(r#"{{"email": "admin@acme.com", "password": "{password}"}}"#);
+    let login = |password: &str| up.post("/auth/login", &credentials(password));
+    let refresh_token = || {
+        let session = up.post_for_json("/auth/login", &credentials("Password123!"));
+        session["refreshToken"].as_str().unwrap().to_owned()
     };
     match action {
         AuditAction::SignedUp => {
@@ -35,6 +37,17 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         }
         AuditAction::LoginSucceeded => assert_eq!(login("Password123!"), 200),
         AuditAction::LoginFailed => assert_eq!(login("Password124!"), 401),
+        AuditAction::SessionRevoked => {
+            let token = refresh_token();
+            assert_eq!(up.post("/auth/logout", &format!(r#"{{"refreshToken": "{token}"}}"#)), 204);
+        }
+        AuditAction::SessionRefreshedElsewhere => {
+            let token = refresh_token();
+            let refresh = || up.post("/auth/refresh", &format!(r#"{{"refreshToken": "{token}"}}"#));
+            assert_eq!(refresh(), 200);
+            installation.execute(r#"update "Session" set address = '203.0.113.0/24'"#).await;
+            assert_eq!(refresh(), 200);
+        }
         AuditAction::RoleChanged => command("user role user@acme.com moderator"),
         AuditAction::UserDisabled => command("user disable user@acme.com"),
         AuditAction::UserEnabled => {

@@ -63,6 +63,14 @@ impl Up {
         response.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
+    /// Like [`Up::post`], but returns the body of a successful response.
+    pub(crate) fn post_for_json(&self, path: &str, body: &str) -> serde_json::Value {
+        let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let response = self.send(&format!("POST {path}"), &headers, body);
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
     fn send(&self, target: &str, headers: &str, body: &str) -> String {
         let address = self.banner_value("API").strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();

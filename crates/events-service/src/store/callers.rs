@@ -52,10 +52,12 @@ impl Callers {
         let mut lease = self.database.acquire(Client::Organization(caller.organization_id)).await?;
         let began = Instant::now();
         let is_current = sqlx::query_scalar!(
-            r#"select exists (select from current_caller($1, $2, $3::text::"Role")) as "is_current!""#,
+            r#"select exists (select from current_caller($1, $2, $3::text::"Role", $4, $5)) as "is_current!""#,
             caller.user_id,
             caller.organization_id,
             AsText(caller.role) as _,
+            caller.session.id(),
+            caller.session.issued_at(),
         )
         .fetch_one(&mut *lease)
         .instrumented("SELECT caller")
@@ -82,14 +84,18 @@ impl Callers {
 mod tests {
     use eventboard_chassis::{config, error::ErrorCode};
     use eventboard_db::DatabaseConfig;
-    use eventboard_domain::Role;
+    use eventboard_domain::{Role, TokenSession};
     use eventboard_testing::TestDatabase;
     use uuid::Uuid;
 
     use super::*;
 
-    const CALLER: Identity =
-        Identity { user_id: Uuid::nil(), organization_id: Uuid::nil(), role: Role::User };
+    const CALLER: Identity = Identity {
+        user_id: Uuid::nil(),
+        organization_id: Uuid::nil(),
+        role: Role::User,
+        session: TokenSession::UNDATED,
+    };
 
     const CREATE_CALLER: &str = r#"
         insert into "Organization" (id, name, slug) values ('00000000-0000-0000-0000-000000000000', 'Acme', 'acme');

@@ -77,7 +77,7 @@ impl From<EventRow> for Event {
     }
 }
 
-/// The statement that claims a key with its response ($1 to $10), and creates the event only if the key was free.
+/// The statement that claims a key with its response ($1 to $12), and creates the event only if the key was free.
 macro_rules! create_statement {
     ($claim:literal $($value:expr),+ $(,)?) => {
         sqlx::query!(
@@ -86,13 +86,13 @@ macro_rules! create_statement {
                 insert into "Event" (id, "organizationId", "createdById", title, description, location,
                     "startDate", "endDate", status, "createdAt", "updatedAt", version,
                     "foldedTitle", "searchText", "foldedVersion")
-                select $11::uuid, $12::uuid, $13::uuid, $14, $15, $16, $17::timestamptz, $18::timestamptz,
-                    $19::text::"EventStatus", $20::timestamptz, $21::timestamptz, $22::bigint, $24, $25, $22::bigint
+                select $13::uuid, $14::uuid, $15::uuid, $16, $17, $18, $19::timestamptz, $20::timestamptz,
+                    $21::text::"EventStatus", $22::timestamptz, $23::timestamptz, $24::bigint, $26, $27, $24::bigint
                 from claimed
                 returning id, "organizationId", "createdById", status
             ), recorded as (
                 insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "toStatus")
-                select id, "organizationId", "createdById", $23, status from created
+                select id, "organizationId", "createdById", $25, status from created
             )
             select 1 as claimed from claimed
             "#,
@@ -131,6 +131,8 @@ pub(super) async fn insert(
         key.caller.user_id,
         key.caller.organization_id,
         AsText(key.caller.role) as _,
+        key.caller.session.id(),
+        key.caller.session.issued_at(),
         key.operation.service,
         key.operation.method,
         key.key,

@@ -128,11 +128,21 @@ impl Organization {
 
     pub fn identity(&self, role: Role) -> Identity {
         let (_, user_id) = self.users.iter().find(|(of, _)| *of == role).unwrap();
-        Identity { user_id: *user_id, organization_id: self.id, role }
+        Identity {
+            user_id: *user_id,
+            organization_id: self.id,
+            role,
+            session: eventboard_domain::TokenSession::UNDATED,
+        }
     }
 
     pub fn other_identity(&self) -> Identity {
-        Identity { user_id: self.other_user, organization_id: self.id, role: Role::User }
+        Identity {
+            user_id: self.other_user,
+            organization_id: self.id,
+            role: Role::User,
+            session: eventboard_domain::TokenSession::UNDATED,
+        }
     }
 }
 

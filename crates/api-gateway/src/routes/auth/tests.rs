@@ -105,7 +105,7 @@ fn me_contains_the_user_and_the_organization() {
 
 #[test]
 fn an_incomplete_reply_is_an_error() {
-    let reply = proto::SessionReply { user: None, access_token: "t".into() };
+    let reply = proto::SessionReply { user: None, access_token: "t".into(), ..Default::default() };
     assert!(Session::try_from(reply).is_err());
     let without_role = proto::User { role: 0, ..user() };
     assert!(User::try_from(without_role).is_err());

@@ -1,0 +1,556 @@
+//! Sessions.
+
+use std::time::Duration;
+
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    refresh_token::{PresentedToken, RefreshKeys, SessionSeed},
+    server::{Deadline, Origin},
+};
+use eventboard_db::{Actor, AsText, AuditEntry, InstrumentStatement, db_error};
+use eventboard_domain::{
+    AuditEvent, AuditTarget, Identity, MAX_SESSIONS, RefreshOutcome, Refusal, Role, SessionEnd, SessionState,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Store;
+use crate::{
+    session::{ListedSession, Session, SessionConfig},
+    user::User,
+};
+
+/// The maximum number of sessions that one statement deletes. It limits the locks that the statement holds.
+const DELETION_BATCH: i64 = 1_000;
+
+/// A session whose refresh token was presented, locked.
+struct PresentedSession {
+    user: User,
+    session: Session,
+    /// Since when an access token of the current generation has been in use.
+    seen: Option<Duration>,
+    /// The block of the address of the last use.
+    address: String,
+    has_ended: bool,
+}
+
+impl Store {
+    /// Opens a session for a user who has logged in, and records the login. The session that was not used for the longest time
+    /// ends if there are too many.
+    ///
+    /// # Errors
+    /// `WrongCredentials` when the user was disabled or deleted meanwhile.
+    pub(crate) async fn open_session_at_login(
+        &self,
+        user: &User,
+        keys: &RefreshKeys,
+        config: &SessionConfig,
+        client: Client,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<Session, ServiceError> {
+        let mut lease = self.database.acquire(client).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        let session = insert_session(&mut transaction, user.id, keys, config, origin).await?;
+        let session = session.ok_or(Refusal::WrongCredentials)?;
+        for session_id in end_surplus_sessions(&mut transaction, user.id).await? {
+            let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::TooMany };
+            record(&mut transaction, user, Some(user.id), origin, event).await?;
+        }
+        record(&mut transaction, user, Some(user.id), origin, AuditEvent::LoginSucceeded {}).await?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(session)
+    }
+
+    /// Exchanges a refresh token. Returns the user and the session with its current generation.
+    ///
+    /// # Errors
+    /// `RefreshTokenInvalid` when the token is not genuine, or was replaced, or its session has ended.
+    pub(crate) async fn refresh(
+        &self,
+        token: &PresentedToken,
+        keys: &RefreshKeys,
+        config: &SessionConfig,
+        client: Client,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(User, Session), ServiceError> {
+        let mut lease = self.database.acquire(client).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        let found = find_presented_session(&mut transaction, token.session_id).await?;
+        let Some(found) = found.filter(|found| keys.is_genuine(token, &found.session.seed)) else {
+            return Err(Refusal::RefreshTokenInvalid.into());
+        };
+        let PresentedSession { user, session, seen, address, has_ended } = found;
+        if has_ended {
+            return Err(Refusal::RefreshTokenInvalid.into());
+        }
+        let state = SessionState { generation: session.generation, seen };
+        let refreshed = match state.refresh(token.generation, config.grace) {
+            RefreshOutcome::Next => Some(advance(&mut transaction, session, keys, config, origin).await?),
+            RefreshOutcome::Current => {
+                if address != origin.address {
+                    let event = AuditEvent::SessionRefreshedElsewhere { session_id: session.id };
+                    record(&mut transaction, &user, None, origin, event).await?;
+                }
+                Some(session)
+            }
+            RefreshOutcome::Reused => {
+                revoke(&mut transaction, session.id).await?;
+                let event =
+                    AuditEvent::SessionRevoked { session_id: session.id, reason: SessionEnd::TokenReused };
+                record(&mut transaction, &user, None, origin, event).await?;
+                None
+            }
+            RefreshOutcome::Unknown => None,
+        };
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        refreshed.map(|session| (user, session)).ok_or_else(|| Refusal::RefreshTokenInvalid.into())
+    }
+
+    /// Ends the session of a refresh token, if it has not ended yet. Returns false when the token is not genuine.
+    pub(crate) async fn log_out_with(
+        &self,
+        token: &PresentedToken,
+        keys: &RefreshKeys,
+        client: Client,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<bool, ServiceError> {
+        let mut lease = self.database.acquire(client).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        let found = find_presented_session(&mut transaction, token.session_id).await?;
+        let Some(found) = found.filter(|found| keys.is_genuine(token, &found.session.seed)) else {
+            return Ok(false);
+        };
+        if revoke(&mut transaction, found.session.id).await? {
+            let session_id = found.session.id;
+            let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::LoggedOut };
+            record(&mut transaction, &found.user, Some(found.user.id), origin, event).await?;
+        }
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(true)
+    }
+
+    /// Ends the session of an access token, if it has not ended yet.
+    pub(crate) async fn log_out(
+        &self,
+        identity: &Identity,
+        session_id: Uuid,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        end_session(&mut transaction, identity, session_id, SessionEnd::LoggedOut, origin).await?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(())
+    }
+
+    /// Ends a session of the caller, if it has not ended yet.
+    ///
+    /// # Errors
+    /// `TokenOutdated` when the caller's token is; `SessionNotFound` when the caller has no such session.
+    pub(crate) async fn revoke_session(
+        &self,
+        identity: &Identity,
+        session_id: Uuid,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        if !is_current(&mut transaction, identity).await? {
+            return Err(Refusal::TokenOutdated.into());
+        }
+        if !end_session(&mut transaction, identity, session_id, SessionEnd::Revoked, origin).await? {
+            return Err(Refusal::SessionNotFound.into());
+        }
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(())
+    }
+
+    /// Ends all sessions of the caller but that of the token, and makes tokens without a session invalid.
+    ///
+    /// # Errors
+    /// `TokenOutdated` when the caller's token is.
+    pub(crate) async fn end_other_sessions(
+        &self,
+        identity: &Identity,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        // Locks the user, so that no login opens a session meanwhile.
+        let updated = sqlx::query!(
+            r#"
+            update "User" set "tokensValidFrom" = clock_timestamp()
+            where id = (select id from current_caller($1, $2, $3::text::"Role", $4, $5))
+            "#,
+            identity.user_id,
+            identity.organization_id,
+            AsText(identity.role) as _,
+            identity.session.id(),
+            identity.session.issued_at(),
+        )
+        .execute(&mut *transaction)
+        .instrumented("UPDATE User")
+        .await
+        .map_err(db_error)?;
+        if updated.rows_affected() == 0 {
+            return Err(Refusal::TokenOutdated.into());
+        }
+        let ended = sqlx::query_scalar!(
+            r#"
+            update "Session" set "revokedAt" = clock_timestamp()
+            where "userId" = $1 and "revokedAt" is null and "expiresAt" > now() and id is distinct from $2
+            returning id
+            "#,
+            identity.user_id,
+            identity.session.id()
+        )
+        .fetch_all(&mut *transaction)
+        .instrumented("UPDATE Session")
+        .await
+        .map_err(db_error)?;
+        for session_id in ended {
+            let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::Revoked };
+            record_as(&mut transaction, identity, origin, event).await?;
+        }
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(())
+    }
+
+    /// Lists the caller's sessions that have not ended, the last used first. `None` when the caller's token is outdated.
+    pub(crate) async fn list_sessions(
+        &self,
+        identity: &Identity,
+    ) -> Result<Option<Vec<ListedSession>>, ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let rows = sqlx::query!(
+            r#"
+            select session.id as "id?", session."createdAt" as "created_at?", session."lastUsedAt" as "last_used_at?",
+                session.client, session.address as "address?"
+            from current_caller($1, $2, $3::text::"Role", $4, $5) caller
+            left join "Session" session
+                on session."userId" = caller.id and session."revokedAt" is null and session."expiresAt" > now()
+            order by session."lastUsedAt" desc, session.id desc
+            limit $6
+            "#,
+            identity.user_id,
+            identity.organization_id,
+            AsText(identity.role) as _,
+            identity.session.id(),
+            identity.session.issued_at(),
+            MAX_SESSIONS,
+        )
+        .fetch_all(&mut *lease)
+        .instrumented("SELECT sessions")
+        .await
+        .map_err(db_error)?;
+        lease.release();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        // A caller without sessions is one row without a session.
+        let sessions = rows.into_iter().filter_map(|row| {
+            Some(ListedSession {
+                id: row.id?,
+                created_at: row.created_at?,
+                last_used_at: row.last_used_at?,
+                client: row.client,
+                address: row.address?,
+            })
+        });
+        Ok(Some(sessions.collect()))
+    }
+
+    /// Returns whether the token is right about its user and its session has not ended. Notes the first use of a generation's
+    /// access token.
+    pub(crate) async fn validate(
+        &self,
+        identity: &Identity,
+        generation: Option<i32>,
+    ) -> Result<bool, ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let is_current = sqlx::query_scalar!(
+            r#"
+            with caller as materialized (
+                select id from current_caller($1, $2, $3::text::"Role", $4, $5)
+            ), seen as (
+                update "Session" set "seenAt" = clock_timestamp() from caller
+                where "Session".id = $4 and "Session".generation = $6 and "Session"."seenAt" is null
+            )
+            select exists (select from caller) as "is_current!"
+            "#,
+            identity.user_id,
+            identity.organization_id,
+            AsText(identity.role) as _,
+            identity.session.id(),
+            identity.session.issued_at(),
+            generation,
+        )
+        .fetch_one(&mut *lease)
+        .instrumented("SELECT caller")
+        .await
+        .map_err(db_error)?;
+        lease.release();
+        Ok(is_current)
+    }
+
+    /// Deletes some sessions that would have expired. Returns how many.
+    pub(crate) async fn delete_expired_sessions(&self) -> Result<u64, ServiceError> {
+        let mut lease = self.database.acquire(Client::Service).await?;
+        let deleted = sqlx::query!(
+            r#"
+            delete from "Session" where id = any (array(
+                select id from "Session" where "expiresAt" < now() order by "expiresAt" limit $1 for update skip locked
+            ))
+            "#,
+            DELETION_BATCH
+        )
+        .execute(&mut *lease)
+        .instrumented("DELETE Session")
+        .await
+        .map_err(db_error)?;
+        lease.release();
+        Ok(deleted.rows_affected())
+    }
+}
+
+/// Opens a session. `None` if the user was disabled or deleted. Locks the user until the transaction ends, so that the sessions
+/// of a user are counted by one login after the other.
+pub(super) async fn insert_session(
+    connection: &mut PgConnection,
+    user_id: Uuid,
+    keys: &RefreshKeys,
+    config: &SessionConfig,
+    origin: &Origin,
+) -> Result<Option<Session>, ServiceError> {
+    let SessionConfig { refresh_expiry, max_age, grace: _ } = config;
+    let session = Session {
+        id: Uuid::now_v7(),
+        seed: rand::random::<SessionSeed>(),
+        key: keys.current(),
+        generation: 1,
+        left: *refresh_expiry.min(max_age),
+    };
+    let Session { id, seed, key, generation, left } = &session;
+    let inserted = sqlx::query!(
+        r#"
+        with owner as (select id from "User" where id = $2 and not disabled for no key update)
+        insert into "Session" (id, "userId", seed, "keyName", generation, "expiresAt", client, address)
+        select $1, id, $3, $4, $5, now() + make_interval(secs => $6), $7, $8 from owner
+        "#,
+        id,
+        user_id,
+        &seed[..],
+        &key[..],
+        generation,
+        left.as_secs_f64(),
+        origin.client,
+        origin.address,
+    )
+    .execute(connection)
+    .instrumented("INSERT Session")
+    .await
+    .map_err(db_error)?;
+    Ok((inserted.rows_affected() == 1).then_some(session))
+}
+
+/// Ends the sessions of a user beyond the allowed number, those first that were not used for the longest time.
+async fn end_surplus_sessions(
+    connection: &mut PgConnection,
+    user_id: Uuid,
+) -> Result<Vec<Uuid>, ServiceError> {
+    sqlx::query_scalar!(
+        r#"
+        update "Session" set "revokedAt" = clock_timestamp() where id in (
+            select id from "Session" where "userId" = $1 and "revokedAt" is null and "expiresAt" > now()
+            order by "lastUsedAt" desc, id desc offset $2
+        )
+        returning id
+        "#,
+        user_id,
+        MAX_SESSIONS
+    )
+    .fetch_all(connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)
+}
+
+async fn find_presented_session(
+    connection: &mut PgConnection,
+    session_id: Uuid,
+) -> Result<Option<PresentedSession>, ServiceError> {
+    let row = sqlx::query!(
+        r#"
+        select session.seed, session."keyName", session.generation, session.address,
+            extract(epoch from clock_timestamp() - session."seenAt")::float8 as seen_seconds,
+            extract(epoch from session."expiresAt" - clock_timestamp())::float8 as "seconds_left!",
+            session."revokedAt" is not null or owner.disabled as "has_ended!",
+            owner.id as user_id, owner.email, owner."firstName", owner."lastName",
+            owner.role::text as "role!: AsText<Role>", owner."organizationId", owner."createdAt"
+        from "Session" session join "User" owner on owner.id = session."userId"
+        where session.id = $1
+        for update of session
+        "#,
+        session_id
+    )
+    .fetch_optional(connection)
+    .instrumented("SELECT Session")
+    .await
+    .map_err(db_error)?;
+    let Some(row) = row else { return Ok(None) };
+    let (Ok(seed), Ok(key)) = (row.seed.try_into(), row.keyName.try_into()) else { return Ok(None) };
+    let left = seconds(row.seconds_left);
+    Ok(Some(PresentedSession {
+        user: User {
+            id: row.user_id,
+            email: row.email,
+            first_name: row.firstName,
+            last_name: row.lastName,
+            role: row.role.0,
+            organization_id: row.organizationId,
+            created_at: row.createdAt,
+        },
+        session: Session { id: session_id, seed, key, generation: row.generation, left },
+        seen: row.seen_seconds.map(seconds),
+        address: row.address,
+        has_ended: row.has_ended || left.is_zero(),
+    }))
+}
+
+/// A duration in seconds. A negative one is zero.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// Makes the next generation of a locked session, with the current key.
+async fn advance(
+    connection: &mut PgConnection,
+    session: Session,
+    keys: &RefreshKeys,
+    config: &SessionConfig,
+    origin: &Origin,
+) -> Result<Session, ServiceError> {
+    let SessionConfig { refresh_expiry, max_age, grace: _ } = config;
+    let key = keys.current();
+    let row = sqlx::query!(
+        r#"
+        update "Session" set generation = generation + 1, "keyName" = $2, "seenAt" = null,
+            "lastUsedAt" = clock_timestamp(), client = $5, address = $6,
+            "expiresAt" = least(clock_timestamp() + make_interval(secs => $3), "createdAt" + make_interval(secs => $4))
+        where id = $1
+        returning generation, extract(epoch from "expiresAt" - clock_timestamp())::float8 as "seconds_left!"
+        "#,
+        session.id,
+        &key[..],
+        refresh_expiry.as_secs_f64(),
+        max_age.as_secs_f64(),
+        origin.client,
+        origin.address,
+    )
+    .fetch_one(connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    Ok(Session { generation: row.generation, key, left: seconds(row.seconds_left), ..session })
+}
+
+/// Whether the caller's token is right about its user and its session has not ended.
+async fn is_current(connection: &mut PgConnection, identity: &Identity) -> Result<bool, ServiceError> {
+    sqlx::query_scalar!(
+        r#"select exists (select from current_caller($1, $2, $3::text::"Role", $4, $5)) as "is_current!""#,
+        identity.user_id,
+        identity.organization_id,
+        AsText(identity.role) as _,
+        identity.session.id(),
+        identity.session.issued_at(),
+    )
+    .fetch_one(connection)
+    .instrumented("SELECT caller")
+    .await
+    .map_err(db_error)
+}
+
+/// Ends a session of the user and records that, unless it has ended already. Returns false when the user has no such session.
+async fn end_session(
+    connection: &mut PgConnection,
+    identity: &Identity,
+    session_id: Uuid,
+    reason: SessionEnd,
+    origin: &Origin,
+) -> Result<bool, ServiceError> {
+    let has_ended = sqlx::query_scalar!(
+        r#"
+        select "revokedAt" is not null as "has_ended!" from "Session" where id = $1 and "userId" = $2 for update
+        "#,
+        session_id,
+        identity.user_id
+    )
+    .fetch_optional(&mut *connection)
+    .instrumented("SELECT Session")
+    .await
+    .map_err(db_error)?;
+    let Some(has_ended) = has_ended else { return Ok(false) };
+    if !has_ended {
+        revoke(connection, session_id).await?;
+        record_as(connection, identity, origin, AuditEvent::SessionRevoked { session_id, reason }).await?;
+    }
+    Ok(true)
+}
+
+/// Ends a session. Returns whether it had not ended yet.
+async fn revoke(connection: &mut PgConnection, session_id: Uuid) -> Result<bool, ServiceError> {
+    let revoked = sqlx::query!(
+        r#"update "Session" set "revokedAt" = clock_timestamp() where id = $1 and "revokedAt" is null"#,
+        session_id
+    )
+    .execute(connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    Ok(revoked.rows_affected() == 1)
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    user: &User,
+    actor: Option<Uuid>,
+    origin: &Origin,
+    event: AuditEvent,
+) -> Result<(), ServiceError> {
+    let entry = AuditEntry {
+        organization_id: Some(user.organization_id),
+        actor: Actor::Client { user_id: actor, origin },
+        event,
+        target: Some(AuditTarget::user(user.id)),
+    };
+    entry.record(connection).await.map_err(db_error)
+}
+
+/// Records what a caller did with their own account.
+async fn record_as(
+    connection: &mut PgConnection,
+    identity: &Identity,
+    origin: &Origin,
+    event: AuditEvent,
+) -> Result<(), ServiceError> {
+    let entry = AuditEntry {
+        organization_id: Some(identity.organization_id),
+        actor: Actor::Client { user_id: Some(identity.user_id), origin },
+        event,
+        target: Some(AuditTarget::user(identity.user_id)),
+    };
+    entry.record(connection).await.map_err(db_error)
+}
