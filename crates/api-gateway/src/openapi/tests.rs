@@ -159,6 +159,11 @@ async fn every_route_of_the_contract_is_described() {
     for route in [
         "POST /auth/signup",
         "POST /auth/login",
+        "POST /auth/refresh",
+        "POST /auth/logout",
+        "GET /auth/sessions",
+        "DELETE /auth/sessions/{id}",
+        "POST /auth/sessions/revoke-others",
         "GET /auth/me",
         "GET /auth/me/notifications",
         "PUT /auth/me/notifications",
@@ -181,7 +186,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 21);
+    assert_eq!(names.len(), 26);
 }
 
 #[tokio::test]
@@ -197,11 +202,12 @@ async fn every_reference_resolves() {
 }
 
 #[tokio::test]
-async fn exactly_the_operations_with_a_token_and_login_may_return_401() {
+async fn exactly_the_operations_with_a_token_or_a_credential_may_return_401() {
     for (name, operation) in operations(&api_document().await) {
         let requires_token = operation.get("security").is_some();
         let may_return_401 = operation["responses"].get("401").is_some();
-        assert_eq!(requires_token || name == "POST /auth/login", may_return_401, "{name}");
+        let has_credential = ["POST /auth/login", "POST /auth/refresh"].contains(&name.as_str());
+        assert_eq!(requires_token || has_credential, may_return_401, "{name}");
     }
 }
 

@@ -32,6 +32,12 @@ const GENERAL: &[(&str, Row)] = &[
     ("setNotifications",     [401, 200, 200, 200, 200, 200]),
     // Without the token of a link.
     ("unsubscribe",          [400, 400, 400, 400, 400, 400]),
+    // With a token that is not genuine.
+    ("refresh",              [401, 401, 401, 401, 401, 401]),
+    ("listSessions",         [401, 200, 200, 200, 200, 200]),
+    // Of a session that does not exist.
+    ("revokeSession",        [401, 404, 404, 404, 404, 404]),
+    ("revokeOtherSessions",  [401, 204, 204, 204, 204, 204]),
     ("createEvent",          [401, 201, 201, 201, 201, 201]),
     ("listEvents",           [401, 200, 200, 200, 200, 200]),
 ];
@@ -66,6 +72,9 @@ const ON_AN_EVENT: &[(&str, &str, Row)] = &[
     ("rejectEvent",  "REJECTED",  [401, 403, 404, 409, 409, 404]),
 ];
 
+/// The operation that comes last, because it ends the sessions of the callers.
+const LOGOUT: (&str, Row) = ("logout", [400, 204, 204, 204, 204, 204]);
+
 const STATUSES: [&str; 4] = ["DRAFT", "SUBMITTED", "APPROVED", "REJECTED"];
 
 #[tokio::test]
@@ -75,11 +84,11 @@ async fn the_matrix_covers_every_operation_and_status() {
     let expected: BTreeSet<_> = operations
         .iter()
         .flat_map(|operation| {
-            let statuses = if operation.path.contains("{id}") { &STATUSES[..] } else { &["-"] };
+            let statuses = if operation.path.starts_with("/events/{id}") { &STATUSES[..] } else { &["-"] };
             statuses.iter().map(|status| (operation.id.as_str(), *status))
         })
         .collect();
-    let general = GENERAL.iter().map(|(id, _)| (*id, "-"));
+    let general = GENERAL.iter().chain([&LOGOUT]).map(|(id, _)| (*id, "-"));
     let rows: Vec<_> = general.chain(ON_AN_EVENT.iter().map(|(id, status, _)| (*id, *status))).collect();
     assert_eq!(rows.iter().copied().collect::<BTreeSet<_>>(), expected);
     assert_eq!(rows.len(), expected.len(), "the matrix has a duplicate row");
@@ -102,6 +111,10 @@ async fn every_operation_returns_the_status_in_the_matrix_for_every_caller() {
             let actual = fixture.request(caller, operation(id), Some(&event)).await;
             assert_eq!(actual, *expected, "{id} of a {status} event by {}", name(caller));
         }
+    }
+    let (id, row) = LOGOUT;
+    for (caller, expected) in fixture.callers().into_iter().zip(row) {
+        assert_eq!(fixture.request(caller, operation(id), None).await, expected, "{id} by {}", name(caller));
     }
 }
 
@@ -199,6 +212,8 @@ fn body(operation: &str) -> Value {
         }),
         "createEvent" => event_body("In the matrix"),
         "updateEvent" => json!({ "title": "Changed in the matrix" }),
+        "refresh" => json!({ "refreshToken": "a token" }),
+        "logout" => json!({}),
         "setNotifications" => json!({ "decisions": "off" }),
         "rejectEvent" | "reject" => json!({ "reason": "Not good enough" }),
         _ => Value::Null,
