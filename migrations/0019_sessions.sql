@@ -18,6 +18,9 @@ create table if not exists "Session" (
     generation integer not null default 1,
     -- When an access token of the current generation was first seen.
     "seenAt" timestamptz,
+    -- The refreshes since the time after it, for their limit.
+    refreshes integer not null default 0,
+    "refreshesSince" timestamptz not null default now(),
     "createdAt" timestamptz(3) not null default now(),
     -- The login, or the last refresh that made a generation.
     "lastUsedAt" timestamptz(3) not null default now(),

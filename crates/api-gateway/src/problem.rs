@@ -10,7 +10,7 @@
 mod http_error;
 mod instance;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -147,6 +147,7 @@ impl Problem {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Http(HttpError::RateLimited { retry_after }) => Some(*retry_after),
+            Self::Service(error) if let Some(time) = error.retry_after() => Some(rounded_up(time)),
             _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_UNAVAILABLE),
         }
     }
@@ -204,6 +205,11 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Whole seconds, at least one.
+fn rounded_up(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
 /// The name of an error code in the problem type.
 fn slug(code: &str) -> String {
     code.to_ascii_lowercase().replace('_', "-")
@@ -222,6 +228,7 @@ const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::StaleVersion => "Precondition failed",
         ErrorCode::KeyReused => "Idempotency key reused",
         ErrorCode::HeadersTooLarge => "Header fields too large",
+        ErrorCode::Throttled => "Tried too often",
         ErrorCode::Overloaded => "Overloaded",
         ErrorCode::Unavailable => "Service unavailable",
         ErrorCode::Internal => "Internal error",
@@ -286,6 +293,9 @@ mod tests {
         assert_eq!(headers(of(ErrorCode::Unavailable))["retry-after"], "1");
         assert_eq!(headers(of(ErrorCode::Overloaded))["retry-after"], "1");
         assert_eq!(headers(HttpError::RateLimited { retry_after: 42 }.into())["retry-after"], "42");
+        let throttled = |millis| Refusal::Throttled { retry_after: Duration::from_millis(millis) };
+        assert_eq!(headers(throttled(41_001).into())["retry-after"], "42");
+        assert_eq!(headers(throttled(0).into())["retry-after"], "1");
         assert_eq!(headers(HttpError::UnsupportedContentCoding.into())["accept-encoding"], "identity");
         assert!(headers(HttpError::UnsupportedMediaType.into()).is_empty());
         assert!(headers(of(ErrorCode::NotFound)).is_empty());

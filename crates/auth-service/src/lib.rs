@@ -33,6 +33,7 @@ pub use crate::session::SessionConfig;
 use crate::{
     grpc::AuthGrpc,
     password::{Argon2id, PasswordConfig, Passwords},
+    session::SessionRules,
     session_cleanup::delete_expired_sessions,
     store::Store,
     use_cases::AuthUseCases,
@@ -112,8 +113,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         store: Store::new(database.clone()),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
-        refresh_keys: RefreshKeys::new(&config.token),
-        sessions: config.sessions,
+        session_rules: SessionRules { config: config.sessions, keys: RefreshKeys::new(&config.token) },
         unsubscribe_verifier: UnsubscribeVerifier::new(&config.token),
         quotas: config.quotas,
     };

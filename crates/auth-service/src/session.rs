@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use eventboard_chassis::{
     config::{Env, days},
-    refresh_token::{RefreshKeyName, SessionSeed},
+    refresh_token::{RefreshKeyName, RefreshKeys, SessionSeed},
 };
 use eventboard_domain::TokenSession;
 use secrecy::SecretString;
@@ -40,6 +40,14 @@ impl SessionConfig {
             grace: env.duration("REFRESH_GRACE", Duration::from_secs(10), Duration::ZERO..=MAX_GRACE),
         }
     }
+}
+
+/// The rules of all sessions.
+pub(crate) struct SessionRules {
+    /// How long they last.
+    pub config: SessionConfig,
+    /// With what their refresh tokens are made.
+    pub keys: RefreshKeys,
 }
 
 /// A session that has not ended.

@@ -7,7 +7,6 @@ mod sessions;
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
-    refresh_token::RefreshKeys,
     server::{Deadline, Origin},
 };
 use eventboard_db::{
@@ -21,7 +20,7 @@ use uuid::Uuid;
 
 use self::sessions::insert_session;
 use crate::{
-    session::{Session, SessionConfig},
+    session::{Session, SessionRules},
     user::{NewUser, Organization, User},
 };
 
@@ -90,8 +89,7 @@ impl Store {
         &self,
         new_user: NewUser,
         password_hash: &str,
-        keys: &RefreshKeys,
-        config: &SessionConfig,
+        rules: &SessionRules,
         client: Client,
         origin: &Origin,
         deadline: Deadline,
@@ -106,7 +104,7 @@ impl Store {
             Membership::ExistingOrganization(id) => *id,
         };
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
-        let session = insert_session(&mut transaction, user.id, keys, config, origin).await?;
+        let session = insert_session(&mut transaction, user.id, rules, origin).await?;
         let session = session.ok_or_else(|| ServiceError::internal("the new user cannot log in"))?;
         let signup = AuditEntry {
             organization_id: Some(organization_id),

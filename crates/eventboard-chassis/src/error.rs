@@ -1,10 +1,10 @@
 //! The complete, fixed list of errors that a service can return to its caller.
 //!
 //! A [`ServiceError`] separates the caller's part (a code, a message, the invalid fields) from the internal cause,
-//! which is only logged. Over gRPC the caller's part is sent as the standard error details `ErrorInfo` and
-//! `BadRequest` (AIP-193), so that the gateway can rebuild the same error.
+//! which is only logged. Over gRPC the caller's part is sent as the standard error details `ErrorInfo`, `BadRequest` and
+//! `RetryInfo` (AIP-193), so that the gateway can rebuild the same error.
 
-use std::{any::Any, borrow::Cow, collections::HashMap, error::Error as StdError, fmt};
+use std::{any::Any, borrow::Cow, collections::HashMap, error::Error as StdError, fmt, time::Duration};
 
 use eventboard_domain::{Refusal, Violation, Violations};
 use http::StatusCode;
@@ -70,6 +70,8 @@ error_codes! {
     KeyReused = "KEY_REUSED", InvalidArgument, UNPROCESSABLE_ENTITY;
     /// The header fields of the request exceed a limit.
     HeadersTooLarge = "HEADERS_TOO_LARGE", InvalidArgument, REQUEST_HEADER_FIELDS_TOO_LARGE;
+    /// The caller tried this too often.
+    Throttled = "THROTTLED", ResourceExhausted, TOO_MANY_REQUESTS;
     /// The service is overloaded. The gateway does not retry this.
     Overloaded = "OVERLOADED", ResourceExhausted, SERVICE_UNAVAILABLE;
     /// A dependency is unavailable. The gateway retries this.
@@ -110,13 +112,20 @@ pub struct ServiceError {
     code: ErrorCode,
     message: Cow<'static, str>,
     violations: Violations,
+    retry_after: Option<Duration>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl ServiceError {
     /// Creates an error with a message for the caller.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), violations: Violations::default(), cause: None }
+        Self {
+            code,
+            message: message.into(),
+            violations: Violations::default(),
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// At least one input field is invalid.
@@ -173,6 +182,11 @@ impl ServiceError {
         &self.violations
     }
 
+    /// When the caller may try again, if the error says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// Logs the error with its cause. Call it once, where the error leaves the service.
     pub fn log(&self) {
         let cause = self.cause.as_deref().map(tracing::field::display);
@@ -226,6 +240,7 @@ impl From<&Refusal> for ErrorCode {
             Refusal::WrongCredentials | Refusal::TokenOutdated | Refusal::RefreshTokenInvalid => {
                 Self::Unauthenticated
             }
+            Refusal::Throttled { retry_after: _ } => Self::Throttled,
         }
     }
 }
@@ -233,9 +248,11 @@ impl From<&Refusal> for ErrorCode {
 impl From<Refusal> for ServiceError {
     fn from(refusal: Refusal) -> Self {
         let refused = Self::new(ErrorCode::from(&refusal), refusal.message());
-        let violations =
-            if let Refusal::Invalid(violations) = refusal { violations } else { Violations::default() };
-        Self { violations, ..refused }
+        match refusal {
+            Refusal::Invalid(violations) => Self { violations, ..refused },
+            Refusal::Throttled { retry_after } => Self { retry_after: Some(retry_after), ..refused },
+            _ => refused,
+        }
     }
 }
 
@@ -249,6 +266,9 @@ impl From<ServiceError> for Status {
         details.set_error_info(error.code.as_str(), ERROR_INFO_DOMAIN, metadata);
         for violation in error.violations.iter() {
             details.add_bad_request_violation(&violation.field, &violation.message);
+        }
+        if error.retry_after.is_some() {
+            details.set_retry_info(error.retry_after);
         }
         Self::with_error_details(error.code.grpc(), error.message, details)
     }
@@ -271,6 +291,7 @@ impl From<Status> for ServiceError {
             code,
             message: status.message().to_owned().into(),
             violations: violations_in(&details),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
             cause: None,
         }
     }
@@ -333,6 +354,14 @@ mod tests {
         }
         let back = ServiceError::from(Status::from(ServiceError::invalid(violations.clone())));
         assert_eq!((back.violations(), back.violations().omitted()), (&violations, 20));
+    }
+
+    #[test]
+    fn the_time_of_the_next_try_survives_a_grpc_round_trip() {
+        let retry_after = Duration::from_millis(61_500);
+        let back = ServiceError::from(Status::from(ServiceError::from(Refusal::Throttled { retry_after })));
+        assert_eq!((back.code(), back.retry_after()), (ErrorCode::Throttled, Some(retry_after)));
+        assert_eq!(ServiceError::from(Status::from(ServiceError::unauthenticated())).retry_after(), None);
     }
 
     #[test]

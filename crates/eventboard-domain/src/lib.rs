@@ -42,7 +42,7 @@ pub use preconditions::{EntityTags, Preconditions};
 pub use quota::Quota;
 pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
-pub use session::{MAX_SESSIONS, RefreshOutcome, SessionState};
+pub use session::{MAX_SESSIONS, RefreshCount, RefreshOutcome, SessionState};
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{

@@ -1,6 +1,6 @@
 //! The business errors of the domain, with their messages for the caller.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{EventAction, EventStatus, Quota, Violations};
 
@@ -60,6 +60,11 @@ pub enum Refusal {
     RefreshTokenInvalid,
     /// The caller has no session with the id.
     SessionNotFound,
+    /// This was tried too often.
+    Throttled {
+        /// The time until it can be tried again.
+        retry_after: Duration,
+    },
 }
 
 impl Refusal {
@@ -97,6 +102,9 @@ impl Refusal {
             Self::TokenOutdated => "This token is no longer valid. Log in again.",
             Self::RefreshTokenInvalid => "This refresh token is not valid. Log in again.",
             Self::SessionNotFound => "You have no session with this id.",
+            Self::Throttled { retry_after: _ } => {
+                "This was tried too often. Try again after the time in Retry-After."
+            }
         };
         message.into()
     }

@@ -2,8 +2,40 @@
 
 use std::time::Duration;
 
+use crate::Refusal;
+
 /// The most sessions that a user has. One more ends the session that was not used for the longest time.
 pub const MAX_SESSIONS: i64 = 50;
+
+/// How often the tokens of a session are refreshed in a [`REFRESH_WINDOW`] at most.
+const MAX_REFRESHES: i32 = 60;
+
+/// The time in which the refreshes of a session are counted. It begins with the first one.
+const REFRESH_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// The refreshes of a session that count now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshCount {
+    /// How many there were since the window began.
+    pub refreshes: i32,
+    /// How long ago the window began.
+    pub age: Duration,
+}
+
+impl RefreshCount {
+    /// Counts one more. The result is 1 if a window begins with it.
+    ///
+    /// # Errors
+    /// `Throttled` if there were too many.
+    pub fn next(self) -> Result<i32, Refusal> {
+        let Self { refreshes, age } = self;
+        match REFRESH_WINDOW.checked_sub(age) {
+            None | Some(Duration::ZERO) => Ok(1),
+            Some(retry_after) if refreshes >= MAX_REFRESHES => Err(Refusal::Throttled { retry_after }),
+            Some(_) => Ok(refreshes.saturating_add(1)),
+        }
+    }
+}
 
 /// A session that has not ended, when one of its refresh tokens is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +80,16 @@ mod tests {
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_session_is_refreshed_sixty_times_an_hour_at_most() {
+        let next = |refreshes, seconds| RefreshCount { refreshes, age: Duration::from_secs(seconds) }.next();
+        assert_eq!(next(0, 0), Ok(1));
+        assert_eq!(next(59, 3599), Ok(60));
+        assert_eq!(next(60, 3599), Err(Refusal::Throttled { retry_after: Duration::from_secs(1) }));
+        assert_eq!(next(60, 3600), Ok(1));
+        assert_eq!(next(1, u64::MAX), Ok(1));
+    }
 
     #[test]
     fn a_token_is_worth_what_its_generation_and_the_use_of_the_current_one_say() {

@@ -28,6 +28,9 @@ pub(crate) struct OutgoingCall {
 /// A caller with a valid token, whose user auth-service has validated.
 pub(crate) struct Caller(pub(crate) OutgoingCall);
 
+/// A caller as [`Caller`] of an operation that is recorded in the audit: the service also learns the client's address.
+pub(crate) struct RecordedCaller(pub(crate) OutgoingCall);
+
 /// A caller with a genuine token, or with none. The user of the token has not been validated: it does not matter whether
 /// they may still use it.
 pub(crate) struct GenuineCaller(pub(crate) OutgoingCall);
@@ -105,11 +108,27 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let token = parts.extensions.get::<VerifiedToken>().ok_or_else(ServiceError::unauthenticated)?;
-        let call = OutgoingCall::from_parts(parts, Some(token), None)?;
-        state.user_validator().validate(token.identity.clone(), &call.context, call.policy).await?;
-        Ok(Self(call))
+        validated_call(parts, state, None).await.map(Self)
     }
+}
+
+impl FromRequestParts<AppState> for RecordedCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        validated_call(parts, state, signed_client(parts, state)).await.map(Self)
+    }
+}
+
+async fn validated_call(
+    parts: &Parts,
+    state: &AppState,
+    client: Option<SignedClient>,
+) -> Result<OutgoingCall, Problem> {
+    let token = parts.extensions.get::<VerifiedToken>().ok_or_else(ServiceError::unauthenticated)?;
+    let call = OutgoingCall::from_parts(parts, Some(token), client)?;
+    state.user_validator().validate(token.identity.clone(), &call.context, call.policy).await?;
+    Ok(call)
 }
 
 impl OperationPart for AnonymousCaller {
@@ -127,6 +146,12 @@ impl OperationPart for Caller {
     fn describe(description: &mut OperationDescription) {
         description.require_bearer();
         description.add_problem::<Unauthenticated>();
+    }
+}
+
+impl OperationPart for RecordedCaller {
+    fn describe(description: &mut OperationDescription) {
+        Caller::describe(description);
     }
 }
 

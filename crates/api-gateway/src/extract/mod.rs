@@ -19,7 +19,7 @@ pub(crate) mod shared_fields;
 pub(crate) use self::{
     accept::prefers_html,
     body::{WithBody, WithOptionalBody},
-    caller::{AnonymousCaller, Caller, GenuineCaller},
+    caller::{AnonymousCaller, Caller, GenuineCaller, RecordedCaller},
     field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},
     headers::{IdempotencyKey, Preconditions, ReadConditions, UnusedKey},
     input::{EventId, FromInput, Input, Parameters, SessionId},

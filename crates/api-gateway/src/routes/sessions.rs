@@ -20,8 +20,8 @@ use super::{NO_STORE, operation, time};
 use crate::{
     clients::Backend,
     extract::{
-        AnonymousCaller, Caller, GenuineCaller, Parameters, Preconditions, SessionId, UnusedKey, WithBody,
-        WithOptionalBody, fields, request_body,
+        AnonymousCaller, Caller, GenuineCaller, Parameters, Preconditions, RecordedCaller, SessionId,
+        UnusedKey, WithBody, WithOptionalBody, fields, request_body,
     },
     openapi::{
         problems::{NotFound, Unauthenticated},
@@ -153,7 +153,7 @@ async fn list_sessions(
 )]
 async fn revoke_session(
     State(state): State<AppState>,
-    Caller(call): Caller,
+    RecordedCaller(call): RecordedCaller,
     Parameters((session_id, preconditions, _key)): Parameters<(SessionId, Preconditions, UnusedKey)>,
 ) -> Result<Response, Problem> {
     preconditions.check_without_representation()?;
@@ -173,7 +173,7 @@ async fn revoke_session(
 )]
 async fn revoke_other_sessions(
     State(state): State<AppState>,
-    Caller(call): Caller,
+    RecordedCaller(call): RecordedCaller,
     Parameters((preconditions, _key)): Parameters<(Preconditions, UnusedKey)>,
 ) -> Result<Response, Problem> {
     preconditions.check_without_representation()?;

@@ -10,14 +10,15 @@ use eventboard_chassis::{
 };
 use eventboard_db::{Actor, AsText, AuditEntry, InstrumentStatement, db_error};
 use eventboard_domain::{
-    AuditEvent, AuditTarget, Identity, MAX_SESSIONS, RefreshOutcome, Refusal, Role, SessionEnd, SessionState,
+    AuditEvent, AuditTarget, Identity, MAX_SESSIONS, RefreshCount, RefreshOutcome, Refusal, Role, SessionEnd,
+    SessionState,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Store;
 use crate::{
-    session::{ListedSession, Session, SessionConfig},
+    session::{ListedSession, Session, SessionConfig, SessionRules},
     user::User,
 };
 
@@ -30,6 +31,7 @@ struct PresentedSession {
     session: Session,
     /// Since when an access token of the current generation has been in use.
     seen: Option<Duration>,
+    refreshes: RefreshCount,
     /// The block of the address of the last use.
     address: String,
     has_ended: bool,
@@ -44,15 +46,14 @@ impl Store {
     pub(crate) async fn open_session_at_login(
         &self,
         user: &User,
-        keys: &RefreshKeys,
-        config: &SessionConfig,
+        rules: &SessionRules,
         client: Client,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Session, ServiceError> {
         let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
-        let session = insert_session(&mut transaction, user.id, keys, config, origin).await?;
+        let session = insert_session(&mut transaction, user.id, rules, origin).await?;
         let session = session.ok_or(Refusal::WrongCredentials)?;
         for session_id in end_surplus_sessions(&mut transaction, user.id).await? {
             let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::TooMany };
@@ -67,12 +68,12 @@ impl Store {
     /// Exchanges a refresh token. Returns the user and the session with its current generation.
     ///
     /// # Errors
-    /// `RefreshTokenInvalid` when the token is not genuine, or was replaced, or its session has ended.
+    /// `RefreshTokenInvalid` when the token is not genuine, or was replaced, or its session has ended; `Throttled` when the
+    /// session was refreshed too often.
     pub(crate) async fn refresh(
         &self,
         token: &PresentedToken,
-        keys: &RefreshKeys,
-        config: &SessionConfig,
+        rules: &SessionRules,
         client: Client,
         origin: &Origin,
         deadline: Deadline,
@@ -80,17 +81,21 @@ impl Store {
         let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
         let found = find_presented_session(&mut transaction, token.session_id).await?;
-        let Some(found) = found.filter(|found| keys.is_genuine(token, &found.session.seed)) else {
+        let Some(found) = found.filter(|found| rules.keys.is_genuine(token, &found.session.seed)) else {
             return Err(Refusal::RefreshTokenInvalid.into());
         };
-        let PresentedSession { user, session, seen, address, has_ended } = found;
+        let PresentedSession { user, session, seen, refreshes, address, has_ended } = found;
         if has_ended {
             return Err(Refusal::RefreshTokenInvalid.into());
         }
         let state = SessionState { generation: session.generation, seen };
-        let refreshed = match state.refresh(token.generation, config.grace) {
-            RefreshOutcome::Next => Some(advance(&mut transaction, session, keys, config, origin).await?),
+        let refreshed = match state.refresh(token.generation, rules.config.grace) {
+            RefreshOutcome::Next => {
+                count_refresh(&mut transaction, session.id, refreshes).await?;
+                Some(advance(&mut transaction, session, rules, origin).await?)
+            }
             RefreshOutcome::Current => {
+                count_refresh(&mut transaction, session.id, refreshes).await?;
                 if address != origin.address {
                     let event = AuditEvent::SessionRefreshedElsewhere { session_id: session.id };
                     record(&mut transaction, &user, None, origin, event).await?;
@@ -331,11 +336,10 @@ impl Store {
 pub(super) async fn insert_session(
     connection: &mut PgConnection,
     user_id: Uuid,
-    keys: &RefreshKeys,
-    config: &SessionConfig,
+    rules: &SessionRules,
     origin: &Origin,
 ) -> Result<Option<Session>, ServiceError> {
-    let SessionConfig { refresh_expiry, max_age, grace: _ } = config;
+    let SessionRules { config: SessionConfig { refresh_expiry, max_age, grace: _ }, keys } = rules;
     let session = Session {
         id: Uuid::now_v7(),
         seed: rand::random::<SessionSeed>(),
@@ -394,7 +398,8 @@ async fn find_presented_session(
 ) -> Result<Option<PresentedSession>, ServiceError> {
     let row = sqlx::query!(
         r#"
-        select session.seed, session."keyName", session.generation, session.address,
+        select session.seed, session."keyName", session.generation, session.address, session.refreshes,
+            extract(epoch from clock_timestamp() - session."refreshesSince")::float8 as "window_seconds!",
             extract(epoch from clock_timestamp() - session."seenAt")::float8 as seen_seconds,
             extract(epoch from session."expiresAt" - clock_timestamp())::float8 as "seconds_left!",
             session."revokedAt" is not null or owner.disabled as "has_ended!",
@@ -425,6 +430,7 @@ async fn find_presented_session(
         },
         session: Session { id: session_id, seed, key, generation: row.generation, left },
         seen: row.seen_seconds.map(seconds),
+        refreshes: RefreshCount { refreshes: row.refreshes, age: seconds(row.window_seconds) },
         address: row.address,
         has_ended: row.has_ended || left.is_zero(),
     }))
@@ -435,15 +441,37 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
+/// Counts a refresh of a locked session.
+async fn count_refresh(
+    connection: &mut PgConnection,
+    session_id: Uuid,
+    refreshes: RefreshCount,
+) -> Result<(), ServiceError> {
+    let next = refreshes.next()?;
+    sqlx::query!(
+        r#"
+        update "Session" set refreshes = $2,
+            "refreshesSince" = case when $2 = 1 then clock_timestamp() else "refreshesSince" end
+        where id = $1
+        "#,
+        session_id,
+        next
+    )
+    .execute(connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    Ok(())
+}
+
 /// Makes the next generation of a locked session, with the current key.
 async fn advance(
     connection: &mut PgConnection,
     session: Session,
-    keys: &RefreshKeys,
-    config: &SessionConfig,
+    rules: &SessionRules,
     origin: &Origin,
 ) -> Result<Session, ServiceError> {
-    let SessionConfig { refresh_expiry, max_age, grace: _ } = config;
+    let SessionRules { config: SessionConfig { refresh_expiry, max_age, grace: _ }, keys } = rules;
     let key = keys.current();
     let row = sqlx::query!(
         r#"

@@ -38,14 +38,7 @@ impl AuthUseCases {
         let account = account.ok_or(Refusal::WrongCredentials)?;
         let session = self
             .store
-            .open_session_at_login(
-                &account.user,
-                &self.refresh_keys,
-                &self.sessions,
-                client,
-                origin,
-                deadline,
-            )
+            .open_session_at_login(&account.user, &self.session_rules, client, origin, deadline)
             .await?;
         self.upgrade_password_hash(&account, &login, client).await;
         tracing::info!(user_id = %account.user.id, "Logged in");

@@ -8,20 +8,17 @@ mod notifications;
 mod sessions;
 mod signup;
 
-use eventboard_chassis::{
-    refresh_token::RefreshKeys, token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier,
-};
+use eventboard_chassis::{token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
 use eventboard_domain::Quotas;
 
-use crate::{password::Passwords, session::SessionConfig, store::Store};
+use crate::{password::Passwords, session::SessionRules, store::Store};
 
 /// The use cases and their dependencies.
 pub(crate) struct AuthUseCases {
     pub store: Store,
     pub passwords: Passwords,
     pub issuer: TokenIssuer,
-    pub refresh_keys: RefreshKeys,
-    pub sessions: SessionConfig,
+    pub session_rules: SessionRules,
     pub unsubscribe_verifier: UnsubscribeVerifier,
     pub quotas: Quotas,
 }

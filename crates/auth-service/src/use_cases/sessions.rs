@@ -28,8 +28,7 @@ impl AuthUseCases {
         deadline: Deadline,
     ) -> Result<Tokens, ServiceError> {
         let token = PresentedToken::parse(refresh_token).ok_or(Refusal::RefreshTokenInvalid)?;
-        let refreshed =
-            self.store.refresh(&token, &self.refresh_keys, &self.sessions, client, origin, deadline).await;
+        let refreshed = self.store.refresh(&token, &self.session_rules, client, origin, deadline).await;
         let outcome = if refreshed.is_ok() { "refreshed" } else { "refused" };
         tracing::info!(session_id = %token.session_id, outcome, "Refresh token presented");
         let (user, session) = refreshed?;
@@ -51,7 +50,7 @@ impl AuthUseCases {
         if !refresh_token.is_empty() {
             let token = PresentedToken::parse(refresh_token).ok_or(Refusal::RefreshTokenInvalid)?;
             let is_genuine =
-                self.store.log_out_with(&token, &self.refresh_keys, client, origin, deadline).await?;
+                self.store.log_out_with(&token, &self.session_rules.keys, client, origin, deadline).await?;
             if !is_genuine {
                 return Err(Refusal::RefreshTokenInvalid.into());
             }
@@ -125,7 +124,7 @@ impl AuthUseCases {
             TokenOrigin { session_id: session.id, seed: &session.seed, generation: session.generation };
         // Without the key, the session was continued by a replica with a newer secret, and this one is about to end.
         let refresh_token =
-            self.refresh_keys.issue(&session.key, origin).ok_or(Refusal::RefreshTokenInvalid)?;
+            self.session_rules.keys.issue(&session.key, origin).ok_or(Refusal::RefreshTokenInvalid)?;
         Ok(Tokens {
             access_token: self.issuer.issue(&identity, &user.email).map_err(ServiceError::internal)?,
             refresh_token,

@@ -28,9 +28,9 @@ impl AuthUseCases {
         let preconditions = self.store.signup_preconditions(&new_user, self.quotas.members, client).await?;
         new_user.membership.check(&preconditions, &self.quotas)?;
         let password_hash = self.passwords.hash(&new_user.password, client).await?;
-        let (keys, config) = (&self.refresh_keys, &self.sessions);
+        let rules = &self.session_rules;
         let (user, session) =
-            self.store.create_user(new_user, &password_hash, keys, config, client, origin, deadline).await?;
+            self.store.create_user(new_user, &password_hash, rules, client, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         let tokens = self.tokens(&user, &session)?;
         Ok(SignedIn { user, tokens })
