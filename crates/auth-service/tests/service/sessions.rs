@@ -124,8 +124,9 @@ async fn any_older_token_ends_the_session() {
 
 #[tokio::test]
 async fn ten_refreshes_of_one_token_at_once_all_hold_a_working_pair() {
-    let (service, mut session) = with_ada(&[]).await;
+    let (service, _) = with_ada(&[]).await;
     for _ in 0..20 {
+        let session = service.log_in().await;
         let refreshes = (0..10).map(|_| service.refresh(&session.refresh_token));
         let replies: Vec<_> = join_all(refreshes).await.into_iter().map(Result::unwrap).collect();
         let tokens: HashSet<_> = replies.iter().map(|reply| &reply.refresh_token).collect();
@@ -133,9 +134,24 @@ async fn ten_refreshes_of_one_token_at_once_all_hold_a_working_pair() {
         for reply in &replies {
             assert!(service.is_valid(&reply.access_token).await);
         }
-        session.refresh_token.clone_from(&replies[0].refresh_token);
+        service.refresh(&replies[0].refresh_token).await.unwrap();
     }
     assert_eq!(service.revocations().await, 0);
+}
+
+#[tokio::test]
+async fn the_sixty_first_refresh_in_an_hour_must_wait() {
+    let (service, session) = with_ada(&[]).await;
+    let mut token = session.refresh_token;
+    for _ in 0..60 {
+        token = service.refresh(&token).await.unwrap().refresh_token;
+    }
+    let refused = service.refresh(&token).await.err().unwrap();
+    let wait = refused.retry_after().unwrap();
+    assert_eq!(refused.code(), ErrorCode::Throttled);
+    assert!(Duration::from_secs(3500) < wait && wait <= Duration::from_secs(3600), "{wait:?}");
+    service.execute(r#"update "Session" set "refreshesSince" = now() - interval '1 hour'"#).await;
+    service.refresh(&token).await.unwrap();
 }
 
 #[tokio::test]
