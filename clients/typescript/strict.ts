@@ -125,6 +125,24 @@ await expect(404, "POST", "/auth/signup", { body: newUser({ organizationId: NOWH
 await expect(401, "POST", "/auth/login", { body: { ...login, password: "Wrong-password-1" } });
 await expect(200, "GET", "/auth/me", { token: owner });
 
+// Sessions.
+const forgedToken = session.refreshToken.replace(/..$/, "__");
+/** Logs the owner in again, and returns the tokens. */
+async function ownersLogin(): Promise<{ accessToken: string; refreshToken: string }> {
+  const { email, password } = ownerAccount;
+  return (await expect(200, "POST", "/auth/login", { body: { email, password } })).json;
+}
+const { refreshToken } = await ownersLogin();
+const refreshed = (await expect(200, "POST", "/auth/refresh", { body: { refreshToken } })).json;
+await expect(401, "POST", "/auth/refresh", { body: { refreshToken: forgedToken } });
+const [ended, kept] = (await expect(200, "GET", "/auth/sessions", { token: owner })).json.data;
+assert.deepEqual([ended.current, kept.current], [false, true]);
+await expect(204, "DELETE", `/auth/sessions/${ended.id}`, { token: owner });
+await expect(204, "POST", "/auth/logout", { body: { refreshToken: refreshed.refreshToken } });
+const another = await ownersLogin();
+await expect(204, "POST", "/auth/logout", { token: another.accessToken });
+await expect(204, "POST", "/auth/sessions/revoke-others", { token: owner });
+
 /** Waits for a mail to this address that can be unsubscribed from, and returns the path of its link. */
 async function unsubscribeLinkOf(address: string): Promise<string> {
   for (const end = Date.now() + MAIL_TIMEOUT; Date.now() < end; await setTimeout(100)) {
@@ -226,9 +244,16 @@ function validRequest(operation: Operation, path: string) {
   const { operationId } = operation;
   if (operationId === "unsubscribe") return { path: unsubscribeLink, options: {} };
   const token = operation.security === undefined ? undefined : tokenFor(operationId);
-  const bodies: Record<string, unknown> = { login, signup: founder, setNotifications: { decisions: "immediate" } };
+  const bodies: Record<string, unknown> = {
+    login,
+    logout: { refreshToken: forgedToken },
+    refresh: { refreshToken: forgedToken },
+    setNotifications: { decisions: "immediate" },
+    signup: founder,
+  };
   const body = writers[operationId]?.body ?? bodies[operationId];
-  return { path: path.replace("{id}", draft), options: { token, ...(body === undefined ? {} : { body }) } };
+  const id = operationId === "revokeSession" ? kept.id : draft;
+  return { path: path.replace("{id}", id), options: { token, ...(body === undefined ? {} : { body }) } };
 }
 
 // The responses that many operations document for the same reason.
