@@ -180,6 +180,21 @@ pub(crate) enum UserCommand {
         #[arg(value_parser = parse_role)]
         role: Role,
     },
+    /// List where a user is logged in, the last used session first
+    Sessions {
+        /// Email address of the user
+        email: String,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// End a user's sessions, so that the user must log in again everywhere
+    Revoke {
+        /// Email address of the user
+        email: String,
+        /// End only the session with this id
+        #[arg(long, value_name = "ID")]
+        session: Option<Uuid>,
+    },
     /// Disable a user, who can then no longer log in; the user's events stay
     Disable {
         /// Email address of the user

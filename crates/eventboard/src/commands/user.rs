@@ -7,7 +7,10 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::organization;
+use super::{
+    organization,
+    session::{self, end_all_sessions},
+};
 use crate::{
     cli::{ListArgs, UserCommand},
     database,
@@ -15,7 +18,7 @@ use crate::{
 };
 
 /// How long the gateway caches that a token's user is valid.
-const VALIDATION_CACHE_SECONDS: u32 = 30;
+pub(super) const VALIDATION_CACHE_SECONDS: u32 = 30;
 
 /// One user.
 #[derive(Debug, Serialize)]
@@ -57,6 +60,8 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             output::list(database::with_connection(work).await?, list)
         }
         UserCommand::Role { email, role } => change_role(&email, role).await,
+        UserCommand::Sessions { email, list } => session::list(&email, list).await,
+        UserCommand::Revoke { email, session } => session::revoke(&email, session).await,
         UserCommand::Disable { email } => disable(&email).await,
         UserCommand::Enable { email } => {
             let email = set_disabled(&email, false).await?;
@@ -116,12 +121,12 @@ async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
         .execute(transaction)
         .await?;
         let event = AuditEvent::RoleChanged { from: user.role.0, to: role };
-        Ok((user.role.0 != role).then_some(event))
+        Ok((user.role.0 != role).then_some(event).into_iter().collect())
     })
     .await?;
     let text = format!(
-        "{email} is {role} from the next login on. Tokens with another role remain valid for up to another \
-         {VALIDATION_CACHE_SECONDS} seconds; then the user must log in again.\n"
+        "{email} is {role}. Tokens with another role remain valid for up to another {VALIDATION_CACHE_SECONDS} seconds; \
+         then the client refreshes them, or the user must log in again.\n"
     );
     output::print(&text)
 }
@@ -129,27 +134,30 @@ async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
 async fn disable(email: &str) -> anyhow::Result<()> {
     let email = set_disabled(email, true).await?;
     let text = format!(
-        "{email} is disabled and cannot log in. Existing tokens remain valid for up to another \
+        "{email} is disabled and cannot log in. All sessions have ended; their tokens remain valid for up to another \
          {VALIDATION_CACHE_SECONDS} seconds. The user's events stay.\n"
     );
     output::print(&text)
 }
 
-/// Returns the email address as stored.
+/// A disabled user has no sessions, so that enabling brings none back. Returns the email address as stored.
 async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
     change_user(email, async |transaction, user| {
         sqlx::query!(r#"update "User" set disabled = $2 where id = $1"#, user.id, disabled)
-            .execute(transaction)
+            .execute(&mut *transaction)
             .await?;
+        if disabled {
+            end_all_sessions(transaction, user.id).await?;
+        }
         let event = if disabled { AuditEvent::UserDisabled {} } else { AuditEvent::UserEnabled {} };
-        Ok((user.disabled != disabled).then_some(event))
+        Ok((user.disabled != disabled).then_some(event).into_iter().collect())
     })
     .await
 }
 
 /// A user before a change.
-struct FoundUser {
-    id: Uuid,
+pub(super) struct FoundUser {
+    pub id: Uuid,
     organization_id: Uuid,
     /// As stored, which may differ from the argument in letter case.
     email: String,
@@ -159,9 +167,9 @@ struct FoundUser {
 
 /// Changes a user, and records what the change returns in the audit, in one transaction. Returns the email address as
 /// stored.
-async fn change_user(
+pub(super) async fn change_user(
     email: &str,
-    change: impl AsyncFnOnce(&mut PgConnection, &FoundUser) -> sqlx::Result<Option<AuditEvent>>,
+    change: impl AsyncFnOnce(&mut PgConnection, &FoundUser) -> anyhow::Result<Vec<AuditEvent>>,
 ) -> anyhow::Result<String> {
     database::with_connection(async |connection| {
         let mut transaction = connection.begin().await?;
@@ -174,7 +182,7 @@ async fn change_user(
             email,
         );
         let user = user.fetch_optional(&mut *transaction).await?.with_context(|| not_found(email))?;
-        if let Some(event) = change(&mut transaction, &user).await? {
+        for event in change(&mut transaction, &user).await? {
             let changed = AuditEntry {
                 organization_id: Some(user.organization_id),
                 actor: Actor::Operator,

@@ -134,6 +134,48 @@ async fn a_user_can_be_disabled_and_enabled() {
     assert!(!admin_is_disabled());
 }
 
+/// Two sessions of the admin.
+const SESSIONS: &str = r#"
+    insert into "Session" (id, "userId", seed, "keyName", "lastUsedAt", "expiresAt", client, address)
+    select session::uuid, "User".id, decode(repeat('00', 32), 'hex'), decode(repeat('00', 8), 'hex'), used::timestamptz,
+        now() + interval '1 day', client, '203.0.113.0/24'
+    from "User", (values
+        ('01890000-0000-7000-8000-0000000000e1', '2026-01-01', 'curl/8'),
+        ('01890000-0000-7000-8000-0000000000e2', '2026-01-02', 'a browser')
+    ) sessions (session, used, client)
+    where email = 'admin@acme.com'
+"#;
+
+#[tokio::test]
+async fn the_sessions_of_a_user_can_be_listed_and_ended() {
+    let installation = Installation::create_with_demo_data().await;
+    installation.execute(SESSIONS).await;
+    let sessions = || installation.run("user sessions ADMIN@acme.com --json").json();
+    assert_eq!((&sessions()[0]["client"], &sessions()[1]["client"]), (&"a browser".into(), &"curl/8".into()));
+
+    let revoke = "user revoke admin@acme.com";
+    let one = format!("{revoke} --session 01890000-0000-7000-8000-0000000000e1");
+    assert!(installation.run(&one).success().contains("1 session has ended"));
+    assert!(installation.run(&one).failure(1).contains("no such session"));
+    assert_eq!(sessions().len(), 1);
+
+    installation.execute(SESSIONS.replace("000e", "000f").leak()).await;
+    assert!(installation.run(revoke).success().contains("3 sessions have ended"));
+    assert!(sessions().is_empty());
+    let audit = installation.run("audit --json").json();
+    let revoked = audit.iter().filter(|entry| entry["action"] == "SESSION_REVOKED");
+    assert_eq!(revoked.count(), 4);
+}
+
+#[tokio::test]
+async fn a_user_who_is_disabled_has_no_sessions_when_enabled_again() {
+    let installation = Installation::create_with_demo_data().await;
+    installation.execute(SESSIONS).await;
+    installation.run("user disable admin@acme.com").success();
+    installation.run("user enable admin@acme.com").success();
+    assert!(installation.run("user sessions admin@acme.com --json").json().is_empty());
+}
+
 #[tokio::test]
 async fn the_history_of_an_event_outlives_it_and_its_actor() {
     let installation = Installation::create_with_demo_data().await;
@@ -212,6 +254,8 @@ async fn an_error_names_what_does_not_exist() {
         ("org close nowhere", "there is no organization nowhere"),
         ("user list --org nowhere", "there is no organization nowhere"),
         ("user role nobody@acme.com ADMIN", "there is no user nobody@acme.com"),
+        ("user sessions nobody@acme.com", "there is no user nobody@acme.com"),
+        ("user revoke nobody@acme.com", "there is no user nobody@acme.com"),
         ("user disable nobody@acme.com", "there is no user nobody@acme.com"),
         ("user enable nobody@acme.com", "there is no user nobody@acme.com"),
         ("idempotency list --caller nobody@acme.com", "there is no user nobody@acme.com"),
