@@ -8,6 +8,7 @@ mod grpc;
 pub mod password;
 mod session;
 mod session_cleanup;
+mod session_metrics;
 mod store;
 mod use_cases;
 mod user;
@@ -35,6 +36,7 @@ use crate::{
     password::{Argon2id, PasswordConfig, Passwords},
     session::SessionRules,
     session_cleanup::delete_expired_sessions,
+    session_metrics::SessionMetrics,
     store::Store,
     use_cases::AuthUseCases,
 };
@@ -114,6 +116,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
         session_rules: SessionRules { config: config.sessions, keys: RefreshKeys::new(&config.token) },
+        session_metrics: SessionMetrics::new(),
         unsubscribe_verifier: UnsubscribeVerifier::new(&config.token),
         quotas: config.quotas,
     };

@@ -18,6 +18,7 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use self::sessions::Refreshed;
 use self::sessions::insert_session;
 use crate::{
     session::{Session, SessionRules},

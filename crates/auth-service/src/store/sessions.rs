@@ -37,6 +37,14 @@ struct PresentedSession {
     has_ended: bool,
 }
 
+/// What a refresh token was exchanged for.
+pub(crate) enum Refreshed {
+    /// The tokens of the current generation of the session.
+    Yes { user: User, session: Session, outcome: RefreshOutcome },
+    /// Nothing.
+    No(RefreshOutcome),
+}
+
 impl Store {
     /// Opens a session for a user who has logged in, and records the login. The session that was not used for the longest time
     /// ends if there are too many.
@@ -65,11 +73,10 @@ impl Store {
         Ok(session)
     }
 
-    /// Exchanges a refresh token. Returns the user and the session with its current generation.
+    /// Exchanges a refresh token.
     ///
     /// # Errors
-    /// `RefreshTokenInvalid` when the token is not genuine, or was replaced, or its session has ended; `Throttled` when the
-    /// session was refreshed too often.
+    /// `Throttled` when the session was refreshed too often.
     pub(crate) async fn refresh(
         &self,
         token: &PresentedToken,
@@ -77,22 +84,22 @@ impl Store {
         client: Client,
         origin: &Origin,
         deadline: Deadline,
-    ) -> Result<(User, Session), ServiceError> {
+    ) -> Result<Refreshed, ServiceError> {
         let mut lease = self.database.acquire(client).await?;
         let mut transaction = lease.begin(deadline).await?;
         let found = find_presented_session(&mut transaction, token.session_id).await?;
-        let Some(found) = found.filter(|found| rules.keys.is_genuine(token, &found.session.seed)) else {
-            return Err(Refusal::RefreshTokenInvalid.into());
+        let found =
+            found.filter(|found| rules.keys.is_genuine(token, &found.session.seed) && !found.has_ended);
+        let Some(PresentedSession { user, session, seen, refreshes, address, has_ended: _ }) = found else {
+            return Ok(Refreshed::No(RefreshOutcome::Unknown));
         };
-        let PresentedSession { user, session, seen, refreshes, address, has_ended } = found;
-        if has_ended {
-            return Err(Refusal::RefreshTokenInvalid.into());
-        }
-        let state = SessionState { generation: session.generation, seen };
-        let refreshed = match state.refresh(token.generation, rules.config.grace) {
+        let outcome = SessionState { generation: session.generation, seen }
+            .refresh(token.generation, rules.config.grace);
+        let refreshed = match outcome {
             RefreshOutcome::Next => {
                 count_refresh(&mut transaction, session.id, refreshes).await?;
-                Some(advance(&mut transaction, session, rules, origin).await?)
+                let session = advance(&mut transaction, session, rules, origin).await?;
+                Refreshed::Yes { user, session, outcome }
             }
             RefreshOutcome::Current => {
                 count_refresh(&mut transaction, session.id, refreshes).await?;
@@ -100,20 +107,20 @@ impl Store {
                     let event = AuditEvent::SessionRefreshedElsewhere { session_id: session.id };
                     record(&mut transaction, &user, None, origin, event).await?;
                 }
-                Some(session)
+                Refreshed::Yes { user, session, outcome }
             }
             RefreshOutcome::Reused => {
                 revoke(&mut transaction, session.id).await?;
                 let event =
                     AuditEvent::SessionRevoked { session_id: session.id, reason: SessionEnd::TokenReused };
                 record(&mut transaction, &user, None, origin, event).await?;
-                None
+                Refreshed::No(outcome)
             }
-            RefreshOutcome::Unknown => None,
+            RefreshOutcome::Unknown => Refreshed::No(outcome),
         };
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
-        refreshed.map(|session| (user, session)).ok_or_else(|| Refusal::RefreshTokenInvalid.into())
+        Ok(refreshed)
     }
 
     /// Ends the session of a refresh token, if it has not ended yet. Returns false when the token is not genuine.

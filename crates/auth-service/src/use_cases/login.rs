@@ -42,6 +42,7 @@ impl AuthUseCases {
             .await?;
         self.upgrade_password_hash(&account, &login, client).await;
         tracing::info!(user_id = %account.user.id, "Logged in");
+        self.session_metrics.opened.increment(1);
         let tokens = self.tokens(&account.user, &session)?;
         Ok(SignedIn { user: account.user, tokens })
     }

@@ -11,7 +11,7 @@ mod signup;
 use eventboard_chassis::{token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
 use eventboard_domain::Quotas;
 
-use crate::{password::Passwords, session::SessionRules, store::Store};
+use crate::{password::Passwords, session::SessionRules, session_metrics::SessionMetrics, store::Store};
 
 /// The use cases and their dependencies.
 pub(crate) struct AuthUseCases {
@@ -19,6 +19,7 @@ pub(crate) struct AuthUseCases {
     pub passwords: Passwords,
     pub issuer: TokenIssuer,
     pub session_rules: SessionRules,
+    pub session_metrics: SessionMetrics,
     pub unsubscribe_verifier: UnsubscribeVerifier,
     pub quotas: Quotas,
 }

@@ -6,12 +6,13 @@ use eventboard_chassis::{
     refresh_token::{PresentedToken, TokenOrigin},
     server::{Deadline, Origin},
 };
-use eventboard_domain::{Identity, Refusal, TokenSession};
+use eventboard_domain::{Identity, RefreshOutcome, Refusal, TokenSession};
 use uuid::Uuid;
 
 use super::AuthUseCases;
 use crate::{
     session::{ListedSession, Session, Tokens},
+    store::Refreshed,
     user::User,
 };
 
@@ -19,7 +20,8 @@ impl AuthUseCases {
     /// Exchanges a refresh token for the tokens of the next generation.
     ///
     /// # Errors
-    /// `Unauthenticated` when the token is not genuine, or was replaced, or its session has ended.
+    /// `Unauthenticated` when the token is not genuine, or was replaced, or its session has ended; `Throttled` when the
+    /// session was refreshed too often.
     pub(crate) async fn refresh(
         &self,
         refresh_token: &str,
@@ -27,11 +29,19 @@ impl AuthUseCases {
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Tokens, ServiceError> {
-        let token = PresentedToken::parse(refresh_token).ok_or(Refusal::RefreshTokenInvalid)?;
+        let Some(token) = PresentedToken::parse(refresh_token) else {
+            self.session_metrics.count(RefreshOutcome::Unknown);
+            return Err(Refusal::RefreshTokenInvalid.into());
+        };
         let refreshed = self.store.refresh(&token, &self.session_rules, client, origin, deadline).await;
-        let outcome = if refreshed.is_ok() { "refreshed" } else { "refused" };
-        tracing::info!(session_id = %token.session_id, outcome, "Refresh token presented");
-        let (user, session) = refreshed?;
+        let refreshed = refreshed.inspect_err(|error| self.session_metrics.count_refused(error))?;
+        let (outcome, session) = match refreshed {
+            Refreshed::Yes { user, session, outcome } => (outcome, Some((user, session))),
+            Refreshed::No(outcome) => (outcome, None),
+        };
+        tracing::info!(session_id = %token.session_id, ?outcome, "Refresh token presented");
+        self.session_metrics.count(outcome);
+        let (user, session) = session.ok_or(Refusal::RefreshTokenInvalid)?;
         self.tokens(&user, &session)
     }
 

@@ -32,6 +32,7 @@ impl AuthUseCases {
         let (user, session) =
             self.store.create_user(new_user, &password_hash, rules, client, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
+        self.session_metrics.opened.increment(1);
         let tokens = self.tokens(&user, &session)?;
         Ok(SignedIn { user, tokens })
     }

@@ -196,7 +196,7 @@ async fn assert_refusals(app: &mut PgConnection) {
         r#"alter table "EventHistory" owner to eventboard_app"#,
         r#"drop table "Event""#,
         r#"drop index idx_events_search_trigrams"#,
-        r#"drop function current_caller"#,
+        r#"drop function current_caller(uuid, uuid, "Role", uuid, timestamptz)"#,
         r#"create trigger x before insert on "Event" execute function event_history_is_append_only()"#,
         r#"truncate "Event" cascade"#,
         r#"truncate "EventHistory""#,
