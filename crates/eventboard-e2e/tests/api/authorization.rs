@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use eventboard_e2e::database::execute;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -35,8 +36,8 @@ const GENERAL: &[(&str, Row)] = &[
     // With a token that is not genuine.
     ("refresh",              [401, 401, 401, 401, 401, 401]),
     ("listSessions",         [401, 200, 200, 200, 200, 200]),
-    // Of a session that does not exist.
-    ("revokeSession",        [401, 404, 404, 404, 404, 404]),
+    // Of another session of the owner.
+    ("revokeSession",        [401, 204, 404, 404, 404, 404]),
     ("revokeOtherSessions",  [401, 204, 204, 204, 204, 204]),
     ("createEvent",          [401, 201, 201, 201, 201, 201]),
     ("listEvents",           [401, 200, 200, 200, 200, 200]),
@@ -118,11 +119,32 @@ async fn every_operation_returns_the_status_in_the_matrix_for_every_caller() {
     }
 }
 
+/// The token of each caller has not been used before, so no gateway has cached that it is valid.
+#[tokio::test]
+async fn a_caller_whose_session_was_revoked_or_who_is_disabled_gets_401_from_every_operation() {
+    let fixture = Fixture::create().await;
+    let operations = operations(&fixture.stack.anonymous()).await;
+    for statement in [
+        r#"update "Session" set "revokedAt" = now() where "userId" = $1"#,
+        r#"update "User" set disabled = true where id = $1"#,
+    ] {
+        for operation in operations.iter().filter(|operation| operation.needs_token) {
+            let caller = fixture.admin.add_colleague(&fixture.stack, "ADMIN").await;
+            execute(fixture.stack.as_ref(), statement, caller.id()).await;
+            let event = fixture.create_event("SUBMITTED").await;
+            let status = fixture.request(Some(&caller), operation, Some(&event)).await;
+            let expected = if operation.id == "logout" { 204 } else { 401 };
+            assert_eq!(status, expected, "{} after {statement}", operation.id);
+        }
+    }
+}
+
 /// An operation in the OpenAPI document.
 struct Operation {
     id: String,
     method: Method,
     path: String,
+    needs_token: bool,
 }
 
 async fn operations(anonymous: &Anonymous) -> Vec<Operation> {
@@ -133,6 +155,7 @@ async fn operations(anonymous: &Anonymous) -> Vec<Operation> {
             id: operation["operationId"].as_str().unwrap().to_owned(),
             method: method.to_uppercase().parse().unwrap(),
             path: path.clone(),
+            needs_token: operation.get("security").is_some(),
         })
     });
     operations.collect()
@@ -142,6 +165,8 @@ async fn operations(anonymous: &Anonymous) -> Vec<Operation> {
 struct Fixture {
     stack: Stack,
     owner: Actor,
+    /// The id of another session of the owner.
+    owners_session: String,
     colleague: Actor,
     moderator: Actor,
     admin: Actor,
@@ -153,8 +178,11 @@ impl Fixture {
     async fn create() -> Self {
         let stack = Stack::start().await;
         let admin = stack.anonymous().sign_up_admin().await;
+        let owner = admin.add_colleague(&stack, "USER").await;
+        let sessions = owner.log_in_again().await.get("/auth/sessions").await.expect(200).body;
         Self {
-            owner: admin.add_colleague(&stack, "USER").await,
+            owners_session: sessions["data"][0]["id"].as_str().unwrap().to_owned(),
+            owner,
             colleague: admin.add_colleague(&stack, "USER").await,
             moderator: admin.add_colleague(&stack, "MODERATOR").await,
             outsider: stack.anonymous().sign_up_admin().await,
@@ -164,7 +192,7 @@ impl Fixture {
     }
 
     fn callers(&self) -> [Option<&Actor>; 6] {
-        let Self { stack: _, owner, colleague, moderator, admin, outsider } = self;
+        let Self { stack: _, owner, owners_session: _, colleague, moderator, admin, outsider } = self;
         [None, Some(owner), Some(colleague), Some(moderator), Some(admin), Some(outsider)]
     }
 
@@ -187,7 +215,9 @@ impl Fixture {
 
     /// Sends a request as this caller and returns the status.
     async fn request(&self, caller: Option<&Actor>, operation: &Operation, event: Option<&str>) -> u16 {
-        let path = operation.path.replace("{id}", event.unwrap_or_default());
+        let id =
+            if operation.id == "revokeSession" { &self.owners_session } else { event.unwrap_or_default() };
+        let path = operation.path.replace("{id}", id);
         let request = match caller {
             Some(actor) => actor.request(operation.method.clone(), &path),
             None => self.stack.anonymous().request(operation.method.clone(), &path),

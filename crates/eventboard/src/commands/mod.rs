@@ -5,7 +5,6 @@ pub(crate) mod event;
 pub(crate) mod idempotency;
 pub(crate) mod organization;
 pub(crate) mod outbox;
-pub(crate) mod session;
 pub(crate) mod user;
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! `eventboard user`: users and their roles.
 
+mod sessions;
+
 use anyhow::Context;
 use eventboard_db::{Actor, AsText, AuditEntry};
 use eventboard_domain::{AuditEvent, AuditTarget, Role};
@@ -7,10 +9,8 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{
-    organization,
-    session::{self, end_all_sessions},
-};
+use self::sessions::end_all_sessions;
+use super::organization;
 use crate::{
     cli::{ListArgs, UserCommand},
     database,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the gateway caches that a token's user is valid.
-pub(super) const VALIDATION_CACHE_SECONDS: u32 = 30;
+const VALIDATION_CACHE_SECONDS: u32 = 30;
 
 /// One user.
 #[derive(Debug, Serialize)]
@@ -60,8 +60,8 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             output::list(database::with_connection(work).await?, list)
         }
         UserCommand::Role { email, role } => change_role(&email, role).await,
-        UserCommand::Sessions { email, list } => session::list(&email, list).await,
-        UserCommand::Revoke { email, session } => session::revoke(&email, session).await,
+        UserCommand::Sessions { email, list } => sessions::list(&email, list).await,
+        UserCommand::Revoke { email, session } => sessions::revoke(&email, session).await,
         UserCommand::Disable { email } => disable(&email).await,
         UserCommand::Enable { email } => {
             let email = set_disabled(&email, false).await?;
@@ -156,8 +156,8 @@ async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
 }
 
 /// A user before a change.
-pub(super) struct FoundUser {
-    pub id: Uuid,
+struct FoundUser {
+    id: Uuid,
     organization_id: Uuid,
     /// As stored, which may differ from the argument in letter case.
     email: String,
@@ -167,7 +167,7 @@ pub(super) struct FoundUser {
 
 /// Changes a user, and records what the change returns in the audit, in one transaction. Returns the email address as
 /// stored.
-pub(super) async fn change_user(
+async fn change_user(
     email: &str,
     change: impl AsyncFnOnce(&mut PgConnection, &FoundUser) -> anyhow::Result<Vec<AuditEvent>>,
 ) -> anyhow::Result<String> {

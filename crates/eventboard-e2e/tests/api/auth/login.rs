@@ -16,7 +16,7 @@ async fn login_ignores_the_letter_case_of_the_email() {
 
     let session = stack.anonymous().login(&email.into(), "Password123!").await.expect(200);
 
-    assert_eq!(keys(&session.body), ["accessToken", "user"]);
+    assert_eq!(keys(&session.body), ["accessToken", "expiresIn", "refreshExpiresIn", "refreshToken", "user"]);
     assert_eq!(keys(&session.body["user"]), USER);
     assert_eq!(session.body["user"], user);
 }

@@ -15,7 +15,10 @@ async fn the_founder_of_an_organization_becomes_its_admin() {
     let response =
         stack.anonymous().signup(json!({ "organizationName": "  Ärzte & Söhne (2) " })).await.expect(201);
 
-    assert_eq!(keys(&response.body), ["accessToken", "user"]);
+    assert_eq!(
+        keys(&response.body),
+        ["accessToken", "expiresIn", "refreshExpiresIn", "refreshToken", "user"]
+    );
     let user = &response.body["user"];
     assert_eq!(keys(user), USER);
     assert_eq!(

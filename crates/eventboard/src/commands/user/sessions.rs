@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::user::{change_user, not_found};
+use super::{VALIDATION_CACHE_SECONDS, change_user, not_found};
 use crate::{
     cli::ListArgs,
     database,
@@ -99,8 +99,8 @@ pub(super) async fn revoke(email: &str, session_id: Option<Uuid>) -> anyhow::Res
         None => "The user must log in again everywhere. All tokens issued so far are refused",
     };
     output::print(&format!(
-        "{email}: {sessions}. {effect}, by writes at once and by everything else within {} seconds.\n",
-        super::user::VALIDATION_CACHE_SECONDS
+        "{email}: {sessions}. {effect}, by writes at once and by everything else within {VALIDATION_CACHE_SECONDS} \
+         seconds.\n"
     ))
 }
 
