@@ -4,11 +4,12 @@
 //! the SQL. `password` hashes passwords. This is the service's only CPU-heavy work.
 
 mod audit;
+mod cleanup;
 mod grpc;
 pub mod password;
 mod session;
-mod session_cleanup;
 mod store;
+mod throttle;
 mod use_cases;
 mod user;
 
@@ -31,11 +32,12 @@ use tokio::net::TcpListener;
 
 pub use crate::session::SessionConfig;
 use crate::{
+    cleanup::delete_old_rows,
     grpc::AuthGrpc,
     password::{Argon2id, PasswordConfig, Passwords},
     session::SessionRules,
-    session_cleanup::delete_expired_sessions,
     store::Store,
+    throttle::PasswordThrottle,
     use_cases::AuthUseCases,
 };
 
@@ -109,8 +111,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         tracing::warn!("JWT_SECRET is publicly known; set a custom secret");
     }
     let database = Database::open(config.database);
+    let store = Store::new(database.clone());
     let use_cases = AuthUseCases {
-        store: Store::new(database.clone()),
+        store: store.clone(),
+        throttle: PasswordThrottle::new(store.clone(), &config.token.secret),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
         session_rules: SessionRules { config: config.sessions, keys: RefreshKeys::new(&config.token) },
@@ -127,10 +131,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     };
     let background = async {
         database.prepare().await?;
-        tokio::join!(
-            delete_expired_sessions(Store::new(database.clone())),
-            delete_old_audit_entries(database, config.audit_retention),
-        );
+        tokio::join!(delete_old_rows(store), delete_old_audit_entries(database, config.audit_retention),);
         anyhow::Ok(())
     };
     tokio::select! {

@@ -26,6 +26,7 @@ mod signup;
 mod slug;
 mod string_enum;
 mod text;
+mod throttle;
 mod violations;
 mod workflow;
 
@@ -47,7 +48,11 @@ pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
     AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LoginFailure, MailKind,
-    OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, UnknownVariant,
+    OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, ThrottleLimit, UnknownVariant,
+};
+pub use throttle::{
+    AccountCount, AccountFailures, AddressCount, AddressFailures, KNOWN_ADDRESS_DAYS, Lock, LockPhase,
+    MAX_KNOWN_ADDRESSES,
 };
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

@@ -154,6 +154,8 @@ string_enum! {
         LoginSucceeded = "LOGIN_SUCCEEDED",
         /// Somebody could not log in to an existing account.
         LoginFailed = "LOGIN_FAILED",
+        /// Passwords for an existing account were refused unchecked, because too many were wrong. Only the first one is recorded.
+        LoginThrottled = "LOGIN_THROTTLED",
         /// A session of a user ended before it expired.
         SessionRevoked = "SESSION_REVOKED",
         /// A refresh token that was just replaced was used from another address.
@@ -215,6 +217,16 @@ string_enum! {
         WrongPassword = "WRONG_PASSWORD",
         /// The password is right, but the account is disabled.
         DisabledUser = "DISABLED_USER",
+    }
+}
+
+string_enum! {
+    /// The limit of wrong passwords that was reached.
+    ThrottleLimit {
+        /// That of an account and a block of addresses.
+        Address = "ADDRESS",
+        /// That of an account from everywhere.
+        Account = "ACCOUNT",
     }
 }
 

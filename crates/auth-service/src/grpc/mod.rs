@@ -37,18 +37,18 @@ impl AuthGrpc {
 #[tonic::async_trait]
 impl AuthService for AuthGrpc {
     async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
-        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
         let origin = Origin::of(&request);
         let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let signed_in = self.use_cases.signup(new_user, client, &origin, deadline).await?;
+        let signed_in = self.use_cases.signup(new_user, block, &origin, deadline).await?;
         Ok(Response::new(signed_in.into()))
     }
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
-        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
         let origin = Origin::of(&request);
         let login = LoginCredentials::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let signed_in = self.use_cases.login(login, client, &origin, deadline).await?;
+        let signed_in = self.use_cases.login(login, block, &origin, deadline).await?;
         Ok(Response::new(signed_in.into()))
     }
 

@@ -16,9 +16,13 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Store;
+use super::{
+    Store, seconds,
+    throttle::{clear_address, remember_address},
+};
 use crate::{
     session::{ListedSession, Session, SessionConfig, SessionRules},
+    throttle::ThrottleKey,
     user::User,
 };
 
@@ -38,8 +42,8 @@ struct PresentedSession {
 }
 
 impl Store {
-    /// Opens a session for a user who has logged in, and records the login. The session that was not used for the longest time
-    /// ends if there are too many.
+    /// Opens a session for a user who has logged in, records the login, and forgets the wrong passwords from their address. The
+    /// session that was not used for the longest time ends if there are too many.
     ///
     /// # Errors
     /// `WrongCredentials` when the user was disabled or deleted meanwhile.
@@ -47,11 +51,11 @@ impl Store {
         &self,
         user: &User,
         rules: &SessionRules,
-        client: Client,
+        checked: ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Session, ServiceError> {
-        let mut lease = self.database.acquire(client).await?;
+        let mut lease = self.database.acquire(Client::Address(checked.block)).await?;
         let mut transaction = lease.begin(deadline).await?;
         let session = insert_session(&mut transaction, user.id, rules, origin).await?;
         let session = session.ok_or(Refusal::WrongCredentials)?;
@@ -60,6 +64,9 @@ impl Store {
             record(&mut transaction, user, Some(user.id), origin, event).await?;
         }
         record(&mut transaction, user, Some(user.id), origin, AuditEvent::LoginSucceeded {}).await?;
+        remember_address(&mut transaction, user.id, checked.block).await?;
+        // Last, because other checks for the account wait for its counter.
+        clear_address(&mut transaction, checked).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(session)
@@ -434,11 +441,6 @@ async fn find_presented_session(
         address: row.address,
         has_ended: row.has_ended || left.is_zero(),
     }))
-}
-
-/// A duration in seconds. A negative one is zero.
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// Counts a refresh of a locked session.

@@ -1,5 +1,7 @@
 //! Login.
 
+use std::net::IpAddr;
+
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
@@ -7,39 +9,52 @@ use eventboard_chassis::{
 };
 use eventboard_domain::{Refusal, check_login};
 
-use super::AuthUseCases;
-use crate::{session::SignedIn, store::Account, user::LoginCredentials};
+use super::{
+    AuthUseCases,
+    password_check::{CheckedPassword, PresentedPassword},
+};
+use crate::{
+    session::SignedIn,
+    store::{Account, FoundAccount},
+    throttle::AccountAddress,
+    user::LoginCredentials,
+};
 
 impl AuthUseCases {
     /// Opens a session for an e-mail address and a password, and records that in the audit. The work counts in the
-    /// share of `client`.
+    /// share of the block of addresses.
     ///
     /// # Errors
     /// `Unauthenticated` for an unknown user, a disabled user and a wrong password. All three get the same message
-    /// after the same work.
+    /// after the same work. A disabled user's password counts as wrong, or the counter would tell that it is right. `Throttled`
+    /// after too many wrong passwords.
     pub(crate) async fn login(
         &self,
         login: LoginCredentials,
-        client: Client,
+        block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<SignedIn, ServiceError> {
-        let account = self.store.find_account(&login.email, client).await?;
-        let hash = account.as_ref().map(|account| &*account.password_hash);
-        let password_matches = self.passwords.verify(&login.password, hash, client).await?;
+        let client = Client::Address(block);
+        let FoundAccount { compared_email, account } = self.store.find_account(&login.email, client).await?;
+        let user = account.as_ref().map(|account| &account.user);
+        let presented = PresentedPassword {
+            account: AccountAddress { compared_email: &compared_email, user },
+            password: &login.password,
+            hash: account.as_ref().map(|account| &*account.password_hash),
+            block,
+        };
+        let CheckedPassword { is_right, key } = self.check_password(presented, origin, deadline).await?;
         let state = account.as_ref().map(|account| account.state);
-        if let Err(reason) = check_login(state, password_matches) {
-            let user = account.as_ref().map(|account| &account.user);
+        if let Err(reason) = check_login(state, is_right) {
             let user_id = user.map(|user| tracing::field::display(user.id));
             tracing::info!(user_id, reason = reason.as_str(), "Login refused");
             self.store.record_failed_login(user, reason, client, origin, deadline).await?;
             return Err(Refusal::from(reason).into());
         }
         let account = account.ok_or(Refusal::WrongCredentials)?;
-        let session = self
-            .store
-            .open_session_at_login(&account.user, &self.session_rules, client, origin, deadline)
-            .await?;
+        let rules = &self.session_rules;
+        let session = self.store.open_session_at_login(&account.user, rules, key, origin, deadline).await?;
         self.upgrade_password_hash(&account, &login, client).await;
         tracing::info!(user_id = %account.user.id, "Logged in");
         let tokens = self.tokens(&account.user, &session)?;

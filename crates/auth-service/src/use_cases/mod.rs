@@ -5,18 +5,20 @@ mod audit;
 mod login;
 mod me;
 mod notifications;
+mod password_check;
 mod sessions;
 mod signup;
 
 use eventboard_chassis::{token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
 use eventboard_domain::Quotas;
 
-use crate::{password::Passwords, session::SessionRules, store::Store};
+use crate::{password::Passwords, session::SessionRules, store::Store, throttle::PasswordThrottle};
 
 /// The use cases and their dependencies.
 pub(crate) struct AuthUseCases {
     pub store: Store,
     pub passwords: Passwords,
+    pub throttle: PasswordThrottle,
     pub issuer: TokenIssuer,
     pub session_rules: SessionRules,
     pub unsubscribe_verifier: UnsubscribeVerifier,

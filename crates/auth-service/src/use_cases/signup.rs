@@ -1,5 +1,7 @@
 //! Signup.
 
+use std::net::IpAddr;
+
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
@@ -10,7 +12,7 @@ use super::AuthUseCases;
 use crate::{session::SignedIn, user::NewUser};
 
 impl AuthUseCases {
-    /// Creates a user and opens a session. The work counts in the share of `client`.
+    /// Creates a user and opens a session. The work counts in the share of the block of addresses.
     ///
     /// # Errors
     /// When the organization does not allow open signup or is full, or the e-mail address or the organization's name
@@ -18,10 +20,11 @@ impl AuthUseCases {
     pub(crate) async fn signup(
         &self,
         new_user: NewUser,
-        client: Client,
+        block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<SignedIn, ServiceError> {
+        let client = Client::Address(block);
         // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
         // this check, so database constraints decide which one succeeds. Only the limit of members can be exceeded, by
         // as many signups as are in flight.
@@ -30,7 +33,7 @@ impl AuthUseCases {
         let password_hash = self.passwords.hash(&new_user.password, client).await?;
         let rules = &self.session_rules;
         let (user, session) =
-            self.store.create_user(new_user, &password_hash, rules, client, origin, deadline).await?;
+            self.store.create_user(new_user, &password_hash, rules, block, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         let tokens = self.tokens(&user, &session)?;
         Ok(SignedIn { user, tokens })

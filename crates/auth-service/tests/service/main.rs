@@ -10,4 +10,5 @@ mod process;
 mod sessions;
 mod signup;
 mod support;
+mod throttle;
 mod token;

@@ -147,13 +147,16 @@ async fn privileges(superuser: &mut PgConnection) -> BTreeSet<String> {
 /// A new table needs a decision: add it here and to `roles::PRIVILEGES`.
 fn expected_privileges() -> BTreeSet<String> {
     let read_and_write = ["SELECT", "INSERT", "UPDATE", "DELETE"];
-    let tables: [(&str, &[&str]); 9] = [
+    let tables: [(&str, &[&str]); 12] = [
         ("Organization", &read_and_write),
         ("User", &read_and_write),
         ("Event", &read_and_write),
         ("IdempotencyKey", &read_and_write),
         ("Outbox", &read_and_write),
         ("Session", &read_and_write),
+        ("AccountThrottle", &read_and_write),
+        ("AddressThrottle", &read_and_write),
+        ("KnownAddress", &read_and_write),
         ("EventHistory", &["SELECT", "INSERT"]),
         ("AuditEntry", &["SELECT", "INSERT"]),
         ("_sqlx_migrations", &["SELECT"]),
@@ -196,7 +199,7 @@ async fn assert_refusals(app: &mut PgConnection) {
         r#"alter table "EventHistory" owner to eventboard_app"#,
         r#"drop table "Event""#,
         r#"drop index idx_events_search_trigrams"#,
-        r#"drop function current_caller"#,
+        r#"drop function current_caller(uuid, uuid, "Role", uuid, timestamptz)"#,
         r#"create trigger x before insert on "Event" execute function event_history_is_append_only()"#,
         r#"truncate "Event" cascade"#,
         r#"truncate "EventHistory""#,

@@ -37,6 +37,13 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         }
         AuditAction::LoginSucceeded => assert_eq!(login("Password123!"), 200),
         AuditAction::LoginFailed => assert_eq!(login("Password124!"), 401),
+        AuditAction::LoginThrottled => {
+            let guess = r#"{"email": "user@acme.com", "password": "Password124!"}"#;
+            for _ in 0..10 {
+                assert_eq!(up.post("/auth/login", guess), 401);
+            }
+            assert_eq!(up.post("/auth/login", guess), 429);
+        }
         AuditAction::SessionRevoked => {
             let token = refresh_token();
             assert_eq!(up.post("/auth/logout", &format!(r#"{{"refreshToken": "{token}"}}"#)), 204);

@@ -1,0 +1,53 @@
+//! The check of a password.
+
+use std::net::IpAddr;
+
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    server::{Deadline, Origin},
+};
+use secrecy::SecretString;
+
+use super::AuthUseCases;
+use crate::throttle::{AccountAddress, ThrottleKey};
+
+/// A password that somebody presents for an account.
+pub(super) struct PresentedPassword<'a> {
+    pub account: AccountAddress<'a>,
+    pub password: &'a SecretString,
+    /// The hash of the account's password. `None`: there is no account.
+    pub hash: Option<&'a str>,
+    /// The block of addresses that the caller belongs to.
+    pub block: IpAddr,
+}
+
+/// A password that was checked.
+pub(super) struct CheckedPassword {
+    pub is_right: bool,
+    /// Under what the check is counted as wrong. What a right password allows clears it in its own transaction.
+    pub key: ThrottleKey,
+}
+
+impl AuthUseCases {
+    /// Checks a password. Every path on which somebody may guess passwords goes through here.
+    ///
+    /// # Errors
+    /// `Throttled` after too many wrong ones, for the right one too.
+    pub(super) async fn check_password(
+        &self,
+        presented: PresentedPassword<'_>,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<CheckedPassword, ServiceError> {
+        let PresentedPassword { account, password, hash, block } = presented;
+        let reservation = self.throttle.reserve(account, block, origin, deadline).await?;
+        match self.passwords.verify(password, hash, Client::Address(block)).await {
+            Ok(is_right) => Ok(CheckedPassword { is_right, key: reservation.settle() }),
+            Err(error) => {
+                reservation.give_back().await;
+                Err(error)
+            }
+        }
+    }
+}
