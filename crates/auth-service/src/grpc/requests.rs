@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{AuditPosition, AuditQuery},
+    password::TypedPassword,
     user::{LoginCredentials, NewUser},
 };
 
@@ -23,12 +24,12 @@ impl TryFrom<proto::SignupRequest> for NewUser {
         let last_name = violations.check("lastName", rules::person_name(&request.last_name));
         let membership = membership(request.organization, &mut violations);
 
-        let (Some(email), Some(()), Some(first_name), Some(last_name), Some(membership)) =
+        let (Some(email), Some(password), Some(first_name), Some(last_name), Some(membership)) =
             (email, password, first_name, last_name, membership)
         else {
             return Err(violations);
         };
-        Ok(Self { email, password: request.password.into(), first_name, last_name, membership })
+        Ok(Self { email, password: password.into(), first_name, last_name, membership })
     }
 }
 
@@ -65,8 +66,8 @@ impl TryFrom<proto::LoginRequest> for LoginCredentials {
         let mut violations = Violations::default();
         let email = violations.check("email", rules::login_email(&request.email));
         let password = violations.check("password", rules::login_password(&request.password));
-        let (Some(email), Some(())) = (email, password) else { return Err(violations) };
-        Ok(Self { email, password: request.password.into() })
+        let (Some(email), Some(password)) = (email, password) else { return Err(violations) };
+        Ok(Self { email, password: TypedPassword::new(password) })
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     password_check::{CheckedPassword, PresentedPassword},
 };
 use crate::{
+    password::PasswordMatch,
     session::SignedIn,
     store::{Account, FoundAccount},
     throttle::AccountAddress,
@@ -44,9 +45,9 @@ impl AuthUseCases {
             hash: account.as_ref().map(|account| &*account.password_hash),
             block,
         };
-        let CheckedPassword { is_right, key } = self.check_password(presented, origin, deadline).await?;
+        let CheckedPassword { matched, key } = self.check_password(presented, origin, deadline).await?;
         let state = account.as_ref().map(|account| account.state);
-        if let Err(reason) = check_login(state, is_right) {
+        if let Err(reason) = check_login(state, matched.is_right()) {
             let user_id = user.map(|user| tracing::field::display(user.id));
             tracing::info!(user_id, reason = reason.as_str(), "Login refused");
             self.store.record_failed_login(user, reason, client, origin, deadline).await?;
@@ -55,18 +56,17 @@ impl AuthUseCases {
         let account = account.ok_or(Refusal::WrongCredentials)?;
         let rules = &self.session_rules;
         let session = self.store.open_session_at_login(&account.user, rules, key, origin, deadline).await?;
-        self.upgrade_password_hash(&account, &login, client).await;
+        if matched == PasswordMatch::Raw || self.passwords.needs_rehash(&account.password_hash) {
+            self.upgrade_password_hash(&account, &login, client).await;
+        }
         tracing::info!(user_id = %account.user.id, "Logged in");
         let tokens = self.tokens(&account.user, &session)?;
         Ok(SignedIn { user: account.user, tokens })
     }
 
-    /// Replaces a password hash that is weaker than new hashes. This happens at login, because the password is known
-    /// only then. The login succeeds even when the upgrade fails.
+    /// Replaces a password hash that is weaker than new hashes, or of another form. This happens at login, because the
+    /// password is known only then. The login succeeds even when the upgrade fails.
     async fn upgrade_password_hash(&self, account: &Account, login: &LoginCredentials, client: Client) {
-        if !self.passwords.needs_rehash(&account.password_hash) {
-            return;
-        }
         let user_id = account.user.id;
         match self.rehash(account, login, client).await {
             Ok(()) => tracing::info!(%user_id, "Password hash upgraded"),
@@ -80,7 +80,7 @@ impl AuthUseCases {
         login: &LoginCredentials,
         client: Client,
     ) -> Result<(), ServiceError> {
-        let new_hash = self.passwords.hash(&login.password, client).await?;
+        let new_hash = self.passwords.hash(&login.password.prepared, client).await?;
         let Account { user, password_hash, state: _ } = account;
         self.store.replace_password_hash(user.id, password_hash, &new_hash, client).await
     }

@@ -7,15 +7,17 @@ use eventboard_chassis::{
     fairness::Client,
     server::{Deadline, Origin},
 };
-use secrecy::SecretString;
 
 use super::AuthUseCases;
-use crate::throttle::{AccountAddress, ThrottleKey};
+use crate::{
+    password::{PasswordMatch, TypedPassword},
+    throttle::{AccountAddress, ThrottleKey},
+};
 
 /// A password that somebody presents for an account.
 pub(super) struct PresentedPassword<'a> {
     pub account: AccountAddress<'a>,
-    pub password: &'a SecretString,
+    pub password: &'a TypedPassword,
     /// The hash of the account's password. `None`: there is no account.
     pub hash: Option<&'a str>,
     /// The block of addresses that the caller belongs to.
@@ -24,7 +26,7 @@ pub(super) struct PresentedPassword<'a> {
 
 /// A password that was checked.
 pub(super) struct CheckedPassword {
-    pub is_right: bool,
+    pub matched: PasswordMatch,
     /// Under what the check is counted as wrong. What a right password allows clears it in its own transaction.
     pub key: ThrottleKey,
 }
@@ -43,7 +45,7 @@ impl AuthUseCases {
         let PresentedPassword { account, password, hash, block } = presented;
         let reservation = self.throttle.reserve(account, block, origin, deadline).await?;
         match self.passwords.verify(password, hash, Client::Address(block)).await {
-            Ok(is_right) => Ok(CheckedPassword { is_right, key: reservation.settle() }),
+            Ok(matched) => Ok(CheckedPassword { matched, key: reservation.settle() }),
             Err(error) => {
                 reservation.give_back().await;
                 Err(error)

@@ -3,11 +3,14 @@
 use std::net::Ipv4Addr;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use auth_service::password::Argon2id;
 use eventboard_chassis::{
     client_address::{CLIENT_ADDRESS, ClientSigner},
     error::ErrorCode,
 };
-use eventboard_proto::auth::{LoginRequest, SessionReply, auth_service_client::AuthServiceClient};
+use eventboard_proto::auth::{
+    LoginRequest, SessionReply, SignupRequest, auth_service_client::AuthServiceClient,
+};
 use tokio::task::JoinSet;
 use tonic::{Request, Response, transport::Endpoint};
 
@@ -122,6 +125,36 @@ async fn a_weak_hash_is_replaced_at_the_next_login() {
 }
 
 #[tokio::test]
+async fn a_hash_of_what_was_typed_is_replaced_by_one_of_the_prepared_form() {
+    let service = with_ada(&[]).await;
+    let (typed, other) = ("Gro\u{308}ße\u{a0}123", "Größe 123");
+    let hash = Argon2id::default().hash(&typed.into()).unwrap();
+    store_hash(&service, &hash).await;
+    assert!(service.login(EMAIL, other).await.is_err(), "nobody has typed it in this way before");
+    service.login(EMAIL, typed).await.unwrap();
+    let prepared = stored_hash(&service).await;
+    assert_ne!(prepared, hash);
+    for password in [typed, other] {
+        service.login(EMAIL, password).await.unwrap();
+    }
+    assert_eq!(stored_hash(&service).await, prepared);
+}
+
+#[tokio::test]
+async fn a_new_password_is_stored_in_its_prepared_form() {
+    let service = TestService::start().await;
+    let signup = SignupRequest {
+        password: "Gro\u{308}ße\u{3000}123".to_owned(),
+        ..create_organization(EMAIL, "Acme")
+    };
+    service.signup(signup).await.unwrap();
+    for password in ["Größe 123", "Gro\u{308}ße 123", "Größe\u{a0}123"] {
+        service.login(EMAIL, password).await.unwrap();
+    }
+    assert!(service.login(EMAIL, "Grosse 123").await.is_err());
+}
+
+#[tokio::test]
 async fn a_refused_login_does_not_replace_the_hash() {
     let service = with_ada(&[]).await;
     let weak = store_weak_hash(&service).await;
@@ -191,12 +224,13 @@ async fn store_weak_hash(service: &TestService) -> String {
     let params = Params::new(1024, 1, 1, None).unwrap();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let weak = argon2.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
-    sqlx::query(r#"update "User" set "passwordHash" = $1"#)
-        .bind(&weak)
-        .execute(&mut service.connect().await)
-        .await
-        .unwrap();
+    store_hash(service, &weak).await;
     weak
+}
+
+async fn store_hash(service: &TestService, hash: &str) {
+    let store = sqlx::query(r#"update "User" set "passwordHash" = $1"#).bind(hash);
+    store.execute(&mut service.connect().await).await.unwrap();
 }
 
 async fn stored_hash(service: &TestService) -> String {
