@@ -157,6 +157,22 @@ mod tests {
         assert_eq!((config.listen.port, config.jwt_expiry), (3001, Duration::from_secs(3600)));
         assert_eq!(config.password.queue, 64);
         assert!((1..=4).contains(&config.password.concurrency));
+        assert_eq!(config.password.min_strength, 0);
+    }
+
+    #[test]
+    fn production_requires_passwords_that_are_not_easy_to_guess() {
+        let production = [
+            ("APP_ENV", "production"),
+            ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("DATABASE_URL", "postgres://db/x"),
+        ];
+        let min_strength = |variables: &[_]| {
+            read(&[&production[..], variables].concat()).expect("a configuration").password.min_strength
+        };
+        assert_eq!(min_strength(&[]), 2);
+        assert_eq!(min_strength(&[("PASSWORD_MIN_STRENGTH", "0")]), 0);
+        assert!(read(&[("PASSWORD_MIN_STRENGTH", "5")]).is_err());
     }
 
     #[test]

@@ -2,16 +2,25 @@
 
 mod argon2id;
 mod queue;
+mod strength;
 
 use std::{sync::Arc, thread};
 
 use argon2::password_hash;
-use eventboard_chassis::{config::Env, error::ServiceError, fairness::Client};
+use eventboard_chassis::{
+    config::{AppEnv, Env},
+    error::ServiceError,
+    fairness::Client,
+};
 use eventboard_domain::prepare_password;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use self::argon2id::Argon2id;
-use self::queue::Queue;
+pub(crate) use self::strength::guesses;
+use self::{
+    queue::Queue,
+    strength::{Guesses, strength},
+};
 
 /// The upper bound of the default concurrency. Each hash takes a core and 19 MiB.
 const MAX_DEFAULT_CONCURRENCY: usize = 4;
@@ -25,12 +34,20 @@ pub struct PasswordConfig {
     /// `PASSWORD_HASH_QUEUE` (default 64): how many callers may wait for a hash. Further callers get `Overloaded`. The
     /// callers of one address block get at most a quarter of the queue and of the running hashes together.
     pub queue: u32,
+    /// `PASSWORD_MIN_STRENGTH` (default: 2 in production, 0 otherwise): how hard a new password must be to guess, from 0
+    /// (any) to 4, on the scale of zxcvbn.
+    pub min_strength: u8,
 }
 
 impl PasswordConfig {
-    /// Reads the `PASSWORD_HASH_*` variables.
+    /// Reads the `PASSWORD_*` variables.
     pub fn from_env(env: &mut Env) -> Self {
+        let min_strength = match AppEnv::from_env(env) {
+            AppEnv::Development => 0,
+            AppEnv::Production => 2,
+        };
         Self {
+            min_strength: env.number("PASSWORD_MIN_STRENGTH", min_strength, 0..=4),
             concurrency: env.number("PASSWORD_HASH_CONCURRENCY", default_concurrency(), 1..=256),
             queue: env.number("PASSWORD_HASH_QUEUE", 64, 0..=100_000),
         }
@@ -90,6 +107,17 @@ pub(crate) struct Passwords {
     /// password matches this hash, the login fails.
     dummy_hash: Arc<str>,
     queue: Queue,
+    min_strength: u8,
+}
+
+/// The password is too easy to guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WeakPassword;
+
+impl WeakPassword {
+    /// What is wrong with the field that has the password.
+    pub(crate) const MESSAGE: &str = "is too easy to guess; make it longer, for example with several words that are not \
+        connected with each other or with you";
 }
 
 impl Passwords {
@@ -99,7 +127,8 @@ impl Passwords {
     /// When hashing fails on this machine.
     pub(crate) fn new(config: &PasswordConfig, argon2id: Argon2id) -> Result<Self, password_hash::Error> {
         let dummy_hash = argon2id.hash(&SecretString::from("dummy password"))?.into();
-        Ok(Self { argon2id, dummy_hash, queue: Queue::new(config.concurrency, config.queue) })
+        let queue = Queue::new(config.concurrency, config.queue);
+        Ok(Self { argon2id, dummy_hash, queue, min_strength: config.min_strength })
     }
 
     /// Computes the hash to store for a new password.
@@ -110,6 +139,27 @@ impl Passwords {
         let (argon2id, password) = (self.argon2id.clone(), password.clone());
         let hashed = self.queue.run(client, move || argon2id.hash(&password)).await?;
         hashed.map_err(ServiceError::internal)
+    }
+
+    /// Computes the hash to store for a password that a user has chosen, unless it is too easy to guess for somebody who knows
+    /// these words. Judging takes a core too, so it has the same place in the queue.
+    ///
+    /// # Errors
+    /// `Overloaded` when the queue or the share of the client is full.
+    pub(crate) async fn hash_chosen(
+        &self,
+        password: &SecretString,
+        guesses: Guesses,
+        client: Client,
+    ) -> Result<Result<String, WeakPassword>, ServiceError> {
+        let (argon2id, password, min_strength) = (self.argon2id.clone(), password.clone(), self.min_strength);
+        let judge_and_hash = move || {
+            if min_strength > 0 && strength(password.expose_secret(), &guesses) < min_strength {
+                return Ok(Err(WeakPassword));
+            }
+            argon2id.hash(&password).map(Ok)
+        };
+        self.queue.run(client, judge_and_hash).await?.map_err(ServiceError::internal)
     }
 
     /// Returns how the password matches the hash. When there is no hash, returns `None` after the same work.
@@ -155,7 +205,7 @@ mod tests {
     const HASH_COUNT: &str = "eventboard_password_hash_duration_seconds_count";
 
     fn passwords() -> Passwords {
-        Passwords::new(&PasswordConfig { concurrency: 1, queue: 0 }, Argon2id::default())
+        Passwords::new(&PasswordConfig { concurrency: 1, queue: 0, min_strength: 0 }, Argon2id::default())
             .expect("a dummy hash")
     }
 

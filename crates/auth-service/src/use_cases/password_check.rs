@@ -8,9 +8,11 @@ use eventboard_chassis::{
     server::{Deadline, Origin},
 };
 
+use eventboard_domain::Violations;
+
 use super::AuthUseCases;
 use crate::{
-    password::{PasswordMatch, TypedPassword},
+    password::{PasswordMatch, TypedPassword, WeakPassword},
     throttle::{AccountAddress, ThrottleKey},
 };
 
@@ -52,4 +54,11 @@ impl AuthUseCases {
             }
         }
     }
+}
+
+/// The error for a field with a password that is too easy to guess.
+pub(super) fn weak_password(field: &'static str) -> ServiceError {
+    let mut violations = Violations::default();
+    violations.add(field, WeakPassword::MESSAGE);
+    violations.into()
 }

@@ -8,15 +8,19 @@ use eventboard_chassis::{
     server::{Deadline, Origin},
 };
 
-use super::AuthUseCases;
-use crate::{session::SignedIn, user::NewUser};
+use super::{AuthUseCases, password_check::weak_password};
+use crate::{
+    password::{WeakPassword, guesses},
+    session::SignedIn,
+    user::NewUser,
+};
 
 impl AuthUseCases {
     /// Creates a user and opens a session. The work counts in the share of the block of addresses.
     ///
     /// # Errors
     /// When the organization does not allow open signup or is full, or the e-mail address or the organization's name
-    /// is taken.
+    /// is taken; when the password is too easy to guess.
     pub(crate) async fn signup(
         &self,
         new_user: NewUser,
@@ -30,7 +34,10 @@ impl AuthUseCases {
         // as many signups as are in flight.
         let preconditions = self.store.signup_preconditions(&new_user, self.quotas.members, client).await?;
         new_user.membership.check(&preconditions, &self.quotas)?;
-        let password_hash = self.passwords.hash(&new_user.password, client).await?;
+        let NewUser { email, password, first_name, last_name, membership: _ } = &new_user;
+        let guesses = guesses(email, first_name, last_name);
+        let password_hash = self.passwords.hash_chosen(password, guesses, client).await?;
+        let password_hash = password_hash.map_err(|WeakPassword| weak_password("password"))?;
         let rules = &self.session_rules;
         let (user, session) =
             self.store.create_user(new_user, &password_hash, rules, block, origin, deadline).await?;
