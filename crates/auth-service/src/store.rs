@@ -2,6 +2,7 @@
 
 mod audit;
 mod notifications;
+mod passwords;
 mod sessions;
 mod throttle;
 
@@ -21,6 +22,7 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use self::passwords::NewPassword;
 use self::{sessions::insert_session, throttle::remember_address};
 use crate::{
     session::{Session, SessionRules},
@@ -44,6 +46,8 @@ pub(crate) struct FoundAccount {
 pub(crate) struct Account {
     pub user: User,
     pub password_hash: String,
+    /// How often the password was changed.
+    pub password_version: i32,
     pub state: AccountState,
 }
 
@@ -115,7 +119,7 @@ impl Store {
             Membership::ExistingOrganization(id) => *id,
         };
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
-        let session = insert_session(&mut transaction, user.id, rules, origin).await?;
+        let session = insert_session(&mut transaction, user.id, None, rules, origin).await?;
         let session = session.ok_or_else(|| ServiceError::internal("the new user cannot log in"))?;
         remember_address(&mut transaction, user.id, block).await?;
         let signup = AuditEntry {
@@ -145,6 +149,7 @@ impl Store {
                 account."firstName" as "first_name?", account."lastName" as "last_name?",
                 account.role::text as "role?: AsText<Role>", account."organizationId" as "organization_id?",
                 account."createdAt" as "created_at?", account."passwordHash" as "password_hash?",
+                account."passwordVersion" as "password_version?",
                 account.disabled as "disabled?"
             from (select lower($1) as compared) typed left join "User" account on lower(account.email) = typed.compared
             "#,
@@ -166,7 +171,8 @@ impl Store {
                 created_at: row.created_at?,
             };
             let state = if row.disabled? { AccountState::Disabled } else { AccountState::Enabled };
-            Some(Account { user, password_hash: row.password_hash?, state })
+            let (password_hash, password_version) = (row.password_hash?, row.password_version?);
+            Some(Account { user, password_hash, password_version, state })
         };
         Ok(FoundAccount { account: account(), compared_email: row.compared })
     }

@@ -47,3 +47,9 @@ pub(crate) struct LoginCredentials {
     pub email: String,
     pub password: TypedPassword,
 }
+
+/// The input for a change of the password. The new one was validated with the domain rules, and is prepared.
+pub(crate) struct PasswordChange {
+    pub current: TypedPassword,
+    pub new: SecretString,
+}

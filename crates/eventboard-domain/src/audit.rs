@@ -40,6 +40,8 @@ pub enum AuditEvent {
         /// The session.
         session_id: Uuid,
     },
+    /// A user changed their password.
+    PasswordChanged {},
     /// A user got another role.
     RoleChanged {
         /// The role before.
@@ -113,6 +115,7 @@ impl AuditEvent {
             Self::LoginThrottled { limit: _ } => AuditAction::LoginThrottled,
             Self::SessionRevoked { session_id: _, reason: _ } => AuditAction::SessionRevoked,
             Self::SessionRefreshedElsewhere { session_id: _ } => AuditAction::SessionRefreshedElsewhere,
+            Self::PasswordChanged {} => AuditAction::PasswordChanged,
             Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
             Self::UserDisabled {} => AuditAction::UserDisabled,
             Self::UserEnabled {} => AuditAction::UserEnabled,

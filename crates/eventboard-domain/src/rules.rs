@@ -111,6 +111,15 @@ pub fn new_password(raw: &str) -> Result<String, String> {
     Err("must contain an upper-case letter, a lower-case letter and a digit or symbol".into())
 }
 
+/// Validates the password that replaces the current one, as [`new_password`] does. It must be another one.
+pub fn changed_password(current: &str, raw: &str) -> Result<String, String> {
+    let password = new_password(raw)?;
+    if prepare_password(current) == password {
+        return Err("must differ from the current password".into());
+    }
+    Ok(password)
+}
+
 /// Validates the password of a login, which is returned as it was typed. Only presence and length are checked: of the typed form
 /// or of the prepared one, because earlier versions stored hashes of the former.
 pub fn login_password(raw: &str) -> Result<String, String> {
@@ -407,6 +416,16 @@ mod tests {
         for bad in ["2026-06-15", "tomorrow", "2026-13-01T00:00:00Z", "0000-01-01T00:00:00Z", ""] {
             assert!(timestamp(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_changed_password_is_another_one() {
+        let differ = Err("must differ from the current password".to_owned());
+        assert_eq!(changed_password("Größe 123", "Größe 123"), differ);
+        assert_eq!(changed_password("Gro\u{308}ße\u{a0}123", "Größe 123"), differ);
+        assert_eq!(changed_password("", "Größe 123"), Ok("Größe 123".to_owned()));
+        assert_eq!(changed_password("größe 123", "Größe 123"), Ok("Größe 123".to_owned()));
+        assert!(changed_password("weak", "weak").is_err());
     }
 
     #[test]

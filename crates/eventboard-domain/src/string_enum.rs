@@ -160,6 +160,8 @@ string_enum! {
         SessionRevoked = "SESSION_REVOKED",
         /// A refresh token that was just replaced was used from another address.
         SessionRefreshedElsewhere = "SESSION_REFRESHED_ELSEWHERE",
+        /// A user changed their password.
+        PasswordChanged = "PASSWORD_CHANGED",
         /// A user got another role.
         RoleChanged = "ROLE_CHANGED",
         /// A user can no longer log in.
@@ -190,6 +192,8 @@ string_enum! {
         Revoked = "REVOKED",
         /// The operator ended it.
         RevokedByOperator = "REVOKED_BY_OPERATOR",
+        /// The user changed the password in another session.
+        PasswordChanged = "PASSWORD_CHANGED",
         /// A refresh token was used that had been replaced.
         TokenReused = "TOKEN_REUSED",
         /// The user had more sessions than allowed, and this one was not used for the longest time.
@@ -259,6 +263,8 @@ string_enum! {
     MailKind {
         /// The recipient has signed up.
         Welcome = "WELCOME",
+        /// The recipient's password was changed.
+        PasswordChanged = "PASSWORD_CHANGED",
         /// A moderator approved the recipient's event.
         EventApproved = "EVENT_APPROVED",
         /// A moderator rejected the recipient's event.

@@ -58,7 +58,8 @@ enum_conversions!(AuditAction, AuditActionMessage {
     MailsDiscarded,
     SessionRevoked,
     SessionRefreshedElsewhere,
-    LoginThrottled
+    LoginThrottled,
+    PasswordChanged
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     audit::{AuditPosition, AuditQuery},
     password::TypedPassword,
-    user::{LoginCredentials, NewUser},
+    user::{LoginCredentials, NewUser, PasswordChange},
 };
 
 impl TryFrom<proto::SignupRequest> for NewUser {
@@ -68,6 +68,19 @@ impl TryFrom<proto::LoginRequest> for LoginCredentials {
         let password = violations.check("password", rules::login_password(&request.password));
         let (Some(email), Some(password)) = (email, password) else { return Err(violations) };
         Ok(Self { email, password: TypedPassword::new(password) })
+    }
+}
+
+impl TryFrom<proto::ChangePasswordRequest> for PasswordChange {
+    type Error = Violations;
+
+    fn try_from(request: proto::ChangePasswordRequest) -> Result<Self, Violations> {
+        let proto::ChangePasswordRequest { current_password, new_password } = request;
+        let mut violations = Violations::default();
+        let current = violations.check("currentPassword", rules::login_password(&current_password));
+        let new = violations.check("newPassword", rules::changed_password(&current_password, &new_password));
+        let (Some(current), Some(new)) = (current, new) else { return Err(violations) };
+        Ok(Self { current: TypedPassword::new(current), new: new.into() })
     }
 }
 

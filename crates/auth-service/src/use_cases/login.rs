@@ -55,7 +55,7 @@ impl AuthUseCases {
         }
         let account = account.ok_or(Refusal::WrongCredentials)?;
         let rules = &self.session_rules;
-        let session = self.store.open_session_at_login(&account.user, rules, key, origin, deadline).await?;
+        let session = self.store.open_session_at_login(&account, rules, key, origin, deadline).await?;
         if matched == PasswordMatch::Raw || self.passwords.needs_rehash(&account.password_hash) {
             self.upgrade_password_hash(&account, &login, client).await;
         }
@@ -81,7 +81,7 @@ impl AuthUseCases {
         client: Client,
     ) -> Result<(), ServiceError> {
         let new_hash = self.passwords.hash(&login.password.prepared, client).await?;
-        let Account { user, password_hash, state: _ } = account;
+        let Account { user, password_hash, password_version: _, state: _ } = account;
         self.store.replace_password_hash(user.id, password_hash, &new_hash, client).await
     }
 }

@@ -6,6 +6,7 @@ mod login;
 mod me;
 mod notifications;
 mod password_check;
+mod passwords;
 mod sessions;
 mod signup;
 

@@ -6,6 +6,7 @@ mod hashing;
 mod log;
 mod login;
 mod notifications;
+mod passwords;
 mod process;
 mod sessions;
 mod signup;

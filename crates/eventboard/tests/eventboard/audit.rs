@@ -55,6 +55,17 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
             installation.execute(r#"update "Session" set address = '203.0.113.0/24'"#).await;
             assert_eq!(refresh(), 200);
         }
+        AuditAction::PasswordChanged => {
+            let session = up.post_for_json("/auth/login", &credentials("Password123!"));
+            let change =
+                |from: &str, to: &str| format!(r#"{{"currentPassword": "{from}", "newPassword": "{to}"}}"#);
+            for body in [change("Password123!", "Password124!"), change("Password124!", "Password123!")] {
+                assert_eq!(
+                    up.post_as(session["accessToken"].as_str().unwrap(), "/auth/password", &body),
+                    204
+                );
+            }
+        }
         AuditAction::RoleChanged => command("user role user@acme.com moderator"),
         AuditAction::UserDisabled => command("user disable user@acme.com"),
         AuditAction::UserEnabled => {

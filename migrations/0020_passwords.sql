@@ -52,3 +52,15 @@ create table if not exists "KnownAddress" (
 
 -- What can be deleted.
 create index if not exists known_address_login_idx on "KnownAddress" ("lastLoginAt");
+
+-- How often the user or somebody for them has set another password. A login that has checked an earlier one opens no session. A
+-- better hash of the same password changes nothing. The release before neither reads nor writes it.
+alter table "User" add column if not exists "passwordVersion" integer not null default 0;
+
+-- Not validated, because that would read all mails while nobody can write one. All rows keep to both already.
+alter table "Outbox" drop constraint if exists outbox_kind;
+alter table "Outbox" add constraint outbox_kind
+    check (kind in ('WELCOME', 'PASSWORD_CHANGED', 'EVENT_APPROVED', 'EVENT_REJECTED')) not valid;
+alter table "Outbox" drop constraint if exists outbox_history;
+alter table "Outbox" add constraint outbox_history
+    check ((kind in ('EVENT_APPROVED', 'EVENT_REJECTED')) = ("historyId" is not null)) not valid;
