@@ -37,8 +37,7 @@ use crate::{
     password::{Argon2id, PasswordConfig, Passwords},
     session::SessionRules,
     store::Store,
-    throttle::PasswordThrottle,
-    use_cases::AuthUseCases,
+    use_cases::{AuthUseCases, PasswordThrottle},
 };
 
 /// The service's name in logs, health documents and `pg_stat_activity`.

@@ -6,6 +6,7 @@ mod login;
 mod me;
 mod notifications;
 mod password_check;
+mod password_throttle;
 mod passwords;
 mod sessions;
 mod signup;
@@ -13,7 +14,8 @@ mod signup;
 use eventboard_chassis::{token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
 use eventboard_domain::Quotas;
 
-use crate::{password::Passwords, session::SessionRules, store::Store, throttle::PasswordThrottle};
+pub(crate) use self::password_throttle::PasswordThrottle;
+use crate::{password::Passwords, session::SessionRules, store::Store};
 
 /// The use cases and their dependencies.
 pub(crate) struct AuthUseCases {
