@@ -2,7 +2,7 @@
 
 use zxcvbn::{Score, zxcvbn};
 
-/// The characters of a password that are judged, from its beginning. The judge reads look-alikes such as `4` and `@` in every
+/// The characters of a password that are judged, from its beginning. The judge reads substitutes such as `4` and `@` in every
 /// combination, so a password of 100 such characters keeps a core busy for 0.6 s, and one of 32 for about two hashes. The rest
 /// could only make the password harder to guess.
 const JUDGED_CHARACTERS: usize = 32;
