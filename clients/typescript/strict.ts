@@ -143,6 +143,12 @@ const another = await ownersLogin();
 await expect(204, "POST", "/auth/logout", { token: another.accessToken });
 await expect(204, "POST", "/auth/sessions/revoke-others", { token: owner });
 
+// Passwords.
+const newPassword = "Seven-blue-kettles-9";
+const passwordChange = { currentPassword: ownerAccount.password, newPassword };
+await expect(400, "POST", "/auth/password", { token: owner, body: { ...passwordChange, currentPassword: "Wrong-1" } });
+await expect(204, "POST", "/auth/password", { token: owner, body: passwordChange });
+
 /** Waits for a mail to this address that can be unsubscribed from, and returns the path of its link. */
 async function unsubscribeLinkOf(address: string): Promise<string> {
   for (const end = Date.now() + MAIL_TIMEOUT; Date.now() < end; await setTimeout(100)) {
@@ -245,6 +251,7 @@ function validRequest(operation: Operation, path: string) {
   if (operationId === "unsubscribe") return { path: unsubscribeLink, options: {} };
   const token = operation.security === undefined ? undefined : tokenFor(operationId);
   const bodies: Record<string, unknown> = {
+    changePassword: passwordChange,
     login,
     logout: { refreshToken: forgedToken },
     refresh: { refreshToken: forgedToken },

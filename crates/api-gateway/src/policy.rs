@@ -34,6 +34,8 @@ pub struct Policies {
     pub login: OperationPolicy,
     /// `POST /auth/refresh` and `POST /auth/logout`: `REFRESH_DEADLINE` (5s), `REFRESH_ATTEMPTS` (2).
     pub refresh: OperationPolicy,
+    /// `POST /auth/password`: `PASSWORD_DEADLINE` (10s), `PASSWORD_ATTEMPTS` (2).
+    pub password: OperationPolicy,
     /// Operations with the token of a link in a mail: `LINK_DEADLINE` (5s), `LINK_ATTEMPTS` (2).
     pub link: OperationPolicy,
     /// The check that the user of a token is unchanged: `VALIDATE_USER_DEADLINE` (5s), `VALIDATE_USER_ATTEMPTS` (2).
@@ -57,6 +59,8 @@ impl Policies {
             signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotPerformed),
             login: OperationPolicy::from_env(env, "LOGIN", 5, 2, RetryOn::NotPerformed),
             refresh: OperationPolicy::from_env(env, "REFRESH", 5, 2, RetryOn::Unavailable),
+            // A repeated change would find another current password, and has no key, because its body is a secret.
+            password: OperationPolicy::from_env(env, "PASSWORD", 10, 2, RetryOn::NotPerformed),
             link: OperationPolicy::from_env(env, "LINK", 5, 2, RetryOn::NotPerformed),
             validate_user: OperationPolicy::from_env(env, "VALIDATE_USER", 5, 2, RetryOn::Unavailable),
             read: OperationPolicy::from_env(env, "READ", 5, 3, RetryOn::Unavailable),
@@ -119,6 +123,7 @@ mod tests {
                 signup: row("SIGNUP", 5, 2, RetryOn::NotPerformed),
                 login: row("LOGIN", 5, 2, RetryOn::NotPerformed),
                 refresh: row("REFRESH", 5, 2, RetryOn::Unavailable),
+                password: row("PASSWORD", 10, 2, RetryOn::NotPerformed),
                 link: row("LINK", 5, 2, RetryOn::NotPerformed),
                 validate_user: row("VALIDATE_USER", 5, 2, RetryOn::Unavailable),
                 read: row("READ", 5, 3, RetryOn::Unavailable),
@@ -130,13 +135,16 @@ mod tests {
 
     #[test]
     fn every_deadline_and_attempt_count_is_configurable() {
-        for row in ["SIGNUP", "LOGIN", "REFRESH", "LINK", "VALIDATE_USER", "READ", "LIST", "WRITE"] {
+        for row in
+            ["SIGNUP", "LOGIN", "REFRESH", "PASSWORD", "LINK", "VALIDATE_USER", "READ", "LIST", "WRITE"]
+        {
             let mut env = env([(&format!("{row}_DEADLINE"), "250ms"), (&format!("{row}_ATTEMPTS"), "7")]);
             let policies = Policies::from_env(&mut env);
             let policy = match row {
                 "SIGNUP" => policies.signup,
                 "LOGIN" => policies.login,
                 "REFRESH" => policies.refresh,
+                "PASSWORD" => policies.password,
                 "LINK" => policies.link,
                 "VALIDATE_USER" => policies.validate_user,
                 "READ" => policies.read,

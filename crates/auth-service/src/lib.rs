@@ -4,12 +4,13 @@
 //! the SQL. `password` hashes passwords. This is the service's only CPU-heavy work.
 
 mod audit;
+mod cleanup;
 mod grpc;
 pub mod password;
 mod session;
-mod session_cleanup;
 mod session_metrics;
 mod store;
+mod throttle;
 mod use_cases;
 mod user;
 
@@ -32,13 +33,13 @@ use tokio::net::TcpListener;
 
 pub use crate::session::SessionConfig;
 use crate::{
+    cleanup::delete_old_rows,
     grpc::AuthGrpc,
     password::{Argon2id, PasswordConfig, Passwords},
     session::SessionRules,
-    session_cleanup::delete_expired_sessions,
     session_metrics::SessionMetrics,
     store::Store,
-    use_cases::AuthUseCases,
+    use_cases::{AuthUseCases, PasswordThrottle},
 };
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
@@ -111,8 +112,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         tracing::warn!("JWT_SECRET is publicly known; set a custom secret");
     }
     let database = Database::open(config.database);
+    let store = Store::new(database.clone());
     let use_cases = AuthUseCases {
-        store: Store::new(database.clone()),
+        store: store.clone(),
+        throttle: PasswordThrottle::new(store.clone(), &config.token.secret),
         passwords: Passwords::new(&config.password, Argon2id::default())?,
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
         session_rules: SessionRules { config: config.sessions, keys: RefreshKeys::new(&config.token) },
@@ -130,10 +133,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     };
     let background = async {
         database.prepare().await?;
-        tokio::join!(
-            delete_expired_sessions(Store::new(database.clone())),
-            delete_old_audit_entries(database, config.audit_retention),
-        );
+        tokio::join!(delete_old_rows(store), delete_old_audit_entries(database, config.audit_retention),);
         anyhow::Ok(())
     };
     tokio::select! {
@@ -159,6 +159,22 @@ mod tests {
         assert_eq!((config.listen.port, config.jwt_expiry), (3001, Duration::from_secs(3600)));
         assert_eq!(config.password.queue, 64);
         assert!((1..=4).contains(&config.password.concurrency));
+        assert_eq!(config.password.min_strength, 0);
+    }
+
+    #[test]
+    fn production_requires_passwords_that_are_not_easy_to_guess() {
+        let production = [
+            ("APP_ENV", "production"),
+            ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("DATABASE_URL", "postgres://db/x"),
+        ];
+        let min_strength = |variables: &[_]| {
+            read(&[&production[..], variables].concat()).expect("a configuration").password.min_strength
+        };
+        assert_eq!(min_strength(&[]), 2);
+        assert_eq!(min_strength(&[("PASSWORD_MIN_STRENGTH", "0")]), 0);
+        assert!(read(&[("PASSWORD_MIN_STRENGTH", "5")]).is_err());
     }
 
     #[test]

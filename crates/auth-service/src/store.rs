@@ -2,7 +2,11 @@
 
 mod audit;
 mod notifications;
+mod passwords;
 mod sessions;
+mod throttle;
+
+use std::{net::IpAddr, time::Duration};
 
 use eventboard_chassis::{
     error::ServiceError,
@@ -18,22 +22,32 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use self::sessions::Refreshed;
-use self::sessions::insert_session;
+pub(crate) use self::{passwords::NewPassword, sessions::Refreshed};
+use self::{sessions::insert_session, throttle::remember_address};
 use crate::{
     session::{Session, SessionRules},
     user::{NewUser, Organization, User},
 };
 
 /// Reads and writes users and organizations in PostgreSQL.
+#[derive(Clone)]
 pub(crate) struct Store {
     database: Database,
+}
+
+/// What was found for an e-mail address.
+pub(crate) struct FoundAccount {
+    /// The address in the form in which addresses are compared.
+    pub compared_email: String,
+    pub account: Option<Account>,
 }
 
 /// A user together with the data that is checked at login.
 pub(crate) struct Account {
     pub user: User,
     pub password_hash: String,
+    /// How often the password was changed.
+    pub password_version: i32,
     pub state: AccountState,
 }
 
@@ -91,12 +105,12 @@ impl Store {
         new_user: NewUser,
         password_hash: &str,
         rules: &SessionRules,
-        client: Client,
+        block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<(User, Session), ServiceError> {
         let created_organization = new_user.membership.creates_organization();
-        let mut lease = self.database.acquire(client).await?;
+        let mut lease = self.database.acquire(Client::Address(block)).await?;
         let mut transaction = lease.begin(deadline).await?;
         let organization_id = match &new_user.membership {
             Membership::NewOrganization { name, slug } => {
@@ -105,8 +119,9 @@ impl Store {
             Membership::ExistingOrganization(id) => *id,
         };
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
-        let session = insert_session(&mut transaction, user.id, rules, origin).await?;
+        let session = insert_session(&mut transaction, user.id, None, rules, origin).await?;
         let session = session.ok_or_else(|| ServiceError::internal("the new user cannot log in"))?;
+        remember_address(&mut transaction, user.id, block).await?;
         let signup = AuditEntry {
             organization_id: Some(organization_id),
             actor: Actor::Client { user_id: Some(user.id), origin },
@@ -120,39 +135,46 @@ impl Store {
         Ok((user, session))
     }
 
-    /// Finds the account with the e-mail address, ignoring case.
+    /// Finds the account with the e-mail address, ignoring case. This statement alone says in which form addresses are compared
+    /// at login, so that the wrong passwords of all spellings of an address are counted together.
     pub(crate) async fn find_account(
         &self,
         email: &str,
         client: Client,
-    ) -> Result<Option<Account>, ServiceError> {
+    ) -> Result<FoundAccount, ServiceError> {
         let mut lease = self.database.acquire(client).await?;
         let row = sqlx::query!(
             r#"
-            select id, email, "firstName", "lastName", role::text as "role!: AsText<Role>", "organizationId",
-                "createdAt", "passwordHash", disabled
-            from "User"
-            where lower(email) = lower($1)
+            select typed.compared as "compared!", account.id as "id?", account.email as "email?",
+                account."firstName" as "first_name?", account."lastName" as "last_name?",
+                account.role::text as "role?: AsText<Role>", account."organizationId" as "organization_id?",
+                account."createdAt" as "created_at?", account."passwordHash" as "password_hash?",
+                account."passwordVersion" as "password_version?",
+                account.disabled as "disabled?"
+            from (select lower($1) as compared) typed left join "User" account on lower(account.email) = typed.compared
             "#,
             email
         )
-        .fetch_optional(&mut *lease)
+        .fetch_one(&mut *lease)
         .instrumented("SELECT credentials")
         .await
         .map_err(db_error)?;
         lease.release();
-        let Some(row) = row else { return Ok(None) };
-        let user = User {
-            id: row.id,
-            email: row.email,
-            first_name: row.firstName,
-            last_name: row.lastName,
-            role: row.role.0,
-            organization_id: row.organizationId,
-            created_at: row.createdAt,
+        let account = || {
+            let user = User {
+                id: row.id?,
+                email: row.email?,
+                first_name: row.first_name?,
+                last_name: row.last_name?,
+                role: row.role?.0,
+                organization_id: row.organization_id?,
+                created_at: row.created_at?,
+            };
+            let state = if row.disabled? { AccountState::Disabled } else { AccountState::Enabled };
+            let (password_hash, password_version) = (row.password_hash?, row.password_version?);
+            Some(Account { user, password_hash, password_version, state })
         };
-        let state = if row.disabled { AccountState::Disabled } else { AccountState::Enabled };
-        Ok(Some(Account { user, password_hash: row.passwordHash, state }))
+        Ok(FoundAccount { account: account(), compared_email: row.compared })
     }
 
     /// Replaces the password hash, unless it was changed after it was read.
@@ -276,6 +298,11 @@ async fn insert_user(
         organization_id,
         created_at,
     })
+}
+
+/// A duration in seconds. A negative one is zero.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use eventboard_domain::{Identity, Membership, Role, TokenSession};
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use crate::password::TypedPassword;
+
 /// A user as returned to clients. It contains personal data, so log only the id.
 #[derive(Clone)]
 pub(crate) struct User {
@@ -31,7 +33,7 @@ pub(crate) struct Organization {
     pub slug: String,
 }
 
-/// A user to create. All fields were validated with the domain rules.
+/// A user to create. All fields were validated with the domain rules, and the password is prepared.
 pub(crate) struct NewUser {
     pub email: String,
     pub password: SecretString,
@@ -43,5 +45,11 @@ pub(crate) struct NewUser {
 /// The input for a login. Only presence and length were checked.
 pub(crate) struct LoginCredentials {
     pub email: String,
-    pub password: SecretString,
+    pub password: TypedPassword,
+}
+
+/// The input for a change of the password. The new one was validated with the domain rules, and is prepared.
+pub(crate) struct PasswordChange {
+    pub current: TypedPassword,
+    pub new: SecretString,
 }

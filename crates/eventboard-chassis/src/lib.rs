@@ -1,6 +1,7 @@
 //! The foundation that all services share, one module per concern (the "microservice chassis" pattern).
 #![warn(clippy::print_stdout, clippy::print_stderr)] // see `stderr`
 
+pub mod account_key;
 pub mod client_address;
 pub mod config;
 pub mod correlation;

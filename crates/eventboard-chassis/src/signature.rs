@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     RefreshToken,
     /// The name of the key for refresh tokens, which is stored.
     RefreshKeyName,
+    /// The accounts for which passwords are counted.
+    ThrottledAccount,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::UnsubscribeFromDecisions => "eventboard unsubscribe from decisions v1",
             Self::RefreshToken => "eventboard refresh token v1",
             Self::RefreshKeyName => "eventboard refresh key name v1",
+            Self::ThrottledAccount => "eventboard throttled account v1",
         }
     }
 

@@ -19,13 +19,37 @@ pub async fn write_welcome(
     user_id: Uuid,
     correlation: &CorrelationId,
 ) -> Result<(), ServiceError> {
+    write(connection, MailKind::Welcome, organization_id, user_id, correlation).await
+}
+
+/// Writes the mail that tells a user that their password was changed. Call this in the transaction that changes it.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn write_password_changed(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+    user_id: Uuid,
+    correlation: &CorrelationId,
+) -> Result<(), ServiceError> {
+    write(connection, MailKind::PasswordChanged, organization_id, user_id, correlation).await
+}
+
+/// Writes a mail that is about its recipient only.
+async fn write(
+    connection: &mut PgConnection,
+    kind: MailKind,
+    organization_id: Uuid,
+    user_id: Uuid,
+    correlation: &CorrelationId,
+) -> Result<(), ServiceError> {
     sqlx::query!(
         r#"
         insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId")
         values ($1, $2, $3, $4, $5)
         "#,
         Uuid::now_v7(),
-        AsText(MailKind::Welcome) as _,
+        AsText(kind) as _,
         organization_id,
         user_id,
         correlation.as_str(),

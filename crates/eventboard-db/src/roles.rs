@@ -24,6 +24,9 @@ pub(crate) const PRIVILEGES: &[(&str, &[&str])] = &[
     ("IdempotencyKey", READ_AND_WRITE),
     ("AuditEntry", APPEND_ONLY),
     ("Session", READ_AND_WRITE),
+    ("AccountThrottle", READ_AND_WRITE),
+    ("AddressThrottle", READ_AND_WRITE),
+    ("KnownAddress", READ_AND_WRITE),
     ("Outbox", READ_AND_WRITE),
     ("_sqlx_migrations", &["select"]),
 ];

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{AuditAction, AuditTargetType, LoginFailure, Role, SessionEnd};
+use crate::{AuditAction, AuditTargetType, LoginFailure, Role, SessionEnd, ThrottleLimit};
 
 /// Something that the audit records, with its details. Details contain no secret, and name people by their ids only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,6 +23,11 @@ pub enum AuditEvent {
         /// Why the login failed.
         reason: LoginFailure,
     },
+    /// Passwords for an existing account were refused unchecked, because too many were wrong.
+    LoginThrottled {
+        /// The limit that was reached.
+        limit: ThrottleLimit,
+    },
     /// A session of a user ended before it expired.
     SessionRevoked {
         /// The session.
@@ -35,6 +40,8 @@ pub enum AuditEvent {
         /// The session.
         session_id: Uuid,
     },
+    /// A user changed their password.
+    PasswordChanged {},
     /// A user got another role.
     RoleChanged {
         /// The role before.
@@ -105,8 +112,10 @@ impl AuditEvent {
             Self::SignedUp { role: _, created_organization: _ } => AuditAction::SignedUp,
             Self::LoginSucceeded {} => AuditAction::LoginSucceeded,
             Self::LoginFailed { reason: _ } => AuditAction::LoginFailed,
+            Self::LoginThrottled { limit: _ } => AuditAction::LoginThrottled,
             Self::SessionRevoked { session_id: _, reason: _ } => AuditAction::SessionRevoked,
             Self::SessionRefreshedElsewhere { session_id: _ } => AuditAction::SessionRefreshedElsewhere,
+            Self::PasswordChanged {} => AuditAction::PasswordChanged,
             Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
             Self::UserDisabled {} => AuditAction::UserDisabled,
             Self::UserEnabled {} => AuditAction::UserEnabled,

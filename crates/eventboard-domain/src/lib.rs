@@ -16,6 +16,7 @@ mod idempotency_key;
 mod identity;
 mod login;
 mod mail;
+mod password;
 mod preconditions;
 mod quota;
 mod quotas;
@@ -26,6 +27,7 @@ mod signup;
 mod slug;
 mod string_enum;
 mod text;
+mod throttle;
 mod violations;
 mod workflow;
 
@@ -38,6 +40,7 @@ pub use fold::{FoldedTexts, fold};
 pub use idempotency_key::check_idempotency_key;
 pub use identity::{Identity, TokenSession};
 pub use login::{AccountState, check_login};
+pub use password::prepare_password;
 pub use preconditions::{EntityTags, Preconditions};
 pub use quota::Quota;
 pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
@@ -47,7 +50,11 @@ pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
     AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LoginFailure, MailKind,
-    OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, UnknownVariant,
+    OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, ThrottleLimit, UnknownVariant,
+};
+pub use throttle::{
+    AccountCount, AccountFailures, AddressCount, AddressFailures, KNOWN_ADDRESS_DAYS, Lock, LockPhase,
+    MAX_KNOWN_ADDRESSES,
 };
 pub use violations::{Violation, Violations};
 pub use workflow::{Effect, EventChange, Visibility};

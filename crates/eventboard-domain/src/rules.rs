@@ -15,6 +15,7 @@ use email_address::{EmailAddress, Options};
 
 use crate::{
     characters::{breaks_line, is_bidi_control, shows_nothing},
+    password::prepare_password,
     text::{is_blank, isolate_directions, trim, visible_length},
 };
 
@@ -98,22 +99,43 @@ pub fn login_email(raw: &str) -> Result<String, String> {
 }
 
 /// Validates a new password: 8 to 100 characters with an upper-case letter, a lower-case letter, and a digit or
-/// symbol.
-pub fn new_password(raw: &str) -> Result<(), String> {
-    login_password(raw)?;
-    let has = |test: fn(char) -> bool| raw.chars().any(test);
+/// symbol. The rules hold for its prepared form, which is returned.
+pub fn new_password(raw: &str) -> Result<String, String> {
+    check_raw_password(raw)?;
+    let password = prepare_password(raw);
+    check_count(password.chars().count(), PASSWORD_LENGTH)?;
+    let has = |test: fn(char) -> bool| password.chars().any(test);
     if has(char::is_uppercase) && has(char::is_lowercase) && has(is_digit_or_symbol) {
-        return Ok(());
+        return Ok(password);
     }
     Err("must contain an upper-case letter, a lower-case letter and a digit or symbol".into())
 }
 
-/// Validates the password of a login. Only presence and length are checked.
-pub fn login_password(raw: &str) -> Result<(), String> {
-    if raw.is_empty() {
-        return Err(REQUIRED.into());
+/// Validates the password that replaces the current one, as [`new_password`] does. It must be another one.
+pub fn changed_password(current: &str, raw: &str) -> Result<String, String> {
+    let password = new_password(raw)?;
+    if prepare_password(current) == password {
+        return Err("must differ from the current password".into());
     }
+    Ok(password)
+}
+
+/// Validates the password of a login, which is returned as it was typed. Only presence and length are checked: of the typed form
+/// or of the prepared one, because earlier versions stored hashes of the former.
+pub fn login_password(raw: &str) -> Result<String, String> {
+    check_raw_password(raw)?;
     check_count(raw.chars().count(), PASSWORD_LENGTH)
+        .or_else(|_| check_count(prepare_password(raw).chars().count(), PASSWORD_LENGTH))?;
+    Ok(raw.to_owned())
+}
+
+/// Bounds the work for a long text. A character of a prepared password was typed as four at most.
+fn check_raw_password(raw: &str) -> Result<(), String> {
+    match raw.chars().take(4 * PASSWORD_LENGTH.end() + 1).count() {
+        0 => Err(REQUIRED.into()),
+        length if length > 4 * PASSWORD_LENGTH.end() => check_count(length, PASSWORD_LENGTH),
+        _ => Ok(()),
+    }
 }
 
 /// Validates a search text; `None` when blank. It is only compared with other texts, so it may contain what they can
@@ -351,6 +373,10 @@ mod tests {
         }
         assert!(new_password(&format!("Aa1{}", "x".repeat(97))).is_ok());
         assert!(new_password(&format!("Aa1{}", "x".repeat(98))).is_err());
+        for rule in [new_password, login_password] {
+            assert_eq!(rule(""), Err("is required".into()));
+            assert_eq!(rule(&"x".repeat(1_000_000)), Err("must be 8 to 100 characters long".into()));
+        }
     }
 
     #[test]
@@ -390,6 +416,26 @@ mod tests {
         for bad in ["2026-06-15", "tomorrow", "2026-13-01T00:00:00Z", "0000-01-01T00:00:00Z", ""] {
             assert!(timestamp(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_changed_password_is_another_one() {
+        let differ = Err("must differ from the current password".to_owned());
+        assert_eq!(changed_password("Größe 123", "Größe 123"), differ);
+        assert_eq!(changed_password("Gro\u{308}ße\u{a0}123", "Größe 123"), differ);
+        assert_eq!(changed_password("", "Größe 123"), Ok("Größe 123".to_owned()));
+        assert_eq!(changed_password("größe 123", "Größe 123"), Ok("Größe 123".to_owned()));
+        assert!(changed_password("weak", "weak").is_err());
+    }
+
+    #[test]
+    fn the_length_of_a_password_is_that_of_its_prepared_form() {
+        let decomposed = format!("A1{}", "o\u{302}\u{301}".repeat(98));
+        assert_eq!(new_password(&decomposed), Ok(format!("A1{}", "ố".repeat(98))));
+        assert_eq!(login_password(&decomposed), Ok(decomposed));
+        let short = format!("A1{}", "o\u{302}\u{301}".repeat(5));
+        assert!(new_password(&short).is_err());
+        assert_eq!(login_password(&short), Ok(short), "an earlier version accepted it");
     }
 
     proptest! {

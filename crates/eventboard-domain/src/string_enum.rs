@@ -154,10 +154,14 @@ string_enum! {
         LoginSucceeded = "LOGIN_SUCCEEDED",
         /// Somebody could not log in to an existing account.
         LoginFailed = "LOGIN_FAILED",
+        /// Passwords for an existing account were refused unchecked, because too many were wrong. Only the first one is recorded.
+        LoginThrottled = "LOGIN_THROTTLED",
         /// A session of a user ended before it expired.
         SessionRevoked = "SESSION_REVOKED",
         /// A refresh token that was just replaced was used from another address.
         SessionRefreshedElsewhere = "SESSION_REFRESHED_ELSEWHERE",
+        /// A user changed their password.
+        PasswordChanged = "PASSWORD_CHANGED",
         /// A user got another role.
         RoleChanged = "ROLE_CHANGED",
         /// A user can no longer log in.
@@ -188,6 +192,8 @@ string_enum! {
         Revoked = "REVOKED",
         /// The operator ended it.
         RevokedByOperator = "REVOKED_BY_OPERATOR",
+        /// The user changed the password in another session.
+        PasswordChanged = "PASSWORD_CHANGED",
         /// A refresh token was used that had been replaced.
         TokenReused = "TOKEN_REUSED",
         /// The user had more sessions than allowed, and this one was not used for the longest time.
@@ -215,6 +221,16 @@ string_enum! {
         WrongPassword = "WRONG_PASSWORD",
         /// The password is right, but the account is disabled.
         DisabledUser = "DISABLED_USER",
+    }
+}
+
+string_enum! {
+    /// The limit of wrong passwords that was reached.
+    ThrottleLimit {
+        /// That of an account and a block of addresses.
+        Address = "ADDRESS",
+        /// That of an account from everywhere.
+        Account = "ACCOUNT",
     }
 }
 
@@ -247,6 +263,8 @@ string_enum! {
     MailKind {
         /// The recipient has signed up.
         Welcome = "WELCOME",
+        /// The recipient's password was changed.
+        PasswordChanged = "PASSWORD_CHANGED",
         /// A moderator approved the recipient's event.
         EventApproved = "EVENT_APPROVED",
         /// A moderator rejected the recipient's event.

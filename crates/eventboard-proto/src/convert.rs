@@ -57,7 +57,9 @@ enum_conversions!(AuditAction, AuditActionMessage {
     MailsRetried,
     MailsDiscarded,
     SessionRevoked,
-    SessionRefreshedElsewhere
+    SessionRefreshedElsewhere,
+    LoginThrottled,
+    PasswordChanged
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);

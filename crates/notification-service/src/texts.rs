@@ -20,6 +20,11 @@ pub(crate) enum Subject {
         /// The recipient's organization.
         organization: Line,
     },
+    /// The recipient's password was changed.
+    PasswordChanged {
+        /// The recipient's organization.
+        organization: Line,
+    },
     /// Somebody decided on the recipient's event.
     Decision(Decision),
 }
@@ -45,7 +50,7 @@ impl Subject {
     /// Whether the recipient can switch off such mails.
     pub(crate) fn can_be_switched_off(&self) -> bool {
         match self {
-            Self::Welcome { organization: _ } => false,
+            Self::Welcome { organization: _ } | Self::PasswordChanged { organization: _ } => false,
             Self::Decision(_) => true,
         }
     }
@@ -55,7 +60,7 @@ impl Verdict {
     /// Returns the verdict of a mail. `None` if it is about something else, or a rejection has no reason.
     pub(crate) fn new(kind: MailKind, reason: Option<&str>) -> Option<Self> {
         match kind {
-            MailKind::Welcome => None,
+            MailKind::Welcome | MailKind::PasswordChanged => None,
             MailKind::EventApproved => Some(Self::Approved),
             MailKind::EventRejected => Some(Self::Rejected { reason: Paragraphs::new(reason?) }),
         }
@@ -81,6 +86,7 @@ impl Texts {
     pub(crate) fn new(subject: &Subject, public_url: &PublicUrl) -> Self {
         match subject {
             Subject::Welcome { organization } => welcome(organization, public_url),
+            Subject::PasswordChanged { organization } => password_changed(organization, public_url),
             Subject::Decision(decision) => about_decision(decision, public_url),
         }
     }
@@ -119,6 +125,21 @@ fn welcome(organization: &Line, public_url: &PublicUrl) -> Texts {
         link_label: "Open EventBoard",
         link: public_url.link("/"),
         why: "You get this mail because somebody signed up with this address. There will be no other mail of this kind.",
+    }
+}
+
+fn password_changed(organization: &Line, public_url: &PublicUrl) -> Texts {
+    Texts {
+        subject: "Your password was changed".to_owned(),
+        happened: format!(
+            "The password of your account in {} was changed. All your other sessions have ended. If it was not you, tell \
+            an admin of your organization at once.",
+            organization.unlinked()
+        ),
+        quotation: None,
+        link_label: "Open EventBoard",
+        link: public_url.link("/"),
+        why: "You get this mail because it is about the security of your account. Such mails cannot be switched off.",
     }
 }
 
@@ -172,7 +193,7 @@ mod tests {
         "https://board.example.org/base/".parse().expect("a URL")
     }
 
-    fn subjects(name: &str) -> [Subject; 4] {
+    fn subjects(name: &str) -> [Subject; 5] {
         let line = Line::new(name);
         let decision = |verdict, moderator| {
             Subject::Decision(Decision { verdict, event_id: Uuid::nil(), title: line.clone(), moderator })
@@ -180,6 +201,7 @@ mod tests {
         let reason = Paragraphs::new(&format!("The room is taken.\n\n{name}"));
         [
             Subject::Welcome { organization: line.clone() },
+            Subject::PasswordChanged { organization: line.clone() },
             decision(Verdict::Approved, Some(line.clone())),
             decision(Verdict::Approved, None),
             decision(Verdict::Rejected { reason }, Some(line.clone())),

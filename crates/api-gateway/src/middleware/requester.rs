@@ -11,10 +11,13 @@ use eventboard_chassis::{
     server::Requester,
     token::VerifiedToken,
 };
-use http::Extensions;
+use http::{Extensions, Method};
 
 use super::client_ip::ClientAddresses;
 use crate::{config::Config, openapi::PublicOperations};
+
+/// The operations with a token that count for the address nevertheless, because passwords are guessed with them.
+const PASSWORD_CHECKS: [(Method, &str); 1] = [(Method::POST, "/auth/password")];
 
 /// Determines who sends a request.
 #[derive(Clone)]
@@ -30,15 +33,17 @@ impl Requesters {
 
     /// The user of the verified token, or else anybody from the client's address. An unverified token could contain any
     /// user id. Operations that ignore the token count for the address even with a token: otherwise a client with a token
-    /// could guess more passwords and create more users.
+    /// could guess more passwords and create more users. So do those that check a password.
     ///
     /// A request that no operation serves (404, 405) counts for its user. It costs nearly nothing, and it should not
     /// use up the logins of all who share the address.
     fn of(&self, request: &Request) -> Requester {
         let address = self.addresses.block_of(request);
-        let is_public = self.public_operations.contains(request.method(), request.uri().path());
+        let (method, path) = (request.method(), request.uri().path());
+        let is_password_check = PASSWORD_CHECKS.iter().any(|check| (&check.0, check.1) == (method, path));
+        let counts_for_address = is_password_check || self.public_operations.contains(method, path);
         match request.extensions().get::<VerifiedToken>() {
-            Some(token) if !is_public => Requester::member(token, Some(address)),
+            Some(token) if !counts_for_address => Requester::member(token, Some(address)),
             _ => Requester::Anonymous(address),
         }
     }
@@ -99,11 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn operations_that_ignore_the_token_count_for_the_address() {
+    fn operations_that_ignore_the_token_or_check_a_password_count_for_the_address() {
         let token = bearer(Uuid::now_v7());
         for (method, path) in [
             ("POST", "/auth/login"),
             ("POST", "/auth/signup"),
+            ("POST", "/auth/password"),
             ("GET", "/api"),
             ("GET", "/api/"),
             ("HEAD", "/api/openapi.json"),

@@ -164,6 +164,7 @@ async fn every_route_of_the_contract_is_described() {
         "GET /auth/sessions",
         "DELETE /auth/sessions/{id}",
         "POST /auth/sessions/revoke-others",
+        "POST /auth/password",
         "GET /auth/me",
         "GET /auth/me/notifications",
         "PUT /auth/me/notifications",
@@ -186,7 +187,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 26);
+    assert_eq!(names.len(), 27);
 }
 
 #[tokio::test]
@@ -264,6 +265,16 @@ async fn the_limits_of_body_fields_match_the_rules() {
         ("Signup", "organizationName", accepted_lengths(|text| rules::organization_name(text).is_ok(), 0)),
         ("Login", "password", accepted_lengths(|text| rules::login_password(text).is_ok(), 0)),
         ("Login", "email", accepted_lengths(|text| rules::login_email(text).is_ok(), 0)),
+        (
+            "PasswordChange",
+            "newPassword",
+            accepted_lengths(|text| rules::new_password(&format!("Aa1{text}")).is_ok(), 3),
+        ),
+        (
+            "PasswordChange",
+            "currentPassword",
+            accepted_lengths(|text| rules::login_password(text).is_ok(), 0),
+        ),
         ("NewEvent", "title", accepted_lengths(|text| rules::title(text).is_ok(), 0)),
         ("NewEvent", "description", accepted_lengths(|text| rules::description(text).is_ok(), 0)),
         ("NewEvent", "location", accepted_lengths(|text| rules::location(text).is_ok(), 0)),

@@ -49,7 +49,7 @@ fields! {
     EmailAddress(String) = rules::email,
         string_with_format(KnownFormat::Email).max_length(Some(rules::EMAIL_MAX_LENGTH));
     /// The password of a new user.
-    NewPassword(String) = untrimmed(rules::new_password), password_schema();
+    NewPassword(String) = rules::new_password, password_schema();
     /// A person's first or last name.
     PersonName(String) = rules::person_name, text(rules::PERSON_NAME_LENGTH);
     /// An organization's name.
@@ -57,7 +57,7 @@ fields! {
     /// An e-mail address at login.
     LoginEmail(String) = rules::login_email, text(1..=rules::EMAIL_MAX_LENGTH);
     /// A password at login.
-    LoginPassword(String) = untrimmed(rules::login_password), password_schema();
+    LoginPassword(String) = rules::login_password, password_schema();
 }
 
 request_body! {
@@ -215,11 +215,6 @@ struct CurrentUser {
     #[serde(flatten)]
     user: User,
     organization: Organization,
-}
-
-/// Wraps a rule that only checks a text. The text is returned without trimming.
-fn untrimmed(rule: fn(&str) -> Result<(), String>) -> impl Fn(&str) -> Result<String, String> {
-    move |text| rule(text).map(|()| text.to_owned())
 }
 
 fn password_schema() -> ObjectBuilder {

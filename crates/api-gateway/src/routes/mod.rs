@@ -8,6 +8,7 @@ mod health;
 mod index;
 mod notifications;
 mod organization;
+mod passwords;
 mod sessions;
 mod time;
 
@@ -36,6 +37,7 @@ const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue:
 pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {
     auth::routes(policies)
         .merge(sessions::routes(policies))
+        .merge(passwords::routes(policies))
         .merge(notifications::routes(policies))
         .merge(organization::routes(policies))
         .merge(events::routes(policies))

@@ -9,11 +9,11 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
-    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
-    RefreshRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest, RevokeSessionReply,
-    RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
-    UnsubscribeRequest,
+    ChangePasswordReply, ChangePasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest,
+    ListAuditReply, ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply,
+    LogoutRequest, NotificationsReply, RefreshReply, RefreshRequest, RevokeOtherSessionsReply,
+    RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
+    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -78,6 +78,13 @@ impl AuthService for FakeAuth {
         &self,
         _: Request<RevokeOtherSessionsRequest>,
     ) -> Result<Response<RevokeOtherSessionsReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn change_password(
+        &self,
+        _: Request<ChangePasswordRequest>,
+    ) -> Result<Response<ChangePasswordReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 

@@ -9,18 +9,19 @@ use eventboard_chassis::{
     server::{Caller, ClientAddress, Deadline, Origin},
 };
 use eventboard_proto::auth::{
-    GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
-    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
-    RefreshRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest, RevokeSessionReply,
-    RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest, UnsubscribeReply,
-    UnsubscribeRequest, ValidateUserReply, ValidateUserRequest, auth_service_server::AuthService,
+    ChangePasswordReply, ChangePasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest,
+    ListAuditReply, ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply,
+    LogoutRequest, NotificationsReply, RefreshReply, RefreshRequest, RevokeOtherSessionsReply,
+    RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
+    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, ValidateUserReply,
+    ValidateUserRequest, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     audit::AuditQuery,
     use_cases::AuthUseCases,
-    user::{LoginCredentials, NewUser},
+    user::{LoginCredentials, NewUser, PasswordChange},
 };
 
 /// The methods of `eventboard.auth.v1.AuthService`.
@@ -37,18 +38,18 @@ impl AuthGrpc {
 #[tonic::async_trait]
 impl AuthService for AuthGrpc {
     async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
-        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
         let origin = Origin::of(&request);
         let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let signed_in = self.use_cases.signup(new_user, client, &origin, deadline).await?;
+        let signed_in = self.use_cases.signup(new_user, block, &origin, deadline).await?;
         Ok(Response::new(signed_in.into()))
     }
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
-        let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
+        let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
         let origin = Origin::of(&request);
         let login = LoginCredentials::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let signed_in = self.use_cases.login(login, client, &origin, deadline).await?;
+        let signed_in = self.use_cases.login(login, block, &origin, deadline).await?;
         Ok(Response::new(signed_in.into()))
     }
 
@@ -95,6 +96,17 @@ impl AuthService for AuthGrpc {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         self.use_cases.revoke_other_sessions(&caller, &Origin::of(&request), deadline).await?;
         Ok(Response::new(RevokeOtherSessionsReply {}))
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<ChangePasswordRequest>,
+    ) -> Result<Response<ChangePasswordReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let (origin, block) = (Origin::of(&request), ClientAddress::of(&request));
+        let change = PasswordChange::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        self.use_cases.change_password(&caller, change, block, &origin, deadline).await?;
+        Ok(Response::new(ChangePasswordReply {}))
     }
 
     async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::{AuditPosition, AuditQuery},
-    user::{LoginCredentials, NewUser},
+    password::TypedPassword,
+    user::{LoginCredentials, NewUser, PasswordChange},
 };
 
 impl TryFrom<proto::SignupRequest> for NewUser {
@@ -23,12 +24,12 @@ impl TryFrom<proto::SignupRequest> for NewUser {
         let last_name = violations.check("lastName", rules::person_name(&request.last_name));
         let membership = membership(request.organization, &mut violations);
 
-        let (Some(email), Some(()), Some(first_name), Some(last_name), Some(membership)) =
+        let (Some(email), Some(password), Some(first_name), Some(last_name), Some(membership)) =
             (email, password, first_name, last_name, membership)
         else {
             return Err(violations);
         };
-        Ok(Self { email, password: request.password.into(), first_name, last_name, membership })
+        Ok(Self { email, password: password.into(), first_name, last_name, membership })
     }
 }
 
@@ -65,8 +66,21 @@ impl TryFrom<proto::LoginRequest> for LoginCredentials {
         let mut violations = Violations::default();
         let email = violations.check("email", rules::login_email(&request.email));
         let password = violations.check("password", rules::login_password(&request.password));
-        let (Some(email), Some(())) = (email, password) else { return Err(violations) };
-        Ok(Self { email, password: request.password.into() })
+        let (Some(email), Some(password)) = (email, password) else { return Err(violations) };
+        Ok(Self { email, password: TypedPassword::new(password) })
+    }
+}
+
+impl TryFrom<proto::ChangePasswordRequest> for PasswordChange {
+    type Error = Violations;
+
+    fn try_from(request: proto::ChangePasswordRequest) -> Result<Self, Violations> {
+        let proto::ChangePasswordRequest { current_password, new_password } = request;
+        let mut violations = Violations::default();
+        let current = violations.check("currentPassword", rules::login_password(&current_password));
+        let new = violations.check("newPassword", rules::changed_password(&current_password, &new_password));
+        let (Some(current), Some(new)) = (current, new) else { return Err(violations) };
+        Ok(Self { current: TypedPassword::new(current), new: new.into() })
     }
 }
 

@@ -16,9 +16,13 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Store;
+use super::{
+    Account, Store, seconds,
+    throttle::{clear_address, remember_address},
+};
 use crate::{
     session::{ListedSession, Session, SessionConfig, SessionRules},
+    throttle::ThrottleKey,
     user::User,
 };
 
@@ -46,28 +50,33 @@ pub(crate) enum Refreshed {
 }
 
 impl Store {
-    /// Opens a session for a user who has logged in, and records the login. The session that was not used for the longest time
-    /// ends if there are too many.
+    /// Opens a session for a user who has logged in, records the login, and forgets the wrong passwords from their address. The
+    /// session that was not used for the longest time ends if there are too many.
     ///
     /// # Errors
-    /// `WrongCredentials` when the user was disabled or deleted meanwhile.
+    /// `WrongCredentials` when the user was disabled or deleted meanwhile, or the password was changed.
     pub(crate) async fn open_session_at_login(
         &self,
-        user: &User,
+        account: &Account,
         rules: &SessionRules,
-        client: Client,
+        checked: ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Session, ServiceError> {
-        let mut lease = self.database.acquire(client).await?;
+        let mut lease = self.database.acquire(Client::Address(checked.block)).await?;
         let mut transaction = lease.begin(deadline).await?;
-        let session = insert_session(&mut transaction, user.id, rules, origin).await?;
+        let Account { user, password_version, .. } = account;
+        let session =
+            insert_session(&mut transaction, user.id, Some(*password_version), rules, origin).await?;
         let session = session.ok_or(Refusal::WrongCredentials)?;
         for session_id in end_surplus_sessions(&mut transaction, user.id).await? {
             let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::TooMany };
             record(&mut transaction, user, Some(user.id), origin, event).await?;
         }
         record(&mut transaction, user, Some(user.id), origin, AuditEvent::LoginSucceeded {}).await?;
+        remember_address(&mut transaction, user.id, checked.block).await?;
+        // Last, because other checks for the account wait for its counter.
+        clear_address(&mut transaction, checked).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(session)
@@ -219,23 +228,7 @@ impl Store {
         if updated.rows_affected() == 0 {
             return Err(Refusal::TokenOutdated.into());
         }
-        let ended = sqlx::query_scalar!(
-            r#"
-            update "Session" set "revokedAt" = clock_timestamp()
-            where "userId" = $1 and "revokedAt" is null and "expiresAt" > now() and id is distinct from $2
-            returning id
-            "#,
-            identity.user_id,
-            identity.session.id()
-        )
-        .fetch_all(&mut *transaction)
-        .instrumented("UPDATE Session")
-        .await
-        .map_err(db_error)?;
-        for session_id in ended {
-            let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::Revoked };
-            record_as(&mut transaction, identity, origin, event).await?;
-        }
+        end_others(&mut transaction, identity, SessionEnd::Revoked, origin).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(())
@@ -338,11 +331,12 @@ impl Store {
     }
 }
 
-/// Opens a session. `None` if the user was disabled or deleted. Locks the user until the transaction ends, so that the sessions
+/// Opens a session. `None` if the user was disabled or deleted, or no longer has the password that was checked. Locks the user until the transaction ends, so that the sessions
 /// of a user are counted by one login after the other.
 pub(super) async fn insert_session(
     connection: &mut PgConnection,
     user_id: Uuid,
+    password_version: Option<i32>,
     rules: &SessionRules,
     origin: &Origin,
 ) -> Result<Option<Session>, ServiceError> {
@@ -357,7 +351,11 @@ pub(super) async fn insert_session(
     let Session { id, seed, key, generation, left } = &session;
     let inserted = sqlx::query!(
         r#"
-        with owner as (select id from "User" where id = $2 and not disabled for no key update)
+        with owner as (
+            select id from "User"
+            where id = $2 and not disabled and ($9::integer is null or "passwordVersion" = $9)
+            for no key update
+        )
         insert into "Session" (id, "userId", seed, "keyName", generation, "expiresAt", client, address)
         select $1, id, $3, $4, $5, now() + make_interval(secs => $6), $7, $8 from owner
         "#,
@@ -369,6 +367,7 @@ pub(super) async fn insert_session(
         left.as_secs_f64(),
         origin.client,
         origin.address,
+        password_version,
     )
     .execute(connection)
     .instrumented("INSERT Session")
@@ -443,11 +442,6 @@ async fn find_presented_session(
     }))
 }
 
-/// A duration in seconds. A negative one is zero.
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
-}
-
 /// Counts a refresh of a locked session.
 async fn count_refresh(
     connection: &mut PgConnection,
@@ -503,7 +497,10 @@ async fn advance(
 }
 
 /// Whether the caller's token is right about its user and its session has not ended.
-async fn is_current(connection: &mut PgConnection, identity: &Identity) -> Result<bool, ServiceError> {
+pub(super) async fn is_current(
+    connection: &mut PgConnection,
+    identity: &Identity,
+) -> Result<bool, ServiceError> {
     sqlx::query_scalar!(
         r#"select exists (select from current_caller($1, $2, $3::text::"Role", $4, $5)) as "is_current!""#,
         identity.user_id,
@@ -545,6 +542,32 @@ async fn end_session(
     Ok(true)
 }
 
+/// Ends all sessions of the caller but that of the token, and records that.
+pub(super) async fn end_others(
+    connection: &mut PgConnection,
+    identity: &Identity,
+    reason: SessionEnd,
+    origin: &Origin,
+) -> Result<(), ServiceError> {
+    let ended = sqlx::query_scalar!(
+        r#"
+        update "Session" set "revokedAt" = clock_timestamp()
+        where "userId" = $1 and "revokedAt" is null and "expiresAt" > now() and id is distinct from $2
+        returning id
+        "#,
+        identity.user_id,
+        identity.session.id()
+    )
+    .fetch_all(&mut *connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    for session_id in ended {
+        record_as(connection, identity, origin, AuditEvent::SessionRevoked { session_id, reason }).await?;
+    }
+    Ok(())
+}
+
 /// Ends a session. Returns whether it had not ended yet.
 async fn revoke(connection: &mut PgConnection, session_id: Uuid) -> Result<bool, ServiceError> {
     let revoked = sqlx::query!(
@@ -575,7 +598,7 @@ async fn record(
 }
 
 /// Records what a caller did with their own account.
-async fn record_as(
+pub(super) async fn record_as(
     connection: &mut PgConnection,
     identity: &Identity,
     origin: &Origin,

@@ -1,5 +1,7 @@
 //! Login.
 
+use std::net::IpAddr;
+
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
@@ -7,52 +9,65 @@ use eventboard_chassis::{
 };
 use eventboard_domain::{Refusal, check_login};
 
-use super::AuthUseCases;
-use crate::{session::SignedIn, store::Account, user::LoginCredentials};
+use super::{
+    AuthUseCases,
+    password_check::{CheckedPassword, PresentedPassword},
+};
+use crate::{
+    password::PasswordMatch,
+    session::SignedIn,
+    store::{Account, FoundAccount},
+    throttle::AccountAddress,
+    user::LoginCredentials,
+};
 
 impl AuthUseCases {
     /// Opens a session for an e-mail address and a password, and records that in the audit. The work counts in the
-    /// share of `client`.
+    /// share of the block of addresses.
     ///
     /// # Errors
     /// `Unauthenticated` for an unknown user, a disabled user and a wrong password. All three get the same message
-    /// after the same work.
+    /// after the same work. A disabled user's password counts as wrong, or the counter would tell that it is right. `Throttled`
+    /// after too many wrong passwords.
     pub(crate) async fn login(
         &self,
         login: LoginCredentials,
-        client: Client,
+        block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<SignedIn, ServiceError> {
-        let account = self.store.find_account(&login.email, client).await?;
-        let hash = account.as_ref().map(|account| &*account.password_hash);
-        let password_matches = self.passwords.verify(&login.password, hash, client).await?;
+        let client = Client::Address(block);
+        let FoundAccount { compared_email, account } = self.store.find_account(&login.email, client).await?;
+        let user = account.as_ref().map(|account| &account.user);
+        let presented = PresentedPassword {
+            account: AccountAddress { compared_email: &compared_email, user },
+            password: &login.password,
+            hash: account.as_ref().map(|account| &*account.password_hash),
+            block,
+        };
+        let CheckedPassword { matched, key } = self.check_password(presented, origin, deadline).await?;
         let state = account.as_ref().map(|account| account.state);
-        if let Err(reason) = check_login(state, password_matches) {
-            let user = account.as_ref().map(|account| &account.user);
+        if let Err(reason) = check_login(state, matched.is_right()) {
             let user_id = user.map(|user| tracing::field::display(user.id));
             tracing::info!(user_id, reason = reason.as_str(), "Login refused");
             self.store.record_failed_login(user, reason, client, origin, deadline).await?;
             return Err(Refusal::from(reason).into());
         }
         let account = account.ok_or(Refusal::WrongCredentials)?;
-        let session = self
-            .store
-            .open_session_at_login(&account.user, &self.session_rules, client, origin, deadline)
-            .await?;
-        self.upgrade_password_hash(&account, &login, client).await;
+        let rules = &self.session_rules;
+        let session = self.store.open_session_at_login(&account, rules, key, origin, deadline).await?;
+        if matched == PasswordMatch::Raw || self.passwords.needs_rehash(&account.password_hash) {
+            self.upgrade_password_hash(&account, &login, client).await;
+        }
         tracing::info!(user_id = %account.user.id, "Logged in");
         self.session_metrics.opened.increment(1);
         let tokens = self.tokens(&account.user, &session)?;
         Ok(SignedIn { user: account.user, tokens })
     }
 
-    /// Replaces a password hash that is weaker than new hashes. This happens at login, because the password is known
-    /// only then. The login succeeds even when the upgrade fails.
+    /// Replaces a password hash that is weaker than new hashes, or of another form. This happens at login, because the
+    /// password is known only then. The login succeeds even when the upgrade fails.
     async fn upgrade_password_hash(&self, account: &Account, login: &LoginCredentials, client: Client) {
-        if !self.passwords.needs_rehash(&account.password_hash) {
-            return;
-        }
         let user_id = account.user.id;
         match self.rehash(account, login, client).await {
             Ok(()) => tracing::info!(%user_id, "Password hash upgraded"),
@@ -66,8 +81,8 @@ impl AuthUseCases {
         login: &LoginCredentials,
         client: Client,
     ) -> Result<(), ServiceError> {
-        let new_hash = self.passwords.hash(&login.password, client).await?;
-        let Account { user, password_hash, state: _ } = account;
+        let new_hash = self.passwords.hash(&login.password.prepared, client).await?;
+        let Account { user, password_hash, password_version: _, state: _ } = account;
         self.store.replace_password_hash(user.id, password_hash, &new_hash, client).await
     }
 }

@@ -5,18 +5,23 @@ mod audit;
 mod login;
 mod me;
 mod notifications;
+mod password_check;
+mod password_throttle;
+mod passwords;
 mod sessions;
 mod signup;
 
 use eventboard_chassis::{token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
 use eventboard_domain::Quotas;
 
+pub(crate) use self::password_throttle::PasswordThrottle;
 use crate::{password::Passwords, session::SessionRules, session_metrics::SessionMetrics, store::Store};
 
 /// The use cases and their dependencies.
 pub(crate) struct AuthUseCases {
     pub store: Store,
     pub passwords: Passwords,
+    pub throttle: PasswordThrottle,
     pub issuer: TokenIssuer,
     pub session_rules: SessionRules,
     pub session_metrics: SessionMetrics,

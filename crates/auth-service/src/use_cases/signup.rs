@@ -1,36 +1,46 @@
 //! Signup.
 
+use std::net::IpAddr;
+
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
     server::{Deadline, Origin},
 };
 
-use super::AuthUseCases;
-use crate::{session::SignedIn, user::NewUser};
+use super::{AuthUseCases, password_check::weak_password};
+use crate::{
+    password::{WeakPassword, guesses},
+    session::SignedIn,
+    user::NewUser,
+};
 
 impl AuthUseCases {
-    /// Creates a user and opens a session. The work counts in the share of `client`.
+    /// Creates a user and opens a session. The work counts in the share of the block of addresses.
     ///
     /// # Errors
     /// When the organization does not allow open signup or is full, or the e-mail address or the organization's name
-    /// is taken.
+    /// is taken; when the password is too easy to guess.
     pub(crate) async fn signup(
         &self,
         new_user: NewUser,
-        client: Client,
+        block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<SignedIn, ServiceError> {
+        let client = Client::Address(block);
         // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
         // this check, so database constraints decide which one succeeds. Only the limit of members can be exceeded, by
         // as many signups as are in flight.
         let preconditions = self.store.signup_preconditions(&new_user, self.quotas.members, client).await?;
         new_user.membership.check(&preconditions, &self.quotas)?;
-        let password_hash = self.passwords.hash(&new_user.password, client).await?;
+        let NewUser { email, password, first_name, last_name, membership: _ } = &new_user;
+        let guesses = guesses(email, first_name, last_name);
+        let password_hash = self.passwords.hash_chosen(password, guesses, client).await?;
+        let password_hash = password_hash.map_err(|WeakPassword| weak_password("password"))?;
         let rules = &self.session_rules;
         let (user, session) =
-            self.store.create_user(new_user, &password_hash, rules, client, origin, deadline).await?;
+            self.store.create_user(new_user, &password_hash, rules, block, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         self.session_metrics.opened.increment(1);
         let tokens = self.tokens(&user, &session)?;

@@ -3,20 +3,26 @@
 use std::net::Ipv4Addr;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use auth_service::password::Argon2id;
 use eventboard_chassis::{
     client_address::{CLIENT_ADDRESS, ClientSigner},
     error::ErrorCode,
 };
-use eventboard_proto::auth::{LoginRequest, auth_service_client::AuthServiceClient};
+use eventboard_proto::auth::{
+    LoginRequest, SessionReply, SignupRequest, auth_service_client::AuthServiceClient,
+};
 use tokio::task::JoinSet;
-use tonic::{Request, transport::Endpoint};
+use tonic::{Request, Response, transport::Endpoint};
 
 use crate::support::{CallResult, PASSWORD, TestService, count_outcomes, create_organization};
 
 const EMAIL: &str = "ada@example.org";
 const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// Allows one hash at a time and no queue, so that some of 32 concurrent logins fail with `Overloaded`.
+/// The most concurrent logins to an account from an address of which none is throttled.
+const UNTHROTTLED: usize = 10;
+
+/// Allows one hash at a time and no queue, so that some of the concurrent logins fail with `Overloaded`.
 const ONE_HASH_AT_ONCE: &[(&str, &str)] = &[("PASSWORD_HASH_CONCURRENCY", "1"), ("PASSWORD_HASH_QUEUE", "0")];
 
 #[tokio::test]
@@ -34,16 +40,16 @@ async fn many_logins_from_one_address_do_not_keep_out_another_address() {
     let mut flood = JoinSet::new();
     for number in 0..200 {
         let mut client = service.client();
-        let address = format!("2001:db8:0:1::{number:x}");
-        let request = login_from(&service, &address);
-        flood.spawn(async move { client.login(request).await.map(drop).map_err(Into::into) });
+        let (address, email) = (format!("2001:db8:0:1::{number:x}"), format!("bob{number}@example.org"));
+        let request = login_from(&service, &address, &email);
+        flood.spawn(async move { is_checked(client.login(request).await.map_err(Into::into)) });
     }
     let mut results: Vec<CallResult<()>> = Vec::new();
     while results.iter().all(Result::is_ok) {
         results.push(flood.join_next().await.expect("200 logins at once exceed the share").unwrap());
     }
     for _ in 0..5 {
-        service.client().login(login_from(&service, "198.51.100.7")).await.unwrap();
+        service.client().login(login_from(&service, "198.51.100.7", EMAIL)).await.unwrap();
     }
     results.extend(flood.join_all().await);
     let (succeeded, refused) = count_outcomes(results, ErrorCode::Overloaded);
@@ -56,11 +62,12 @@ async fn without_a_signed_client_address_the_address_of_the_connection_counts() 
     let mut flood = JoinSet::new();
     for number in 0..200 {
         let mut client = service.client();
-        let mut request = Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() });
+        let email = format!("bob{number}@example.org");
+        let mut request = Request::new(LoginRequest { email, password: PASSWORD.into() });
         // Nobody believes an address without a signature.
         let address = format!("2001:db8:0:{number:x}::");
         request.metadata_mut().insert("x-client-address", address.parse().unwrap());
-        flood.spawn(async move { client.login(request).await.is_ok() });
+        flood.spawn(async move { is_checked(client.login(request).await.map_err(Into::into)).is_ok() });
     }
     while flood.join_next().await.expect("200 logins at once exceed the share").unwrap() {}
     let endpoint = Endpoint::from_shared(format!("http://{}", service.address)).unwrap();
@@ -118,6 +125,36 @@ async fn a_weak_hash_is_replaced_at_the_next_login() {
 }
 
 #[tokio::test]
+async fn a_hash_of_what_was_typed_is_replaced_by_one_of_the_prepared_form() {
+    let service = with_ada(&[]).await;
+    let (typed, other) = ("Gro\u{308}ße\u{a0}123", "Größe 123");
+    let hash = Argon2id::default().hash(&typed.into()).unwrap();
+    store_hash(&service, &hash).await;
+    assert!(service.login(EMAIL, other).await.is_err(), "nobody has typed it in this way before");
+    service.login(EMAIL, typed).await.unwrap();
+    let prepared = stored_hash(&service).await;
+    assert_ne!(prepared, hash);
+    for password in [typed, other] {
+        service.login(EMAIL, password).await.unwrap();
+    }
+    assert_eq!(stored_hash(&service).await, prepared);
+}
+
+#[tokio::test]
+async fn a_new_password_is_stored_in_its_prepared_form() {
+    let service = TestService::start().await;
+    let signup = SignupRequest {
+        password: "Gro\u{308}ße\u{3000}123".to_owned(),
+        ..create_organization(EMAIL, "Acme")
+    };
+    service.signup(signup).await.unwrap();
+    for password in ["Größe 123", "Gro\u{308}ße 123", "Größe\u{a0}123"] {
+        service.login(EMAIL, password).await.unwrap();
+    }
+    assert!(service.login(EMAIL, "Grosse 123").await.is_err());
+}
+
+#[tokio::test]
 async fn a_refused_login_does_not_replace_the_hash() {
     let service = with_ada(&[]).await;
     let weak = store_weak_hash(&service).await;
@@ -156,18 +193,25 @@ async fn with_ada(variables: &[(&str, &str)]) -> TestService {
     service
 }
 
-/// A login of Ada for a client with this address, as the gateway sends it.
+/// Whether the password was checked, right or wrong.
+fn is_checked(login: CallResult<Response<SessionReply>>) -> CallResult<()> {
+    match login {
+        Err(error) if error.code() != ErrorCode::Unauthenticated => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A login as a gateway sends it, for a client with this address.
-fn login_from(service: &TestService, address: &str) -> Request<LoginRequest> {
+fn login_from(service: &TestService, address: &str, email: &str) -> Request<LoginRequest> {
     let signed = ClientSigner::new(&service.token.secret).sign(address.parse().unwrap(), None).unwrap();
-    let mut request = Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() });
+    let mut request = Request::new(LoginRequest { email: email.into(), password: PASSWORD.into() });
     request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.address);
     request
 }
 
 async fn logins(service: &TestService, email: &str) -> Vec<CallResult<()>> {
     let mut calls = JoinSet::new();
-    for _ in 0..32 {
+    for _ in 0..UNTHROTTLED {
         let mut client = service.client();
         let request = LoginRequest { email: email.into(), password: PASSWORD.into() };
         calls.spawn(async move { client.login(request).await.map(drop).map_err(Into::into) });
@@ -180,12 +224,13 @@ async fn store_weak_hash(service: &TestService) -> String {
     let params = Params::new(1024, 1, 1, None).unwrap();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let weak = argon2.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
-    sqlx::query(r#"update "User" set "passwordHash" = $1"#)
-        .bind(&weak)
-        .execute(&mut service.connect().await)
-        .await
-        .unwrap();
+    store_hash(service, &weak).await;
     weak
+}
+
+async fn store_hash(service: &TestService, hash: &str) {
+    let store = sqlx::query(r#"update "User" set "passwordHash" = $1"#).bind(hash);
+    store.execute(&mut service.connect().await).await.unwrap();
 }
 
 async fn stored_hash(service: &TestService) -> String {

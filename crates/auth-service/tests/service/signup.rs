@@ -12,6 +12,26 @@ use crate::support::{
 };
 
 #[tokio::test]
+async fn a_password_that_is_easy_to_guess_is_refused_after_all_other_faults() {
+    let service = TestService::start_with(&[("PASSWORD_MIN_STRENGTH", "2")]).await;
+    let signup = |email: &str, password: &str| SignupRequest {
+        password: password.to_owned(),
+        ..create_organization(email, "Acme")
+    };
+    for weak in ["Password123!", "Lovelace1!"] {
+        let refusal = service.signup(signup("ada@example.org", weak)).await.unwrap_err();
+        assert_eq!(refusal.code(), ErrorCode::InvalidInput);
+        let violation = refusal.violations().to_string();
+        assert!(violation.starts_with("password is too easy to guess"), "{violation}");
+    }
+    let strong = "correct Horse battery 1";
+    service.signup(signup("ada@example.org", strong)).await.unwrap();
+    let refusal = service.signup(signup("ada@example.org", "Password123!")).await.unwrap_err();
+    assert_eq!(refusal.code(), ErrorCode::AlreadyExists, "nothing was judged");
+    service.login("ada@example.org", strong).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_user_who_creates_an_organization_is_its_admin() {
     let service = TestService::start().await;
     let session = service.signup(create_organization(" ada@example.org ", " Ada & Söhne! ")).await.unwrap();

@@ -147,13 +147,16 @@ async fn privileges(superuser: &mut PgConnection) -> BTreeSet<String> {
 /// A new table needs a decision: add it here and to `roles::PRIVILEGES`.
 fn expected_privileges() -> BTreeSet<String> {
     let read_and_write = ["SELECT", "INSERT", "UPDATE", "DELETE"];
-    let tables: [(&str, &[&str]); 9] = [
+    let tables: [(&str, &[&str]); 12] = [
         ("Organization", &read_and_write),
         ("User", &read_and_write),
         ("Event", &read_and_write),
         ("IdempotencyKey", &read_and_write),
         ("Outbox", &read_and_write),
         ("Session", &read_and_write),
+        ("AccountThrottle", &read_and_write),
+        ("AddressThrottle", &read_and_write),
+        ("KnownAddress", &read_and_write),
         ("EventHistory", &["SELECT", "INSERT"]),
         ("AuditEntry", &["SELECT", "INSERT"]),
         ("_sqlx_migrations", &["SELECT"]),

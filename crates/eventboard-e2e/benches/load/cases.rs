@@ -151,7 +151,7 @@ impl Case {
             Self::SearchTwoCharacters => repeat(get(&tenant.token, "/events?search=ar")),
             Self::SearchNone => repeat(get(&tenant.token, "/events?search=quixotic")),
             Self::Me => repeat(get(&tenant.token, "/auth/me")),
-            Self::Login => repeat(login(&tenant.organization.email)),
+            Self::Login => repeat(login(&tenant.organization.login_email(connection))),
             Self::PgbenchSelect | Self::PgbenchInsert => unreachable!("pgbench has no requests"),
         }
     }

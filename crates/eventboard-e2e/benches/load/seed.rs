@@ -5,7 +5,9 @@ use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-/// The password of all administrators.
+use crate::client::CONNECTIONS;
+
+/// The password of all users.
 pub(crate) const PASSWORD: &str = "Password123!";
 
 /// A word that occurs in every second event.
@@ -55,6 +57,11 @@ impl Organization {
     /// The id of a submitted event.
     pub(crate) fn submitted_event(&self, owner: Owner, n: u32) -> Uuid {
         self.event(self.size + 1 + owner as u32 * SUBMITTED_EVENTS + n % SUBMITTED_EVENTS)
+    }
+
+    /// The address of the user who logs in over a connection. Many logins of one user at once would be throttled.
+    pub(crate) fn login_email(&self, connection: usize) -> String {
+        format!("login-{connection}@bench-{}.example", self.number)
     }
 
     /// A SQL expression for the id of event `n`, where `n` is also a SQL expression.
@@ -123,6 +130,9 @@ fn insert_organization(organization: &Organization, hash: &str) -> String {
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
         values ('{admin}', '{id}', '{email}', 'Ada', 'Admin', 'ADMIN', '{hash}'),
             ('{member}', '{id}', '{member_email}', 'Grace', 'Member', 'USER', '{hash}');
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+        select gen_random_uuid(), '{id}', 'login-' || n || '@bench-{number}.example', 'Lin', 'Login', 'USER', '{hash}'
+        from generate_series(0, {CONNECTIONS} - 1) n;
         insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
             status, "rejectionReason", "createdAt", "updatedAt", "foldedTitle", "searchText", "foldedVersion")
         select {event}, '{id}', case when n > {size} + {SUBMITTED_EVENTS} then '{member}' else '{admin}' end::uuid,

@@ -39,6 +39,8 @@ const GENERAL: &[(&str, Row)] = &[
     // Of another session of the owner.
     ("revokeSession",        [401, 204, 404, 404, 404, 404]),
     ("revokeOtherSessions",  [401, 204, 204, 204, 204, 204]),
+    // With a wrong current password.
+    ("changePassword",       [401, 400, 400, 400, 400, 400]),
     ("createEvent",          [401, 201, 201, 201, 201, 201]),
     ("listEvents",           [401, 200, 200, 200, 200, 200]),
 ];
@@ -243,6 +245,7 @@ fn body(operation: &str) -> Value {
         "createEvent" => event_body("In the matrix"),
         "updateEvent" => json!({ "title": "Changed in the matrix" }),
         "refresh" => json!({ "refreshToken": "a token" }),
+        "changePassword" => json!({ "currentPassword": "Password124!", "newPassword": "Password125!" }),
         "logout" => json!({}),
         "setNotifications" => json!({ "decisions": "off" }),
         "rejectEvent" | "reject" => json!({ "reason": "Not good enough" }),

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use crate::support::{
-    Stack,
+    Actor, Stack,
     process::{AUTH, EVENTS, Exit, GATEWAY, run_to_exit},
     wait_until,
 };
@@ -144,10 +144,15 @@ async fn the_system_serves_requests_with_the_smallest_value_of_every_setting() {
 }
 
 #[tokio::test]
-async fn services_start_in_production_with_a_strong_secret() {
+async fn services_start_in_production_with_a_strong_secret_and_require_strong_passwords() {
     let secret = [("APP_ENV", "production"), ("JWT_SECRET", "tJ3vK8sQ1mZ6xW9bN4cR7yD2fG5hL0pA")];
     let stack = Stack::start_with(&secret).await;
-    stack.anonymous().sign_up_admin().await.create_event("In production").await;
+    let sign_up = async |password: &str| {
+        stack.anonymous().signup(json!({ "organizationName": "Acme", "password": password })).await
+    };
+    assert_eq!(sign_up("Password123!").await.invalid_fields(), ["password"]);
+    let session = sign_up("Seven-blue-kettles-9").await.expect(201);
+    Actor::new(stack.anonymous(), &session.body).create_event("In production").await;
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ async fn run_watched(installation: &Installation, block: &Block) -> String {
 fn sign_up() -> String {
     let name = uuid::Uuid::now_v7();
     let body = format!(
-        r#"{{"email":"{name}@example.org","password":"Password123!","firstName":"A","lastName":"B","organizationName":"{name}"}}"#
+        r#"{{"email":"{name}@example.org","password":"Seven-blue-kettles-9","firstName":"A","lastName":"B","organizationName":"{name}"}}"#
     );
     format!(
         "rm -f watch-done

@@ -37,6 +37,13 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         }
         AuditAction::LoginSucceeded => assert_eq!(login("Password123!"), 200),
         AuditAction::LoginFailed => assert_eq!(login("Password124!"), 401),
+        AuditAction::LoginThrottled => {
+            let guess = r#"{"email": "user@acme.com", "password": "Password124!"}"#;
+            for _ in 0..10 {
+                assert_eq!(up.post("/auth/login", guess), 401);
+            }
+            assert_eq!(up.post("/auth/login", guess), 429);
+        }
         AuditAction::SessionRevoked => {
             let token = refresh_token();
             assert_eq!(up.post("/auth/logout", &format!(r#"{{"refreshToken": "{token}"}}"#)), 204);
@@ -47,6 +54,17 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
             assert_eq!(refresh(), 200);
             installation.execute(r#"update "Session" set address = '203.0.113.0/24'"#).await;
             assert_eq!(refresh(), 200);
+        }
+        AuditAction::PasswordChanged => {
+            let session = up.post_for_json("/auth/login", &credentials("Password123!"));
+            let change =
+                |from: &str, to: &str| format!(r#"{{"currentPassword": "{from}", "newPassword": "{to}"}}"#);
+            for body in [change("Password123!", "Password124!"), change("Password124!", "Password123!")] {
+                assert_eq!(
+                    up.post_as(session["accessToken"].as_str().unwrap(), "/auth/password", &body),
+                    204
+                );
+            }
         }
         AuditAction::RoleChanged => command("user role user@acme.com moderator"),
         AuditAction::UserDisabled => command("user disable user@acme.com"),

@@ -63,6 +63,16 @@ impl Up {
         response.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
+    /// Like [`Up::post`], with a token.
+    pub(crate) fn post_as(&self, token: &str, path: &str, body: &str) -> u16 {
+        let headers = format!(
+            "Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let response = self.send(&format!("POST {path}"), &headers, body);
+        response.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// Like [`Up::post`], but returns the body of a successful response.
     pub(crate) fn post_for_json(&self, path: &str, body: &str) -> serde_json::Value {
         let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());

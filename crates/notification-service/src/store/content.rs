@@ -26,7 +26,7 @@ impl Store {
             from "Outbox" mail
             join "User" recipient on recipient.id = mail."recipientId"
                 and recipient."organizationId" = mail."organizationId" and not recipient.disabled
-                and (mail.kind = 'WELCOME' or recipient."decisionMails" = 'immediate')
+                and (mail.kind in ('WELCOME', 'PASSWORD_CHANGED') or recipient."decisionMails" = 'immediate')
             join "Organization" organization on organization.id = mail."organizationId"
             left join "EventHistory" history on history.id = mail."historyId"
             left join "Event" event on event.id = history."eventId"
@@ -54,6 +54,9 @@ impl Store {
         };
         let subject = match kind {
             MailKind::Welcome => Some(Subject::Welcome { organization: Line::new(&row.organization) }),
+            MailKind::PasswordChanged => {
+                Some(Subject::PasswordChanged { organization: Line::new(&row.organization) })
+            }
             MailKind::EventApproved | MailKind::EventRejected => decision(),
         };
         Ok(subject.map(|subject| Content {

@@ -58,6 +58,19 @@ async fn a_welcome_names_the_organization_and_cannot_be_switched_off() {
 }
 
 #[tokio::test]
+async fn a_notice_about_the_password_cannot_be_switched_off() {
+    let outbox = Outbox::create().await;
+    outbox.execute(r#"update "User" set "decisionMails" = 'off'"#).await;
+    let (_, mail) = sent(&outbox, "PASSWORD_CHANGED", &[("PUBLIC_URL", "https://board.example.org")]).await;
+    let mail = parse(&mail);
+    assert_eq!(mail.subject(), Some("Your password was changed"));
+    assert_eq!(mail.to().unwrap().first().unwrap().address(), Some("Olga@example.org"));
+    assert_eq!(raw_header(&mail, "List-Unsubscribe"), None);
+    let text = mail.body_text(0).unwrap();
+    assert!(text.contains("If it was not you"), "{text}");
+}
+
+#[tokio::test]
 async fn a_decision_can_be_switched_off_with_one_click_if_the_gateway_has_tls() {
     for (public_url, is_offered) in
         [("https://board.example.org/x/", true), ("http://board.example.org", false)]

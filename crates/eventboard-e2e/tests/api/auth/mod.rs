@@ -3,4 +3,5 @@
 mod login;
 mod me;
 mod notifications;
+mod password;
 mod signup;

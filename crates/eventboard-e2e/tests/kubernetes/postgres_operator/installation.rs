@@ -38,7 +38,7 @@ secretGenerator:
   - {name: eventboard-database, envs: [eventboard-database.env]}
   - {name: eventboard-database-admin, envs: [eventboard-database-admin.env]}
 END
-printf 'APP_ENV=production\\nJWT_SECRET=%s\\nRATE_LIMIT_ENABLED=false\\n' \"$(openssl rand -base64 48)\" > eventboard.env
+printf 'APP_ENV=production\\nJWT_SECRET=%s\\nRATE_LIMIT_ENABLED=false\\nPASSWORD_MIN_STRENGTH=0\\n' \"$(openssl rand -base64 48)\" > eventboard.env
 PASSWORD=$(openssl rand -hex 32)
 cat > eventboard-database-admin.env <<END
 APP_ENV=production

@@ -1,0 +1,48 @@
+//! Deletes what is of no use any more: sessions that would have expired, old counters of wrong passwords, and addresses that are
+//! no longer known.
+
+use std::time::Duration;
+
+use eventboard_chassis::error::ServiceError;
+
+use crate::store::Store;
+
+/// How often rows are deleted.
+const DELETION_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// Deletes old rows, immediately and then periodically. Never returns.
+pub(crate) async fn delete_old_rows(store: Store) {
+    loop {
+        report("Expired sessions", delete_sessions(&store).await);
+        report("Old counters of wrong passwords", delete_throttle_rows(&store).await);
+        tokio::time::sleep(DELETION_INTERVAL).await;
+    }
+}
+
+fn report(what: &'static str, deleted: Result<u64, ServiceError>) {
+    match deleted {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(what, deleted, "Old rows deleted"),
+        Err(error) => tracing::warn!(what, %error, "Old rows could not be deleted and will be retried"),
+    }
+}
+
+async fn delete_sessions(store: &Store) -> Result<u64, ServiceError> {
+    let mut deleted = 0;
+    loop {
+        match store.delete_expired_sessions().await? {
+            0 => return Ok(deleted),
+            batch => deleted += batch,
+        }
+    }
+}
+
+async fn delete_throttle_rows(store: &Store) -> Result<u64, ServiceError> {
+    let mut deleted = 0;
+    loop {
+        match store.delete_old_throttle_rows().await? {
+            0 => return Ok(deleted),
+            batch => deleted += batch,
+        }
+    }
+}
