@@ -18,7 +18,7 @@ use eventboard_chassis::{
     layer::{Inner, Next},
     server::Requester,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use metrics::Counter;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::time::Instant;
@@ -33,6 +33,10 @@ use crate::{
 /// The maximum number of open windows for each kind of client (users, IP addresses). A window takes some hundred
 /// bytes.
 const CAPACITY: u64 = 100_000;
+
+/// Counts for the address only if it fails. auth-service counts the refreshes of a session itself, so that users who share
+/// an address do not lose their sessions.
+const REFRESH: (Method, &str) = (Method::POST, "/auth/refresh");
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -95,6 +99,13 @@ impl RateLimiter {
             Requester::Anonymous(address_block) => self.by_ip.count(address_block),
         }
     }
+
+    /// Gives back a request that was counted for the client's IP address.
+    fn uncount(&self, requester: Requester) {
+        if let Requester::Anonymous(address_block) = requester {
+            self.by_ip.uncount(&address_block);
+        }
+    }
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Windows<K> {
@@ -117,11 +128,23 @@ impl<K: Hash + Eq + Send + Sync + 'static> Windows<K> {
         }
         status
     }
+
+    fn uncount(&self, client: &K) {
+        if let Some(window) = self.windows.get(client) {
+            window.uncount_request();
+        }
+    }
 }
 
 impl Window {
     fn new(length: Duration) -> Self {
         Self { ends: Instant::now() + length, count: AtomicU32::new(0) }
+    }
+
+    fn uncount_request(&self) {
+        let less = |count: u32| count.checked_sub(1);
+        // An error means that the window is new and has no request.
+        _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     fn count_request(&self, limit: u32) -> RateLimitStatus {
@@ -153,12 +176,17 @@ pub(crate) async fn enforce_rate_limit(
     next: Next<impl Inner>,
 ) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
-    let status = limiter.count(requester(request.extensions()));
+    let requester = requester(request.extensions());
+    let is_refresh = (request.method(), request.uri().path()) == (&REFRESH.0, REFRESH.1);
+    let status = limiter.count(requester);
     let mut response = if status.is_exceeded {
         Problem::from(HttpError::RateLimited { retry_after: status.reset }).into_response()
     } else {
         next.run(request).await
     };
+    if is_refresh && response.status().is_success() {
+        limiter.uncount(requester);
+    }
     status.write_to(response.headers_mut());
     response
 }
@@ -179,6 +207,18 @@ mod tests {
         tokio::time::advance(Duration::from_millis(10_500)).await;
         assert_eq!(window.count_request(2), status(0, 50, false));
         assert_eq!(window.count_request(2), status(0, 50, true));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_given_back_can_be_sent_again() {
+        let window = Window::new(Duration::from_secs(60));
+        window.uncount_request();
+        for _ in 0..3 {
+            assert!(!window.count_request(1).is_exceeded);
+            window.uncount_request();
+        }
+        assert!(!window.count_request(1).is_exceeded);
+        assert!(window.count_request(1).is_exceeded);
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Store {
         .map_err(db_error)?;
         end_others(&mut transaction, identity, SessionEnd::PasswordChanged, origin).await?;
         record_as(&mut transaction, identity, origin, AuditEvent::PasswordChanged {}).await?;
-        let Identity { user_id, organization_id, .. } = *identity;
+        let Identity { user_id, organization_id, role: _, session: _ } = *identity;
         write_password_changed(&mut transaction, organization_id, user_id, &origin.correlation_id).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();

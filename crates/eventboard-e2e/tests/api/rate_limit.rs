@@ -1,7 +1,7 @@
 //! Rate limits.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Anonymous, Response, Stack, send, token};
 
@@ -103,4 +103,23 @@ async fn all_forms_of_an_address_count_for_one_client() {
 async fn without_limits_there_are_no_rate_limit_headers() {
     let stack = Stack::start().await;
     assert_eq!(stack.anonymous().get("/events").await.header("ratelimit-limit"), None);
+}
+
+#[tokio::test]
+async fn a_genuine_refresh_does_not_count_for_the_address_and_a_forged_one_does() {
+    let limits = [("RATE_LIMIT_ENABLED", "true"), ("RATE_LIMIT_IP_MAX", "3")];
+    let stack = Stack::start_with(&limits).await;
+    let anonymous = stack.anonymous();
+    let mut session = anonymous.signup(json!({ "organizationName": "Acme" })).await.expect(201).body;
+    let refresh = async |token: &Value| {
+        let body = json!({ "refreshToken": token });
+        anonymous.post("/auth/refresh", &body).await
+    };
+    for _ in 0..5 {
+        session = refresh(&session["refreshToken"]).await.expect(200).body;
+    }
+    for _ in 0..2 {
+        refresh(&json!("forged")).await.expect_problem(401);
+    }
+    refresh(&session["refreshToken"]).await.expect_problem(429);
 }
