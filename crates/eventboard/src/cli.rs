@@ -180,6 +180,11 @@ pub(crate) enum UserCommand {
         #[arg(value_parser = parse_role)]
         role: Role,
     },
+    /// Set a user's password, which is asked for on the terminal or read from standard input; ends all sessions of the user
+    Password {
+        /// Email address of the user
+        email: String,
+    },
     /// List where a user is logged in, the last used session first
     Sessions {
         /// Email address of the user

@@ -1,5 +1,6 @@
 //! `eventboard user`: users and their roles.
 
+mod password;
 mod sessions;
 
 use anyhow::Context;
@@ -60,6 +61,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             output::list(database::with_connection(work).await?, list)
         }
         UserCommand::Role { email, role } => change_role(&email, role).await,
+        UserCommand::Password { email } => password::set(&email).await,
         UserCommand::Sessions { email, list } => sessions::list(&email, list).await,
         UserCommand::Revoke { email, session } => sessions::revoke(&email, session).await,
         UserCommand::Disable { email } => disable(&email).await,

@@ -168,6 +168,24 @@ async fn the_sessions_of_a_user_can_be_listed_and_ended() {
 }
 
 #[tokio::test]
+async fn a_password_is_read_from_standard_input_and_ends_the_sessions() {
+    let installation = Installation::create_with_demo_data().await;
+    installation.execute(SESSIONS).await;
+    let set = |password: &str| installation.run_with_input("user password ADMIN@acme.com", password);
+    assert!(set("too short\n").failure(1).contains("the password must"));
+    assert!(set("").failure(1).contains("the password is required"));
+    assert_eq!(installation.run("user sessions admin@acme.com --json").json().len(), 2);
+
+    assert!(set("Seven-blue-kettles-9\r\n").success().contains("admin@acme.com has a new password"));
+    assert!(installation.run("user sessions admin@acme.com --json").json().is_empty());
+    let changed = r#"select count(*) from "User" where email = 'admin@acme.com' and "passwordVersion" = 1"#;
+    assert_eq!(installation.query_number(changed).await, 1);
+    let mails = installation.run("outbox list --json").json();
+    assert_eq!((mails.len(), &mails[0]["kind"]), (1, &"PASSWORD_CHANGED".into()));
+    assert_eq!(installation.run("audit --json --limit 1").json()[0]["action"], "PASSWORD_CHANGED");
+}
+
+#[tokio::test]
 async fn a_user_who_is_disabled_has_no_sessions_when_enabled_again() {
     let installation = Installation::create_with_demo_data().await;
     installation.execute(SESSIONS).await;

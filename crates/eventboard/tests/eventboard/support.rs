@@ -90,6 +90,13 @@ impl Installation {
         run(&mut self.command(arguments))
     }
 
+    /// Runs the command with this standard input.
+    pub(crate) fn run_with_input(&self, arguments: &str, input: &str) -> Output {
+        let file = self.folder.path().join("input");
+        fs::write(&file, input).unwrap();
+        run(self.command(arguments).stdin(fs::File::open(file).unwrap()))
+    }
+
     pub(crate) async fn query_number(&self, query: &'static str) -> i64 {
         let mut connection = self.database.connect().await;
         sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
