@@ -30,11 +30,13 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("eventboard_password_hash_waiting", "Password hashes waiting for a core."),
     ("eventboard_rate_limited_requests_total", "Requests rejected with 429."),
     ("eventboard_requests_failed_total", "Requests that got a 5xx response, without health checks."),
+    ("eventboard_sessions_opened_total", "Logins and signups that succeeded."),
     ("eventboard_shed_requests_total", "Requests rejected with 503 under overload, by the exceeded limit."),
     (
         "eventboard_throttled_password_checks_total",
         "Passwords refused unchecked, because too many were wrong.",
     ),
+    ("eventboard_token_refreshes_total", "Refresh tokens that were presented, by outcome."),
     ("http_server_active_requests", "HTTP requests in flight."),
     ("http_server_request_duration_seconds", "Duration of HTTP requests, by route and status."),
     ("rpc_client_call_duration_seconds", "Duration of outgoing gRPC calls, including all attempts."),

@@ -89,7 +89,8 @@ pub(super) async fn revoke(email: &str, session_id: Option<Uuid>) -> anyhow::Res
             None => end_all_sessions(transaction, user.id).await?,
         };
         ended = sessions.len();
-        let event = |session_id| AuditEvent::SessionRevoked { session_id, reason: SessionEnd::Revoked };
+        let event =
+            |session_id| AuditEvent::SessionRevoked { session_id, reason: SessionEnd::RevokedByOperator };
         Ok(sessions.into_iter().map(event).collect())
     })
     .await?;
