@@ -116,7 +116,7 @@ const founder = newUser({ organizationName: unique() });
 const founded = (await expect(201, "POST", "/auth/signup", { body: founder })).json;
 const admin: string = founded.accessToken;
 const ownerAccount = newUser(acme);
-const owner: string = (await expect(201, "POST", "/auth/signup", { body: ownerAccount })).json.accessToken;
+let owner: string = (await expect(201, "POST", "/auth/signup", { body: ownerAccount })).json.accessToken;
 const colleague: string = (await expect(201, "POST", "/auth/signup", { body: newUser(acme) })).json.accessToken;
 await expect(409, "POST", "/auth/signup", { body: founder });
 const closed = { organizationId: founded.user.organizationId };
@@ -135,7 +135,7 @@ async function ownersLogin(): Promise<{ accessToken: string; refreshToken: strin
 const { refreshToken } = await ownersLogin();
 const refreshed = (await expect(200, "POST", "/auth/refresh", { body: { refreshToken } })).json;
 await expect(401, "POST", "/auth/refresh", { body: { refreshToken: forgedToken } });
-const [ended, kept] = (await expect(200, "GET", "/auth/sessions", { token: owner })).json.data;
+let [ended, kept] = (await expect(200, "GET", "/auth/sessions", { token: owner })).json.data;
 assert.deepEqual([ended.current, kept.current], [false, true]);
 await expect(204, "DELETE", `/auth/sessions/${ended.id}`, { token: owner });
 await expect(204, "POST", "/auth/logout", { body: { refreshToken: refreshed.refreshToken } });
@@ -149,21 +149,36 @@ const passwordChange = { currentPassword: ownerAccount.password, newPassword };
 await expect(400, "POST", "/auth/password", { token: owner, body: { ...passwordChange, currentPassword: "Wrong-1" } });
 await expect(204, "POST", "/auth/password", { token: owner, body: passwordChange });
 
-/** Waits for a mail to this address that can be unsubscribed from, and returns the path of its link. */
-async function unsubscribeLinkOf(address: string): Promise<string> {
+/** Waits for a mail to this address in which the pattern finds something, and returns that. */
+async function findInMail(address: string, pattern: RegExp): Promise<string> {
   for (const end = Date.now() + MAIL_TIMEOUT; Date.now() < end; await setTimeout(100)) {
     for (const file of readdirSync(mails).filter((name) => name.endsWith(".eml"))) {
-      const [headers = ""] = readFileSync(`${mails}/${file}`, "utf8").split("\r\n\r\n");
-      const unfolded = headers.replaceAll(/\r\n(?=[ \t])/g, "");
-      const link = /^List-Unsubscribe: *<(.*)>$/im.exec(unfolded)?.[1];
-      if (link !== undefined && unfolded.includes(address)) {
-        const { pathname, search } = new URL(link);
-        return pathname + search;
-      }
+      const mail = readFileSync(`${mails}/${file}`, "utf8");
+      // Long headers are folded, and the body is quoted-printable.
+      const text = mail.replaceAll(/\r\n(?=[ \t])|=\r\n/g, "").replaceAll("=3D", "=");
+      const found = pattern.exec(text)?.[1];
+      if (found !== undefined && text.includes(address)) return found;
     }
   }
-  return assert.fail(`no mail to ${address} with a link to unsubscribe`);
+  return assert.fail(`no mail to ${address} with ${pattern}`);
 }
+
+/** Waits for a mail to this address that can be unsubscribed from, and returns the path of its link. */
+async function unsubscribeLinkOf(address: string): Promise<string> {
+  const { pathname, search } = new URL(await findInMail(address, /^List-Unsubscribe: *<(.*)>$/im));
+  return pathname + search;
+}
+
+// A forgotten password.
+await expect(202, "POST", "/auth/password/forgot", { body: { email: ownerAccount.email } });
+const token = await findInMail(ownerAccount.email, /reset-password\?token=([\w.-]+)/);
+const passwordReset = { token, newPassword: "Eight-red-kettles-8" };
+await expect(204, "POST", "/auth/password/reset", { body: passwordReset });
+const signedInAgain = await expect(200, "POST", "/auth/login", {
+  body: { email: ownerAccount.email, password: passwordReset.newPassword },
+});
+owner = signedInAgain.json.accessToken;
+kept = (await expect(200, "GET", "/auth/sessions", { token: owner })).json.data[0];
 
 // The writes to an event, each with the caller who may perform it.
 const writers: Record<string, { token: string; body?: unknown }> = {
@@ -252,6 +267,8 @@ function validRequest(operation: Operation, path: string) {
   const token = operation.security === undefined ? undefined : tokenFor(operationId);
   const bodies: Record<string, unknown> = {
     changePassword: passwordChange,
+    forgetPassword: { email: ownerAccount.email },
+    resetPassword: passwordReset,
     login,
     logout: { refreshToken: forgedToken },
     refresh: { refreshToken: forgedToken },

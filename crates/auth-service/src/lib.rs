@@ -19,6 +19,7 @@ use std::time::Duration;
 use eventboard_chassis::{
     config::{Env, ListenConfig, days},
     health::Health,
+    link_token::LinkVerifier,
     quotas::quotas_from_env,
     refresh_token::RefreshKeys,
     server::{AddressLimit, Admission, GrpcServer, LoadConfig},
@@ -120,6 +121,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         issuer: TokenIssuer::new(&config.token, config.jwt_expiry),
         session_rules: SessionRules { config: config.sessions, keys: RefreshKeys::new(&config.token) },
         session_metrics: SessionMetrics::new(),
+        link_verifier: LinkVerifier::new(&config.token),
         unsubscribe_verifier: UnsubscribeVerifier::new(&config.token),
         quotas: config.quotas,
     };

@@ -22,7 +22,10 @@ use eventboard_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use self::{passwords::NewPassword, sessions::Refreshed};
+pub(crate) use self::{
+    passwords::{LinkedAccount, NewPassword},
+    sessions::Refreshed,
+};
 use self::{sessions::insert_session, throttle::remember_address};
 use crate::{
     session::{Session, SessionRules},

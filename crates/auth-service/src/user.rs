@@ -48,6 +48,13 @@ pub(crate) struct LoginCredentials {
     pub password: TypedPassword,
 }
 
+/// The input for a reset of the password. The new one was validated with the domain rules, and is prepared.
+pub(crate) struct PasswordReset {
+    /// The token of a link. It may be forged.
+    pub token: String,
+    pub new: SecretString,
+}
+
 /// The input for a change of the password. The new one was validated with the domain rules, and is prepared.
 pub(crate) struct PasswordChange {
     pub current: TypedPassword,

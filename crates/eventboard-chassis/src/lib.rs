@@ -11,6 +11,7 @@ pub mod fairness;
 pub mod grpc;
 pub mod health;
 pub mod layer;
+pub mod link_token;
 pub mod metrics;
 pub mod metrics_endpoint;
 pub mod outcome_guard;

@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     RefreshToken,
     /// The name of the key for refresh tokens, which is stored.
     RefreshKeyName,
+    /// Links in mails with which a user does something once.
+    AccountLink,
     /// The accounts for which passwords are counted.
     ThrottledAccount,
 }
@@ -31,6 +33,7 @@ impl Purpose {
             Self::Client => "eventboard client v1",
             Self::UnsubscribeFromDecisions => "eventboard unsubscribe from decisions v1",
             Self::RefreshToken => "eventboard refresh token v1",
+            Self::AccountLink => "eventboard account link v1",
             Self::RefreshKeyName => "eventboard refresh key name v1",
             Self::ThrottledAccount => "eventboard throttled account v1",
         }

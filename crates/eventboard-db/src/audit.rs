@@ -34,6 +34,11 @@ pub enum Actor<'a> {
         /// Where the call came from.
         origin: &'a Origin,
     },
+    /// Somebody who was not signed in, and whose request was answered before.
+    Anonymous {
+        /// The correlation ID of the request.
+        correlation_id: &'a str,
+    },
     /// The operator, with a command.
     Operator,
 }
@@ -49,6 +54,7 @@ impl AuditEntry<'_> {
             Actor::Client { user_id, origin: Origin { address, client, correlation_id } } => {
                 (*user_id, Some(address), client.as_deref(), Some(correlation_id.as_str()))
             }
+            Actor::Anonymous { correlation_id } => (None, None, None, Some(*correlation_id)),
             Actor::Operator => (None, None, Some(OPERATOR), None),
         };
         sqlx::query!(

@@ -25,7 +25,7 @@ pub use self::{
     error::{OnConstraint, db_error},
     folding::{FoldedBatch, FoldingPass},
     migrations::migrate,
-    outbox::{write_password_changed, write_welcome},
+    outbox::{write_password_changed, write_password_reset, write_welcome},
     pool::{Database, Lease},
     statement::InstrumentStatement,
     usage::count_usage,

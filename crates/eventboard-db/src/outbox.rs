@@ -35,6 +35,30 @@ pub async fn write_password_changed(
     write(connection, MailKind::PasswordChanged, organization_id, user_id, correlation).await
 }
 
+/// Asks for the mail with a link to reset a password. notification-service looks the account up, so that this takes the same
+/// time whether or not there is one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn write_password_reset(
+    connection: &mut PgConnection,
+    typed_email: &str,
+    correlation: &CorrelationId,
+) -> Result<(), ServiceError> {
+    sqlx::query!(
+        r#"insert into "Outbox" (id, kind, "correlationId", "typedEmail") values ($1, $2, $3, $4)"#,
+        Uuid::now_v7(),
+        AsText(MailKind::PasswordReset) as _,
+        correlation.as_str(),
+        typed_email,
+    )
+    .execute(connection)
+    .instrumented("INSERT Outbox")
+    .await
+    .map_err(db_error)?;
+    Ok(())
+}
+
 /// Writes a mail that is about its recipient only.
 async fn write(
     connection: &mut PgConnection,

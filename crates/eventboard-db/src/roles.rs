@@ -27,6 +27,7 @@ pub(crate) const PRIVILEGES: &[(&str, &[&str])] = &[
     ("AccountThrottle", READ_AND_WRITE),
     ("AddressThrottle", READ_AND_WRITE),
     ("KnownAddress", READ_AND_WRITE),
+    ("AccountLink", READ_AND_WRITE),
     ("Outbox", READ_AND_WRITE),
     ("_sqlx_migrations", &["select"]),
 ];

@@ -42,6 +42,10 @@ pub enum AuditEvent {
     },
     /// A user changed their password.
     PasswordChanged {},
+    /// Somebody asked for the link with which the password of an account can be reset.
+    PasswordResetRequested {},
+    /// A user set a new password with such a link.
+    PasswordReset {},
     /// A user got another role.
     RoleChanged {
         /// The role before.
@@ -116,6 +120,8 @@ impl AuditEvent {
             Self::SessionRevoked { session_id: _, reason: _ } => AuditAction::SessionRevoked,
             Self::SessionRefreshedElsewhere { session_id: _ } => AuditAction::SessionRefreshedElsewhere,
             Self::PasswordChanged {} => AuditAction::PasswordChanged,
+            Self::PasswordResetRequested {} => AuditAction::PasswordResetRequested,
+            Self::PasswordReset {} => AuditAction::PasswordReset,
             Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
             Self::UserDisabled {} => AuditAction::UserDisabled,
             Self::UserEnabled {} => AuditAction::UserEnabled,

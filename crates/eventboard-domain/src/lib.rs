@@ -5,6 +5,7 @@
 //! services apply the same rules again, because clients can call their ports without the gateway. A decision takes
 //! the data that was read from the database and returns the data to write.
 
+mod account_link;
 mod audit;
 mod characters;
 mod escape;
@@ -31,6 +32,7 @@ mod throttle;
 mod violations;
 mod workflow;
 
+pub use account_link::{PASSWORD_RESET_LIFETIME, RequestedLinks};
 pub use audit::{AuditEvent, AuditTarget, Changed};
 pub use escape::{escape, escape_json};
 pub use event::{Event, EventPatch, NewEvent};

@@ -162,6 +162,10 @@ string_enum! {
         SessionRefreshedElsewhere = "SESSION_REFRESHED_ELSEWHERE",
         /// A user changed their password.
         PasswordChanged = "PASSWORD_CHANGED",
+        /// Somebody asked for the link with which the password of an account can be reset.
+        PasswordResetRequested = "PASSWORD_RESET_REQUESTED",
+        /// A user set a new password with such a link.
+        PasswordReset = "PASSWORD_RESET",
         /// A user got another role.
         RoleChanged = "ROLE_CHANGED",
         /// A user can no longer log in.
@@ -194,6 +198,8 @@ string_enum! {
         RevokedByOperator = "REVOKED_BY_OPERATOR",
         /// The user changed the password in another session.
         PasswordChanged = "PASSWORD_CHANGED",
+        /// The user set a new password with a link.
+        PasswordReset = "PASSWORD_RESET",
         /// A refresh token was used that had been replaced.
         TokenReused = "TOKEN_REUSED",
         /// The user had more sessions than allowed, and this one was not used for the longest time.
@@ -263,6 +269,8 @@ string_enum! {
     MailKind {
         /// The recipient has signed up.
         Welcome = "WELCOME",
+        /// Somebody has forgotten the password of the recipient's account.
+        PasswordReset = "PASSWORD_RESET",
         /// The recipient's password was changed.
         PasswordChanged = "PASSWORD_CHANGED",
         /// A moderator approved the recipient's event.

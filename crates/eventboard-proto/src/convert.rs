@@ -59,7 +59,9 @@ enum_conversions!(AuditAction, AuditActionMessage {
     SessionRevoked,
     SessionRefreshedElsewhere,
     LoginThrottled,
-    PasswordChanged
+    PasswordChanged,
+    PasswordResetRequested,
+    PasswordReset
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);

@@ -21,6 +21,7 @@ use std::time::Duration;
 use eventboard_chassis::{
     config::{Env, ListenConfig, days},
     health::Health,
+    link_token::LinkSigner,
     server::{AddressLimit, LoadConfig, serve_health},
     shutdown::Shutdown,
     token::TokenConfig,
@@ -87,7 +88,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     let store = Store::new(database.clone());
     let worker = Worker {
         store: store.clone(),
-        renderer: Renderer::new(&config.mail, UnsubscribeSigner::new(&config.token)),
+        renderer: Renderer::new(
+            &config.mail,
+            UnsubscribeSigner::new(&config.token),
+            LinkSigner::new(&config.token),
+        ),
         transport: Transport::new(&config.mail)?,
         deliveries: Deliveries::new(),
         timeout: config.mail.timeout,

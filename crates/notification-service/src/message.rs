@@ -2,7 +2,7 @@
 
 use askama::Result as RenderResult;
 use chrono::{DateTime, Utc};
-use eventboard_chassis::unsubscribe_token::UnsubscribeSigner;
+use eventboard_chassis::{link_token::LinkSigner, unsubscribe_token::UnsubscribeSigner};
 use lettre::{
     Address, Message,
     message::{
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     failure::{Failure, Stage},
     mail_config::{MailConfig, PublicUrl},
-    texts::{Subject, Texts},
+    texts::{PasswordReset, Subject, Texts},
 };
 
 /// What is known of a mail when it is rendered.
@@ -44,20 +44,23 @@ pub(crate) struct Renderer {
     from: Mailbox,
     public_url: PublicUrl,
     unsubscribe: UnsubscribeSigner,
+    links: LinkSigner,
 }
 
 impl Renderer {
     /// Creates a renderer.
-    pub(crate) fn new(config: &MailConfig, unsubscribe: UnsubscribeSigner) -> Self {
+    pub(crate) fn new(config: &MailConfig, unsubscribe: UnsubscribeSigner, links: LinkSigner) -> Self {
         let MailConfig { destination: _, timeout: _, concurrency: _, from, public_url } = config;
-        Self { from: from.clone(), public_url: public_url.clone(), unsubscribe }
+        Self { from: from.clone(), public_url: public_url.clone(), unsubscribe, links }
     }
 
     /// Creates a mail. Its `Message-ID` is the same each time.
     pub(crate) fn render(&self, content: &Content) -> Result<Mail, Failure> {
         let unusable = || Failure::permanent(Stage::Render, "the address cannot be used");
         let recipient = address(&content.recipient).ok_or_else(unusable)?;
-        let texts = Texts::new(&content.subject, &self.public_url);
+        let link =
+            self.link(&content.subject).ok_or_else(|| Failure::permanent(Stage::Render, "signing failed"))?;
+        let texts = Texts::new(&content.subject, link);
         let body = body(&texts).map_err(|_| Failure::permanent(Stage::Render, "a template failed"))?;
         let mut message = Message::builder()
             .from(self.from.clone())
@@ -71,6 +74,20 @@ impl Renderer {
         }
         let message = message.multipart(body).map_err(|_| unusable())?;
         Ok(Mail { id: content.id, recipient, content: message.formatted() })
+    }
+
+    /// The page that the mail leads to. `None` when signing fails.
+    fn link(&self, subject: &Subject) -> Option<String> {
+        let path = match subject {
+            Subject::Welcome { organization: _ } | Subject::PasswordChanged { organization: _ } => {
+                "/".to_owned()
+            }
+            Subject::PasswordReset(PasswordReset { organization: _, link_id, seed }) => {
+                format!("/reset-password?token={}", self.links.sign(*link_id, seed)?)
+            }
+            Subject::Decision(decision) => format!("/events/{}", decision.event_id),
+        };
+        Some(self.public_url.link(&path))
     }
 
     /// The headers with which a mail program offers a button (RFC 8058), if the mail can be switched off. Mail programs

@@ -1,13 +1,13 @@
 //! The texts of all mails. Both parts of a mail, plain text and HTML, are rendered from the same [`Texts`].
 
+use std::fmt;
+
 use askama::Template;
+use eventboard_chassis::link_token::LinkSeed;
 use eventboard_domain::MailKind;
 use uuid::Uuid;
 
-use crate::{
-    line::{Line, Paragraphs},
-    mail_config::PublicUrl,
-};
+use crate::line::{Line, Paragraphs};
 
 /// The maximum length of a subject, in characters.
 const SUBJECT_LENGTH: usize = 60;
@@ -25,8 +25,26 @@ pub(crate) enum Subject {
         /// The recipient's organization.
         organization: Line,
     },
+    /// Somebody has forgotten the recipient's password.
+    PasswordReset(PasswordReset),
     /// Somebody decided on the recipient's event.
     Decision(Decision),
+}
+
+/// A link to reset a password.
+#[derive(Clone)]
+pub(crate) struct PasswordReset {
+    /// The recipient's organization.
+    pub(crate) organization: Line,
+    pub(crate) link_id: Uuid,
+    /// A secret, which no log shows.
+    pub(crate) seed: LinkSeed,
+}
+
+impl fmt::Debug for PasswordReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordReset").field("link_id", &self.link_id).finish_non_exhaustive()
+    }
 }
 
 /// A decision on an event.
@@ -50,7 +68,9 @@ impl Subject {
     /// Whether the recipient can switch off such mails.
     pub(crate) fn can_be_switched_off(&self) -> bool {
         match self {
-            Self::Welcome { organization: _ } | Self::PasswordChanged { organization: _ } => false,
+            Self::Welcome { organization: _ }
+            | Self::PasswordChanged { organization: _ }
+            | Self::PasswordReset(_) => false,
             Self::Decision(_) => true,
         }
     }
@@ -60,7 +80,7 @@ impl Verdict {
     /// Returns the verdict of a mail. `None` if it is about something else, or a rejection has no reason.
     pub(crate) fn new(kind: MailKind, reason: Option<&str>) -> Option<Self> {
         match kind {
-            MailKind::Welcome | MailKind::PasswordChanged => None,
+            MailKind::Welcome | MailKind::PasswordReset | MailKind::PasswordChanged => None,
             MailKind::EventApproved => Some(Self::Approved),
             MailKind::EventRejected => Some(Self::Rejected { reason: Paragraphs::new(reason?) }),
         }
@@ -82,12 +102,15 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Writes the texts. Links begin with `public_url`.
-    pub(crate) fn new(subject: &Subject, public_url: &PublicUrl) -> Self {
+    /// Writes the texts, with the link that the mail leads to.
+    pub(crate) fn new(subject: &Subject, link: String) -> Self {
         match subject {
-            Subject::Welcome { organization } => welcome(organization, public_url),
-            Subject::PasswordChanged { organization } => password_changed(organization, public_url),
-            Subject::Decision(decision) => about_decision(decision, public_url),
+            Subject::Welcome { organization } => welcome(organization, link),
+            Subject::PasswordChanged { organization } => password_changed(organization, link),
+            Subject::PasswordReset(PasswordReset { organization, link_id: _, seed: _ }) => {
+                password_reset(organization, link)
+            }
+            Subject::Decision(decision) => about_decision(decision, link),
         }
     }
 
@@ -114,7 +137,7 @@ struct Html<'t> {
     texts: &'t Texts,
 }
 
-fn welcome(organization: &Line, public_url: &PublicUrl) -> Texts {
+fn welcome(organization: &Line, link: String) -> Texts {
     Texts {
         subject: subject("Welcome to ", organization),
         happened: format!(
@@ -123,12 +146,12 @@ fn welcome(organization: &Line, public_url: &PublicUrl) -> Texts {
         ),
         quotation: None,
         link_label: "Open EventBoard",
-        link: public_url.link("/"),
+        link,
         why: "You get this mail because somebody signed up with this address. There will be no other mail of this kind.",
     }
 }
 
-fn password_changed(organization: &Line, public_url: &PublicUrl) -> Texts {
+fn password_changed(organization: &Line, link: String) -> Texts {
     Texts {
         subject: "Your password was changed".to_owned(),
         happened: format!(
@@ -138,13 +161,28 @@ fn password_changed(organization: &Line, public_url: &PublicUrl) -> Texts {
         ),
         quotation: None,
         link_label: "Open EventBoard",
-        link: public_url.link("/"),
+        link,
         why: "You get this mail because it is about the security of your account. Such mails cannot be switched off.",
     }
 }
 
-fn about_decision(decision: &Decision, public_url: &PublicUrl) -> Texts {
-    let Decision { verdict, event_id, title, moderator } = decision;
+fn password_reset(organization: &Line, link: String) -> Texts {
+    Texts {
+        subject: "Set a new password".to_owned(),
+        happened: format!(
+            "Somebody asked for a new password for your account in {}. The link works once, for an hour. If it was not \
+            you, there is nothing to do: your password stays as it is.",
+            organization.unlinked()
+        ),
+        quotation: None,
+        link_label: "Set a new password",
+        link,
+        why: "You get this mail because somebody typed your address. Such mails cannot be switched off.",
+    }
+}
+
+fn about_decision(decision: &Decision, link: String) -> Texts {
+    let Decision { verdict, event_id: _, title, moderator } = decision;
     let (prefix, done, quotation) = match verdict {
         Verdict::Approved => ("Published: ", "published", None),
         Verdict::Rejected { reason } => ("Sent back: ", "sent back", Some(reason.clone())),
@@ -157,7 +195,7 @@ fn about_decision(decision: &Decision, public_url: &PublicUrl) -> Texts {
         happened: format!("{moderator} {done} your event “{}”.{reason}", title.unlinked()),
         quotation,
         link_label: if reason.is_empty() { "Open the event" } else { "Open the event to edit it" },
-        link: public_url.link(&format!("/events/{event_id}")),
+        link,
         why: "You get this mail because the event is yours. You can switch off mails about decisions in the \
             notifications of your account.",
     }
@@ -189,11 +227,9 @@ mod tests {
         "&amp; &lt;",
     ];
 
-    fn url() -> PublicUrl {
-        "https://board.example.org/base/".parse().expect("a URL")
-    }
+    const LINK: &str = "https://board.example.org/base/events/00000000-0000-0000-0000-000000000000";
 
-    fn subjects(name: &str) -> [Subject; 5] {
+    fn subjects(name: &str) -> [Subject; 6] {
         let line = Line::new(name);
         let decision = |verdict, moderator| {
             Subject::Decision(Decision { verdict, event_id: Uuid::nil(), title: line.clone(), moderator })
@@ -202,6 +238,11 @@ mod tests {
         [
             Subject::Welcome { organization: line.clone() },
             Subject::PasswordChanged { organization: line.clone() },
+            Subject::PasswordReset(PasswordReset {
+                organization: line.clone(),
+                link_id: Uuid::nil(),
+                seed: [0; 32],
+            }),
             decision(Verdict::Approved, Some(line.clone())),
             decision(Verdict::Approved, None),
             decision(Verdict::Rejected { reason }, Some(line.clone())),
@@ -212,7 +253,7 @@ mod tests {
         let long = "Größe 東京 ".repeat(25);
         let titles =
             NAMES.into_iter().chain([long.chars().take(200).collect::<String>().leak() as &str, "x"]);
-        titles.flat_map(subjects).map(|subject| Texts::new(&subject, &url())).collect()
+        titles.flat_map(subjects).map(|subject| Texts::new(&subject, LINK.to_owned())).collect()
     }
 
     /// The words of a text, without marks of quotations and signatures.
@@ -260,7 +301,7 @@ mod tests {
             title: Line::new("Autumn hackathon"),
             moderator: Some(Line::new("Max Moderator")),
         });
-        let texts = Texts::new(&subject, &url());
+        let texts = Texts::new(&subject, LINK.to_owned());
         assert_eq!(texts.subject, "Sent back: Autumn hackathon");
         assert_eq!(
             texts.plain().expect("text"),

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use eventboard_chassis::{error::ServiceError, shutdown::Shutdown};
+use eventboard_chassis::{error::ServiceError, server::Deadline, shutdown::Shutdown};
 use eventboard_domain::OutboxState;
 use rand::RngExt;
 use tokio::{
@@ -105,8 +105,15 @@ impl Worker {
 
     async fn attempt(&self, row: &LeasedRow, deadline: Instant) -> Result<Attempt, Failure> {
         let unavailable = |_| Failure::temporary(Stage::Read, "the database did not answer in time");
-        let content = timeout_at(deadline, self.store.load_content(row.id)).await.map_err(unavailable)?;
         let failed = |error: ServiceError| Failure::temporary(Stage::Read, format!("{:?}", error.code()));
+        if row.needs_recipient {
+            let addressed = self.store.address_password_reset(
+                row,
+                Deadline::after(deadline.saturating_duration_since(Instant::now())),
+            );
+            timeout_at(deadline, addressed).await.map_err(unavailable)?.map_err(failed)?;
+        }
+        let content = timeout_at(deadline, self.store.load_content(row.id)).await.map_err(unavailable)?;
         let Some(content) = content.map_err(failed)? else { return Ok(Attempt::Skipped) };
         let mail = self.renderer.render(&content)?;
         self.transport.deliver(&mail, deadline).await?;

@@ -165,6 +165,8 @@ async fn every_route_of_the_contract_is_described() {
         "DELETE /auth/sessions/{id}",
         "POST /auth/sessions/revoke-others",
         "POST /auth/password",
+        "POST /auth/password/forgot",
+        "POST /auth/password/reset",
         "GET /auth/me",
         "GET /auth/me/notifications",
         "PUT /auth/me/notifications",
@@ -187,7 +189,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 27);
+    assert_eq!(names.len(), 29);
 }
 
 #[tokio::test]

@@ -9,9 +9,10 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    ChangePasswordReply, ChangePasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest,
-    ListAuditReply, ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply,
-    LogoutRequest, NotificationsReply, RefreshReply, RefreshRequest, RevokeOtherSessionsReply,
+    ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply, ForgetPasswordRequest, GetMeReply,
+    GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
+    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
+    RefreshRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
     RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
     SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest,
     auth_service_server::{AuthService, AuthServiceServer},
@@ -85,6 +86,20 @@ impl AuthService for FakeAuth {
         &self,
         _: Request<ChangePasswordRequest>,
     ) -> Result<Response<ChangePasswordReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn forget_password(
+        &self,
+        _: Request<ForgetPasswordRequest>,
+    ) -> Result<Response<ForgetPasswordReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn reset_password(
+        &self,
+        _: Request<ResetPasswordRequest>,
+    ) -> Result<Response<ResetPasswordReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 

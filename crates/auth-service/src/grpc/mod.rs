@@ -9,9 +9,10 @@ use eventboard_chassis::{
     server::{Caller, ClientAddress, Deadline, Origin},
 };
 use eventboard_proto::auth::{
-    ChangePasswordReply, ChangePasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest,
-    ListAuditReply, ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply,
-    LogoutRequest, NotificationsReply, RefreshReply, RefreshRequest, RevokeOtherSessionsReply,
+    ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply, ForgetPasswordRequest, GetMeReply,
+    GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
+    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
+    RefreshRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
     RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
     SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, ValidateUserReply,
     ValidateUserRequest, auth_service_server::AuthService,
@@ -21,7 +22,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     audit::AuditQuery,
     use_cases::AuthUseCases,
-    user::{LoginCredentials, NewUser, PasswordChange},
+    user::{LoginCredentials, NewUser, PasswordChange, PasswordReset},
 };
 
 /// The methods of `eventboard.auth.v1.AuthService`.
@@ -107,6 +108,27 @@ impl AuthService for AuthGrpc {
         let change = PasswordChange::try_from(request.into_inner()).map_err(ServiceError::from)?;
         self.use_cases.change_password(&caller, change, block, &origin, deadline).await?;
         Ok(Response::new(ChangePasswordReply {}))
+    }
+
+    async fn forget_password(
+        &self,
+        request: Request<ForgetPasswordRequest>,
+    ) -> Result<Response<ForgetPasswordReply>, Status> {
+        let (origin, block) = (Origin::of(&request), ClientAddress::of(&request));
+        let email = requests::typed_email(request.get_ref()).map_err(ServiceError::from)?;
+        self.use_cases.forget_password(&email, block, &origin).await?;
+        Ok(Response::new(ForgetPasswordReply {}))
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<ResetPasswordRequest>,
+    ) -> Result<Response<ResetPasswordReply>, Status> {
+        let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let reset = PasswordReset::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        self.use_cases.reset_password(reset, block, &origin, deadline).await?;
+        Ok(Response::new(ResetPasswordReply {}))
     }
 
     async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {

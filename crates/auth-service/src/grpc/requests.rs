@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     audit::{AuditPosition, AuditQuery},
     password::TypedPassword,
-    user::{LoginCredentials, NewUser, PasswordChange},
+    user::{LoginCredentials, NewUser, PasswordChange, PasswordReset},
 };
 
 impl TryFrom<proto::SignupRequest> for NewUser {
@@ -82,6 +82,23 @@ impl TryFrom<proto::ChangePasswordRequest> for PasswordChange {
         let (Some(current), Some(new)) = (current, new) else { return Err(violations) };
         Ok(Self { current: TypedPassword::new(current), new: new.into() })
     }
+}
+
+impl TryFrom<proto::ResetPasswordRequest> for PasswordReset {
+    type Error = Violations;
+
+    fn try_from(request: proto::ResetPasswordRequest) -> Result<Self, Violations> {
+        let proto::ResetPasswordRequest { token, new_password } = request;
+        let mut violations = Violations::default();
+        let new = violations.check("newPassword", rules::new_password(&new_password));
+        let Some(new) = new else { return Err(violations) };
+        Ok(Self { token, new: new.into() })
+    }
+}
+
+pub(super) fn typed_email(request: &proto::ForgetPasswordRequest) -> Result<String, Violations> {
+    let mut violations = Violations::default();
+    violations.check("email", rules::login_email(&request.email)).ok_or(violations)
 }
 
 impl TryFrom<proto::ListAuditRequest> for AuditQuery {

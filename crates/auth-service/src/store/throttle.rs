@@ -351,6 +351,25 @@ pub(super) async fn clear_address(
     Ok(())
 }
 
+/// Forgets the wrong passwords for an account from everywhere.
+pub(super) async fn clear_account(
+    connection: &mut PgConnection,
+    account: AccountKey,
+) -> Result<(), ServiceError> {
+    sqlx::query!(
+        r#"
+        with counter as (delete from "AccountThrottle" where account = $1)
+        delete from "AddressThrottle" where account = $1
+        "#,
+        &account[..]
+    )
+    .execute(connection)
+    .instrumented("DELETE throttle")
+    .await
+    .map_err(db_error)?;
+    Ok(())
+}
+
 async fn take_off_account(connection: &mut PgConnection, account: AccountKey) -> Result<(), ServiceError> {
     sqlx::query!(
         r#"update "AccountThrottle" set failures = greatest(failures - 1, 0) where account = $1"#,

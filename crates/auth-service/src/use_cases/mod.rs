@@ -11,7 +11,9 @@ mod passwords;
 mod sessions;
 mod signup;
 
-use eventboard_chassis::{token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier};
+use eventboard_chassis::{
+    link_token::LinkVerifier, token::TokenIssuer, unsubscribe_token::UnsubscribeVerifier,
+};
 use eventboard_domain::Quotas;
 
 pub(crate) use self::password_throttle::PasswordThrottle;
@@ -25,6 +27,7 @@ pub(crate) struct AuthUseCases {
     pub issuer: TokenIssuer,
     pub session_rules: SessionRules,
     pub session_metrics: SessionMetrics,
+    pub link_verifier: LinkVerifier,
     pub unsubscribe_verifier: UnsubscribeVerifier,
     pub quotas: Quotas,
 }

@@ -50,6 +50,11 @@ impl PasswordThrottle {
         }
     }
 
+    /// Under what the checks for an account from a block of addresses are counted.
+    pub(crate) fn key(&self, compared_email: &str, block: IpAddr) -> ThrottleKey {
+        ThrottleKey { account: self.account_keys.of(compared_email), block }
+    }
+
     /// Counts a check as wrong, before the password is hashed.
     ///
     /// # Errors
@@ -62,7 +67,7 @@ impl PasswordThrottle {
         deadline: Deadline,
     ) -> Result<Reservation, ServiceError> {
         let AccountAddress { compared_email, user } = account;
-        let key = ThrottleKey { account: self.account_keys.of(compared_email), block };
+        let key = self.key(compared_email, block);
         match self.store.count_check(key, user, origin, deadline).await? {
             Ok(counted) => Ok(Reservation { store: self.store.clone(), key, counted: Some(counted) }),
             Err(RefusedCheck { limit, refusal }) => {

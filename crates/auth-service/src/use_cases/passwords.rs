@@ -1,10 +1,11 @@
-//! Changes of passwords.
+//! Changes and resets of passwords.
 
 use std::net::IpAddr;
 
 use eventboard_chassis::{
     error::ServiceError,
     fairness::Client,
+    link_token::PresentedLink,
     server::{Deadline, Origin},
 };
 use eventboard_domain::{Identity, Refusal, Violations};
@@ -15,9 +16,9 @@ use super::{
 };
 use crate::{
     password::{WeakPassword, guesses},
-    store::{FoundAccount, NewPassword},
+    store::{FoundAccount, LinkedAccount, NewPassword},
     throttle::AccountAddress,
-    user::PasswordChange,
+    user::{PasswordChange, PasswordReset},
 };
 
 impl AuthUseCases {
@@ -60,6 +61,52 @@ impl AuthUseCases {
         tracing::info!(user_id = %caller.user_id, "Password changed");
         Ok(())
     }
+}
+
+impl AuthUseCases {
+    /// Asks for the mail with a link to reset a password. Does the same whether or not there is an account.
+    pub(crate) async fn forget_password(
+        &self,
+        typed_email: &str,
+        block: IpAddr,
+        origin: &Origin,
+    ) -> Result<(), ServiceError> {
+        self.store.request_password_reset(typed_email, Client::Address(block), origin).await
+    }
+
+    /// Sets a new password with the token of a link. All sessions end, and the wrong passwords so far are forgotten.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the token is unknown, used or expired, or the new password is too easy to guess. A password that is
+    /// refused does not use the link up.
+    pub(crate) async fn reset_password(
+        &self,
+        reset: PasswordReset,
+        block: IpAddr,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let client = Client::Address(block);
+        let link = PresentedLink::parse(&reset.token).ok_or_else(invalid_link)?;
+        let account = self.store.find_linked_account(&link, &self.link_verifier, client).await?;
+        let LinkedAccount { user, compared_email } = account.ok_or_else(invalid_link)?;
+        let guesses = guesses(&user.email, &user.first_name, &user.last_name);
+        let hash = self.passwords.hash_chosen(&reset.new, guesses, client).await?;
+        let hash = hash.map_err(|WeakPassword| weak_password("newPassword"))?;
+        let key = self.throttle.key(&compared_email, block);
+        if !self.store.reset_password(&user, link.link_id, &hash, key, origin, deadline).await? {
+            return Err(invalid_link());
+        }
+        tracing::info!(user_id = %user.id, "Password reset");
+        Ok(())
+    }
+}
+
+/// The same for every reason, so that it does not tell which links were ever made.
+fn invalid_link() -> ServiceError {
+    let mut violations = Violations::default();
+    violations.add("token", "is unknown, was used already, or has expired");
+    violations.into()
 }
 
 fn wrong_password() -> ServiceError {

@@ -6,6 +6,7 @@ mod hashing;
 mod log;
 mod login;
 mod notifications;
+mod password_reset;
 mod passwords;
 mod process;
 mod sessions;

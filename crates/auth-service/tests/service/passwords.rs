@@ -10,7 +10,7 @@ const EMAIL: &str = "ada@example.org";
 const NEW: &str = "Seven-blue-kettles-9";
 
 impl TestService {
-    async fn change_password(&self, token: &str, current: &str, new: &str) -> CallResult<()> {
+    pub(crate) async fn change_password(&self, token: &str, current: &str, new: &str) -> CallResult<()> {
         let request = ChangePasswordRequest { current_password: current.into(), new_password: new.into() };
         self.client().change_password(with_token(request, Some(token))).await?;
         Ok(())

@@ -41,6 +41,9 @@ const GENERAL: &[(&str, Row)] = &[
     ("revokeOtherSessions",  [401, 204, 204, 204, 204, 204]),
     // With a wrong current password.
     ("changePassword",       [401, 400, 400, 400, 400, 400]),
+    ("forgetPassword",       [202, 202, 202, 202, 202, 202]),
+    // Without a genuine token of a link.
+    ("resetPassword",        [400, 400, 400, 400, 400, 400]),
     ("createEvent",          [401, 201, 201, 201, 201, 201]),
     ("listEvents",           [401, 200, 200, 200, 200, 200]),
 ];
@@ -245,6 +248,8 @@ fn body(operation: &str) -> Value {
         "createEvent" => event_body("In the matrix"),
         "updateEvent" => json!({ "title": "Changed in the matrix" }),
         "refresh" => json!({ "refreshToken": "a token" }),
+        "forgetPassword" => json!({ "email": "nobody@example.org" }),
+        "resetPassword" => json!({ "token": "a token", "newPassword": "Seven-blue-kettles-9" }),
         "changePassword" => json!({ "currentPassword": "Password124!", "newPassword": "Password125!" }),
         "logout" => json!({}),
         "setNotifications" => json!({ "decisions": "off" }),

@@ -20,9 +20,9 @@ struct Mail {
     id: Uuid,
     kind: MailKind,
     state: OutboxState,
-    /// The email address, or the id if the user was deleted.
+    /// The email address, or the id if the user was deleted. Empty if the account was not looked up yet, or there is none.
     recipient: String,
-    recipient_id: Uuid,
+    recipient_id: Option<Uuid>,
     attempts: i32,
     last_error: Option<String>,
     correlation_id: String,
@@ -70,7 +70,7 @@ async fn load_mails(
     let rows = sqlx::query!(
         r#"
         select mail.id, kind as "kind: AsText<MailKind>", state as "state: AsText<OutboxState>",
-            coalesce(email, "recipientId"::text) as "recipient!", "recipientId" as recipient_id, attempts,
+            coalesce(email, "recipientId"::text, '') as "recipient!", "recipientId" as recipient_id, attempts,
             "lastError" as last_error, "correlationId" as correlation_id, mail."createdAt" as created_at,
             case when state = 'DUE' then "dueAt" end as due_at, "finishedAt" as finished_at
         from "Outbox" mail left join "User" on "User".id = "recipientId"

@@ -1,5 +1,7 @@
 //! Every action of the audit is recorded by the operation that it names.
 
+use std::time::Duration;
+
 use eventboard_domain::AuditAction;
 
 use crate::{
@@ -66,6 +68,13 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
                 );
             }
         }
+        AuditAction::PasswordResetRequested => forget_password(installation, up).await,
+        AuditAction::PasswordReset => {
+            forget_password(installation, up).await;
+            let token = installation.link_in_mail("/reset-password?token=").await;
+            let body = format!(r#"{{"token": "{token}", "newPassword": "Seven-blue-kettles-9"}}"#);
+            assert_eq!(up.post("/auth/password/reset", &body), 204);
+        }
         AuditAction::RoleChanged => command("user role user@acme.com moderator"),
         AuditAction::UserDisabled => command("user disable user@acme.com"),
         AuditAction::UserEnabled => {
@@ -91,6 +100,16 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
             let mut migrate = installation.command("migrate");
             run(migrate.env("DATABASE_URL", installation.database.url())).success();
         }
+    }
+}
+
+/// notification-service records that somebody asked, a moment later.
+async fn forget_password(installation: &Installation, up: &Up) {
+    let requests = r#"select count(*) from "AuditEntry" where action = 'PASSWORD_RESET_REQUESTED'"#;
+    let before = installation.query_number(requests).await;
+    assert_eq!(up.post("/auth/password/forgot", r#"{"email": "User@techinnovators.com"}"#), 202);
+    while installation.query_number(requests).await == before {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use eventboard_testing::TestDatabase;
@@ -100,6 +101,22 @@ impl Installation {
     pub(crate) async fn query_number(&self, query: &'static str) -> i64 {
         let mut connection = self.database.connect().await;
         sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+    }
+
+    /// Waits for a mail that has a link with this beginning, and returns the rest of the link.
+    pub(crate) async fn link_in_mail(&self, beginning: &str) -> String {
+        loop {
+            let mails = fs::read_dir(self.folder.path().join("home/mail"));
+            let mails =
+                mails.into_iter().flatten().map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap());
+            // Quoted-printable: a line is continued after `=`, and `=3D` is an equals sign.
+            let texts = mails.map(|mail| mail.replace("=\r\n", "").replace("=3D", "="));
+            let mut links = texts.filter_map(|text| text.split(beginning).nth(1).map(str::to_owned));
+            if let Some(rest) = links.next() {
+                return rest.split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Executes one or more statements, separated by semicolons.

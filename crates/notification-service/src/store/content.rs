@@ -9,25 +9,27 @@ use super::Store;
 use crate::{
     line::Line,
     message::Content,
-    texts::{Decision, Subject, Verdict},
+    texts::{Decision, PasswordReset, Subject, Verdict},
 };
 
 impl Store {
     /// Reads what a mail is about. `None` when there is nothing to tell any more: the recipient was deleted or disabled, or
-    /// has switched off such mails, or the event was deleted.
+    /// has switched off such mails, or the event was deleted, or the link has expired.
     pub(crate) async fn load_content(&self, id: Uuid) -> Result<Option<Content>, ServiceError> {
         let mut lease = self.acquire().await?;
         let row = sqlx::query!(
             r#"
             select mail.kind as "kind: AsText<MailKind>", mail."createdAt" as created_at,
                 recipient.id as recipient_id, recipient.email, organization.name as organization,
-                event.id as "event_id?", event.title as "title?", history.reason as "reason?",
+                link.id as "link_id?", link.seed as "link_seed?", event.id as "event_id?", event.title as "title?", history.reason as "reason?",
                 actor."firstName" || ' ' || actor."lastName" as actor
             from "Outbox" mail
             join "User" recipient on recipient.id = mail."recipientId"
                 and recipient."organizationId" = mail."organizationId" and not recipient.disabled
-                and (mail.kind in ('WELCOME', 'PASSWORD_CHANGED') or recipient."decisionMails" = 'immediate')
+                and (mail.kind in ('WELCOME', 'PASSWORD_RESET', 'PASSWORD_CHANGED') or recipient."decisionMails" = 'immediate')
             join "Organization" organization on organization.id = mail."organizationId"
+            left join "AccountLink" link on link.id = mail."linkId" and link."expiresAt" > now()
+                and link."endedAt" is null
             left join "EventHistory" history on history.id = mail."historyId"
             left join "Event" event on event.id = history."eventId"
                 and event."organizationId" = mail."organizationId"
@@ -52,11 +54,19 @@ impl Store {
                 moderator: row.actor.as_deref().map(Line::new),
             }))
         };
+        let reset = || {
+            Some(Subject::PasswordReset(PasswordReset {
+                organization: Line::new(&row.organization),
+                link_id: row.link_id?,
+                seed: row.link_seed?.try_into().ok()?,
+            }))
+        };
         let subject = match kind {
             MailKind::Welcome => Some(Subject::Welcome { organization: Line::new(&row.organization) }),
             MailKind::PasswordChanged => {
                 Some(Subject::PasswordChanged { organization: Line::new(&row.organization) })
             }
+            MailKind::PasswordReset => reset(),
             MailKind::EventApproved | MailKind::EventRejected => decision(),
         };
         Ok(subject.map(|subject| Content {

@@ -1,6 +1,7 @@
 //! All SQL of the service.
 
 mod content;
+mod password_reset;
 mod totals;
 
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub(crate) struct LeasedRow {
     pub(crate) correlation_id: String,
     /// The number of attempts with this one. After the end of a lease, it tells one process from the next.
     pub(crate) attempts: i32,
+    /// Whether the account that the mail is for was not looked up yet.
+    pub(crate) needs_recipient: bool,
 }
 
 /// What is stored about an attempt.
@@ -61,7 +64,8 @@ impl Store {
             )
             update "Outbox" set "dueAt" = now() + make_interval(secs => $2), attempts = attempts + 1, "lastError" = null
             from due where "Outbox".id = due.id
-            returning "Outbox".id, "correlationId" as correlation_id, attempts
+            returning "Outbox".id, "correlationId" as correlation_id, attempts,
+                "recipientId" is null as "needs_recipient!"
             "#,
             i64::try_from(limit).unwrap_or(i64::MAX),
             duration.as_secs_f64(),
@@ -80,6 +84,7 @@ impl Store {
         let recorded = sqlx::query!(
             r#"
             update "Outbox" set state = $3, "lastError" = $5,
+                "typedEmail" = case when $3 = 'DUE' then "typedEmail" end,
                 "dueAt" = case when $3 = 'DUE' then now() + make_interval(secs => $4) else "dueAt" end,
                 "finishedAt" = case when $3 = 'DUE' then null else now() end
             where id = $1 and attempts = $2 and state = 'DUE'
