@@ -105,7 +105,7 @@ async fn database_roles(installation: &Installation) -> String {
     };
     let roles = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE '%-service'";
     assert_eq!(installation.sh(&psql("eventboard", roles)).await, "eventboard_app\n");
-    let output = installation.run(&psql("eventboard_app", "DROP FUNCTION current_caller")).await.failure();
+    let output = installation.run(&psql("eventboard_app", "DROP FUNCTION search_pairs")).await.failure();
     assert!(output.contains("must be owner"), "{output}");
     for service in ["auth-service", "events-service", "notification-service"] {
         let variables = installation.sh(&format!("{COMPOSE} exec -T {service} env")).await;
