@@ -124,7 +124,7 @@ async fn the_load_of_one_organization_does_not_slow_down_another() {
     execute(&cluster.database, EVENTS, admin.id()).await;
     let mut members = vec![admin];
     while members.len() < MEMBERS {
-        members.push(members[0].add_colleague(&cluster.database, "ADMIN").await);
+        members.push(members[0].add_colleague(&cluster, "ADMIN").await);
     }
     let victim = Victim::member(&cluster, PER_SECOND).await;
     // Opens connections and fills caches.
