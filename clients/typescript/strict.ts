@@ -169,6 +169,22 @@ async function unsubscribeLinkOf(address: string): Promise<string> {
   return pathname + search;
 }
 
+// The address.
+const verification = { token: await findInMail(ownerAccount.email, /verify-email\?token=([\w.-]+)/) };
+await expect(204, "POST", "/auth/email/verify", { body: verification });
+await expect(202, "POST", "/auth/email/verify/resend", { token: owner });
+const emailChange = { newEmail: `${unique()}@example.org`, password: newPassword };
+await expect(400, "POST", "/auth/email", { token: owner, body: { ...emailChange, password: "Wrong-1" } });
+await expect(202, "POST", "/auth/email", { token: owner, body: emailChange });
+await expect(204, "DELETE", "/auth/email", { token: owner });
+await expect(202, "POST", "/auth/email", { token: owner, body: { ...emailChange, newEmail: founder.email } });
+await expect(202, "POST", "/auth/email", { token: owner, body: { ...emailChange, newEmail: `2${emailChange.newEmail}` } });
+const confirmation = { token: await findInMail(`2${emailChange.newEmail}`, /verify-email\?token=([\w.-]+)/) };
+await expect(204, "POST", "/auth/email/verify", { body: confirmation });
+ownerAccount.email = `2${emailChange.newEmail}`;
+const { emailVerifiedAt, pendingEmail } = (await expect(200, "GET", "/auth/me", { token: owner })).json;
+assert.deepEqual([typeof emailVerifiedAt, pendingEmail], ["string", null]);
+
 // A forgotten password.
 await expect(202, "POST", "/auth/password/forgot", { body: { email: ownerAccount.email } });
 const token = await findInMail(ownerAccount.email, /reset-password\?token=([\w.-]+)/);
@@ -267,6 +283,8 @@ function validRequest(operation: Operation, path: string) {
   const token = operation.security === undefined ? undefined : tokenFor(operationId);
   const bodies: Record<string, unknown> = {
     changePassword: passwordChange,
+    changeEmail: emailChange,
+    verifyEmail: verification,
     forgetPassword: { email: ownerAccount.email },
     resetPassword: passwordReset,
     login,

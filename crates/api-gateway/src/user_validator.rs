@@ -12,8 +12,9 @@ use crate::{
     policy::OperationPolicy,
 };
 
-/// How long a positive result is cached. This limits how long a disabled user can still use the API.
-const CACHE_TTL: Duration = Duration::from_secs(30);
+/// How long a positive result is cached. A result may have been on its way for five seconds, the default deadline of the call, so a
+/// disabled user can use the API for 30 seconds at most.
+const CACHE_TTL: Duration = Duration::from_secs(25);
 
 /// The maximum number of cached users. An entry takes some hundred bytes.
 const CAPACITY: u64 = 10_000;

@@ -1,5 +1,5 @@
-//! Deletes what is of no use any more: sessions that would have expired, old links, old counters of wrong passwords, and addresses that are
-//! no longer known.
+//! Deletes what is of no use any more: sessions that would have expired, old links, old counters of wrong passwords, and addresses
+//! that are no longer known.
 
 use std::time::Duration;
 

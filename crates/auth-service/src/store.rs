@@ -1,6 +1,8 @@
 //! All SQL of the service.
 
 mod audit;
+mod emails;
+mod links;
 mod notifications;
 mod passwords;
 mod sessions;
@@ -14,16 +16,20 @@ use eventboard_chassis::{
     server::{Deadline, Origin},
 };
 use eventboard_db::{
-    Actor, AsText, AuditEntry, Database, InstrumentStatement, OnConstraint, db_error, write_welcome,
+    AccountMail, Actor, AsText, AuditEntry, Database, InstrumentStatement, OnConstraint, Recipient, db_error,
+    insert_link,
 };
 use eventboard_domain::{
-    AccountState, AuditEvent, AuditTarget, Identity, Membership, Refusal, Role, SignupPreconditions,
+    AccountState, AuditEvent, AuditTarget, Identity, LinkPurpose, Membership, Refusal, Role,
+    SignupPreconditions, normalize_email,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use self::{
-    passwords::{LinkedAccount, NewPassword},
+    emails::NewEmail,
+    links::{LinkedAccount, invalid_link},
+    passwords::NewPassword,
     sessions::Refreshed,
 };
 use self::{sessions::insert_session, throttle::remember_address};
@@ -31,6 +37,9 @@ use crate::{
     session::{Session, SessionRules},
     user::{NewUser, Organization, User},
 };
+
+/// The constraints that no two accounts have the same address.
+const EMAIL_KEYS: &[&str] = &["user_email_key", "user_normalized_email_key"];
 
 /// Reads and writes users and organizations in PostgreSQL.
 #[derive(Clone)]
@@ -82,13 +91,17 @@ impl Store {
             from (
                 select (select "openSignup" from "Organization" where id = $1) as open_signup,
                     exists (select from "Organization" where slug = $2) as slug_taken,
-                    exists (select from "User" where lower(email) = lower($3)) as email_taken
+                    exists (
+                        select from "User"
+                        where lower(email) = lower($3) or coalesce("normalizedEmail", lower(email)) = $5
+                    ) as email_taken
             ) found
             "#,
             organization_id as Option<&Uuid>,
             slug as Option<&String>,
             new_user.email,
-            max_members
+            max_members,
+            normalize_email(&new_user.email)
         )
         .fetch_one(&mut *lease)
         .instrumented("SELECT obstacles")
@@ -98,8 +111,8 @@ impl Store {
         Ok(preconditions)
     }
 
-    /// Creates the user and, if requested, the organization, opens a session, records the signup and writes the welcome mail,
-    /// in one transaction.
+    /// Creates the user and, if requested, the organization, opens a session, records the signup and writes the welcome mail with
+    /// the link that verifies the address, in one transaction.
     ///
     /// # Errors
     /// When a concurrent change took the e-mail address or the organization's name, or closed the organization.
@@ -132,14 +145,16 @@ impl Store {
             target: Some(AuditTarget::user(user.id)),
         };
         signup.record(&mut transaction).await.map_err(db_error)?;
-        write_welcome(&mut transaction, organization_id, user.id, &origin.correlation_id).await?;
+        let verification = LinkPurpose::VerifyEmail { email: user.email.clone() };
+        let link_id = insert_link(&mut transaction, user.id, &verification).await.map_err(db_error)?;
+        let recipient = Recipient { organization_id, user_id: user.id };
+        AccountMail::Welcome { link_id }.write(&mut transaction, recipient, &origin.correlation_id).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok((user, session))
     }
 
-    /// Finds the account with the e-mail address, ignoring case. This statement alone says in which form addresses are compared
-    /// at login, so that the wrong passwords of all spellings of an address are counted together.
+    /// Finds the account with the e-mail address. The wrong passwords of all spellings of an address are counted together.
     pub(crate) async fn find_account(
         &self,
         email: &str,
@@ -148,15 +163,17 @@ impl Store {
         let mut lease = self.database.acquire(client).await?;
         let row = sqlx::query!(
             r#"
-            select typed.compared as "compared!", account.id as "id?", account.email as "email?",
+            select coalesce(account."normalizedEmail", lower(account.email), $2) as "compared!", account.id as "id?", account.email as "email?",
                 account."firstName" as "first_name?", account."lastName" as "last_name?",
                 account.role::text as "role?: AsText<Role>", account."organizationId" as "organization_id?",
                 account."createdAt" as "created_at?", account."passwordHash" as "password_hash?",
-                account."passwordVersion" as "password_version?",
+                account."passwordVersion" as "password_version?", account."emailVerifiedAt" as email_verified_at,
+                case when account."pendingEmailExpiresAt" > now() then account."pendingEmail" end as pending_email,
                 account.disabled as "disabled?"
-            from (select lower($1) as compared) typed left join "User" account on lower(account.email) = typed.compared
+            from (select) typed left join user_with_email($1, $2) account on true
             "#,
-            email
+            email,
+            normalize_email(email)
         )
         .fetch_one(&mut *lease)
         .instrumented("SELECT credentials")
@@ -172,6 +189,8 @@ impl Store {
                 role: row.role?.0,
                 organization_id: row.organization_id?,
                 created_at: row.created_at?,
+                email_verified_at: row.email_verified_at,
+                pending_email: row.pending_email,
             };
             let state = if row.disabled? { AccountState::Disabled } else { AccountState::Enabled };
             let (password_hash, password_version) = (row.password_hash?, row.password_version?);
@@ -213,7 +232,9 @@ impl Store {
         let row = sqlx::query!(
             r#"
             select caller.email as "email!", caller."firstName" as "first_name!", caller."lastName" as "last_name!",
-                caller."createdAt" as "created_at!", organization.name, organization.slug
+                caller."createdAt" as "created_at!", caller."emailVerifiedAt" as email_verified_at,
+                case when caller."pendingEmailExpiresAt" > now() then caller."pendingEmail" end as pending_email,
+                organization.name, organization.slug
             from current_caller($1, $2, $3::text::"Role", $4, $5) caller
             join "Organization" organization on organization.id = caller."organizationId"
             "#,
@@ -237,6 +258,8 @@ impl Store {
                 role: identity.role,
                 organization_id: identity.organization_id,
                 created_at: row.created_at,
+                email_verified_at: row.email_verified_at,
+                pending_email: row.pending_email,
             };
             (user, Organization { id: identity.organization_id, name: row.name, slug: row.slug })
         }))
@@ -253,7 +276,7 @@ async fn insert_organization(
         .execute(connection)
         .instrumented("INSERT Organization")
         .await
-        .on_constraint("organization_slug_key", || {
+        .on_constraint(&["organization_slug_key"], || {
             Refusal::OrganizationNameTaken { name: name.to_owned() }.into()
         })?;
     Ok(id)
@@ -272,8 +295,8 @@ async fn insert_user(
         (new_user.membership.role(), new_user.membership.creates_organization());
     let created_at = sqlx::query_scalar!(
         r#"
-        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
-        select $1, id, $3, $4, $5, $6::text::"Role", $7
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash", "normalizedEmail")
+        select $1, id, $3, $4, $5, $6::text::"Role", $7, nullif($9, lower($3))
         from "Organization"
         where id = $2 and ("openSignup" or $8)
         returning "createdAt"
@@ -285,12 +308,13 @@ async fn insert_user(
         new_user.last_name,
         AsText(role) as _,
         password_hash,
-        creates_organization
+        creates_organization,
+        normalize_email(&new_user.email)
     )
     .fetch_optional(connection)
     .instrumented("INSERT User")
     .await
-    .on_constraint("user_email_key", || Refusal::EmailTaken.into())?
+    .on_constraint(EMAIL_KEYS, || Refusal::EmailTaken.into())?
     .ok_or(Refusal::OrganizationClosed)?;
     Ok(User {
         id,
@@ -300,6 +324,8 @@ async fn insert_user(
         role,
         organization_id,
         created_at,
+        email_verified_at: None,
+        pending_email: None,
     })
 }
 

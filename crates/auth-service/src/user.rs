@@ -17,6 +17,10 @@ pub(crate) struct User {
     pub role: Role,
     pub organization_id: Uuid,
     pub created_at: DateTime<Utc>,
+    /// When the user proved that the address is theirs.
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// The address that the user wants instead, and has not proved to be theirs yet.
+    pub pending_email: Option<String>,
 }
 
 impl User {
@@ -53,6 +57,12 @@ pub(crate) struct PasswordReset {
     /// The token of a link. It may be forged.
     pub token: String,
     pub new: SecretString,
+}
+
+/// The input for a change of the address. The new one was validated with the domain rules.
+pub(crate) struct EmailChange {
+    pub new: String,
+    pub password: TypedPassword,
 }
 
 /// The input for a change of the password. The new one was validated with the domain rules, and is prepared.

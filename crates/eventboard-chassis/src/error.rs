@@ -229,9 +229,10 @@ impl From<&Refusal> for ErrorCode {
             Refusal::EventNotFound | Refusal::OrganizationNotFound | Refusal::SessionNotFound => {
                 Self::NotFound
             }
-            Refusal::EventForbidden(_) | Refusal::OrganizationClosed | Refusal::AdminRequired => {
-                Self::Forbidden
-            }
+            Refusal::EventForbidden(_)
+            | Refusal::OrganizationClosed
+            | Refusal::AdminRequired
+            | Refusal::EmailNotVerified => Self::Forbidden,
             Refusal::StaleVersion | Refusal::PreconditionFailed { header: _ } => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,
             Refusal::KeyReused => Self::KeyReused,

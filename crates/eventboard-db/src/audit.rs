@@ -36,6 +36,10 @@ pub enum Actor<'a> {
     },
     /// Somebody who was not signed in, and whose request was answered before.
     Anonymous {
+        /// The block of the client's address, if it is known.
+        address: Option<&'a str>,
+        /// What the client said it was.
+        client: Option<&'a str>,
         /// The correlation ID of the request.
         correlation_id: &'a str,
     },
@@ -52,9 +56,11 @@ impl AuditEntry<'_> {
         let Self { organization_id, actor, event, target } = self;
         let (actor_id, address, client, correlation_id) = match actor {
             Actor::Client { user_id, origin: Origin { address, client, correlation_id } } => {
-                (*user_id, Some(address), client.as_deref(), Some(correlation_id.as_str()))
+                (*user_id, Some(&**address), client.as_deref(), Some(correlation_id.as_str()))
             }
-            Actor::Anonymous { correlation_id } => (None, None, None, Some(*correlation_id)),
+            Actor::Anonymous { address, client, correlation_id } => {
+                (None, *address, *client, Some(*correlation_id))
+            }
             Actor::Operator => (None, None, Some(OPERATOR), None),
         };
         sqlx::query!(

@@ -62,14 +62,26 @@ pub trait OnConstraint<T> {
     ///
     /// # Errors
     /// Returns the mapped error.
-    fn on_constraint(self, name: &str, to_error: impl FnOnce() -> ServiceError) -> Result<T, ServiceError>;
+    fn on_constraint(
+        self,
+        names: &[&str],
+        to_error: impl FnOnce() -> ServiceError,
+    ) -> Result<T, ServiceError>;
 }
 
 impl<T> OnConstraint<T> for Result<T, Error> {
-    fn on_constraint(self, name: &str, to_error: impl FnOnce() -> ServiceError) -> Result<T, ServiceError> {
+    fn on_constraint(
+        self,
+        names: &[&str],
+        to_error: impl FnOnce() -> ServiceError,
+    ) -> Result<T, ServiceError> {
         self.map_err(|error| {
             let violated = error.as_database_error().and_then(|database| database.constraint());
-            if violated == Some(name) { to_error().caused_by(error) } else { db_error(error) }
+            if violated.is_some_and(|violated| names.contains(&violated)) {
+                to_error().caused_by(error)
+            } else {
+                db_error(error)
+            }
         })
     }
 }

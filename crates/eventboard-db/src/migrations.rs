@@ -14,6 +14,7 @@ use crate::{
     audit::{Actor, AuditEntry},
     config::{AppRole, DatabaseConfig},
     connect::connect,
+    email_normalization::normalize_emails,
     error::is_unavailable,
     folding::fold_all,
     progress::Progress,
@@ -101,6 +102,7 @@ async fn migrate_with(
     let before = schema::applied(&mut connection).await?.into_iter().max();
     run(&mut connection, &config.direct, progress).await.context("a migration failed")?;
     check_trigrams(&mut connection).await?;
+    report_twins(normalize_emails(&mut connection).await.context("addresses cannot be compared")?);
     if let Some(app) = app {
         roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
     }
@@ -109,6 +111,16 @@ async fn migrate_with(
     }
     connection.close().await?;
     Ok(())
+}
+
+fn report_twins(twins: usize) {
+    if twins > 0 {
+        tracing::warn!(
+            twins,
+            "Accounts have the address of an older one and log in with its exact spelling; `eventboard user list --twins` \
+             shows them"
+        );
+    }
 }
 
 /// Sets up the roles. Tries again when another session holds a lock on a table that gets another owner.

@@ -2,27 +2,73 @@
 
 use std::time::Duration;
 
-/// How long the link to reset a password works.
-pub const PASSWORD_RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
+use crate::LinkKind;
 
-/// The most mails with a link that a user gets because somebody asked for them: in an hour, and in a day.
-const MAX_LINKS_AN_HOUR: i64 = 3;
-const MAX_LINKS_A_DAY: i64 = 10;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The mails with a link that a user has got because somebody asked for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestedLinks {
-    /// In the last hour.
-    pub last_hour: i64,
-    /// In the last day.
-    pub last_day: i64,
+/// How long another address of an account can be confirmed.
+pub const EMAIL_CHANGE_LIFETIME: Duration = DAY;
+
+/// The most mails that an address gets in an hour because somebody asked for them. Otherwise anybody could fill a mailbox. Mails
+/// about what happened to an account do not count.
+pub const MAX_REQUESTED_MAILS_AN_HOUR: i64 = 3;
+
+/// The same for a day.
+pub const MAX_REQUESTED_MAILS_A_DAY: i64 = 10;
+
+/// What a link does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// It resets the password.
+    ResetPassword,
+    /// It proves that this address of the account is the user's.
+    VerifyEmail {
+        /// The address.
+        email: String,
+    },
+    /// It proves that this other address is the user's, and makes it the address of the account.
+    ChangeEmail {
+        /// The address.
+        email: String,
+    },
 }
 
-impl RequestedLinks {
-    /// Whether the user gets another one. Otherwise anybody could fill their mailbox.
-    pub fn allow_another(self) -> bool {
-        let Self { last_hour, last_day } = self;
-        last_hour < MAX_LINKS_AN_HOUR && last_day < MAX_LINKS_A_DAY
+impl LinkPurpose {
+    /// Puts together what is stored. `None` if an address is missing.
+    pub fn new(kind: LinkKind, email: Option<String>) -> Option<Self> {
+        match kind {
+            LinkKind::ResetPassword => Some(Self::ResetPassword),
+            LinkKind::VerifyEmail => Some(Self::VerifyEmail { email: email? }),
+            LinkKind::ChangeEmail => Some(Self::ChangeEmail { email: email? }),
+        }
+    }
+
+    /// The kind of the link.
+    pub fn kind(&self) -> LinkKind {
+        match self {
+            Self::ResetPassword => LinkKind::ResetPassword,
+            Self::VerifyEmail { email: _ } => LinkKind::VerifyEmail,
+            Self::ChangeEmail { email: _ } => LinkKind::ChangeEmail,
+        }
+    }
+
+    /// The address that the link proves to be the user's, beyond that they can read their mail.
+    pub fn email(&self) -> Option<&str> {
+        match self {
+            Self::ResetPassword => None,
+            Self::VerifyEmail { email } | Self::ChangeEmail { email } => Some(email),
+        }
+    }
+
+    /// How long the link works.
+    pub fn lifetime(&self) -> Duration {
+        match self {
+            Self::ResetPassword => HOUR,
+            // Somebody may sign up on a Friday and read the mail a week later.
+            Self::VerifyEmail { email: _ } => 7 * DAY,
+            Self::ChangeEmail { email: _ } => EMAIL_CHANGE_LIFETIME,
+        }
     }
 }
 
@@ -31,9 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_gets_three_in_an_hour_and_ten_in_a_day() {
-        let allows = |last_hour, last_day| RequestedLinks { last_hour, last_day }.allow_another();
-        assert!(allows(0, 0) && allows(2, 9));
-        assert!(!allows(3, 3) && !allows(0, 10));
+    fn what_is_stored_of_a_purpose_makes_the_same_purpose() {
+        for kind in LinkKind::ALL {
+            let purpose = LinkPurpose::new(*kind, Some("ada@example.org".to_owned())).expect("a purpose");
+            assert_eq!(purpose.kind(), *kind);
+            assert_eq!(LinkPurpose::new(*kind, purpose.email().map(str::to_owned)), Some(purpose));
+        }
+        assert_eq!(LinkPurpose::new(LinkKind::VerifyEmail, None), None);
+        assert_eq!(LinkPurpose::new(LinkKind::ChangeEmail, None), None);
     }
 }

@@ -46,6 +46,12 @@ pub enum AuditEvent {
     PasswordResetRequested {},
     /// A user set a new password with such a link.
     PasswordReset {},
+    /// A user proved that the address of the account is theirs, or the operator vouched for it.
+    EmailVerified {},
+    /// A user asked for another address.
+    EmailChangeRequested {},
+    /// A user proved that the new address is theirs. From now on, it is the address of the account.
+    EmailChanged {},
     /// A user got another role.
     RoleChanged {
         /// The role before.
@@ -122,6 +128,9 @@ impl AuditEvent {
             Self::PasswordChanged {} => AuditAction::PasswordChanged,
             Self::PasswordResetRequested {} => AuditAction::PasswordResetRequested,
             Self::PasswordReset {} => AuditAction::PasswordReset,
+            Self::EmailVerified {} => AuditAction::EmailVerified,
+            Self::EmailChangeRequested {} => AuditAction::EmailChangeRequested,
+            Self::EmailChanged {} => AuditAction::EmailChanged,
             Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
             Self::UserDisabled {} => AuditAction::UserDisabled,
             Self::UserEnabled {} => AuditAction::UserEnabled,

@@ -8,6 +8,7 @@
 mod account_link;
 mod audit;
 mod characters;
+mod email;
 mod escape;
 mod event;
 mod event_action;
@@ -32,8 +33,11 @@ mod throttle;
 mod violations;
 mod workflow;
 
-pub use account_link::{PASSWORD_RESET_LIFETIME, RequestedLinks};
+pub use account_link::{
+    EMAIL_CHANGE_LIFETIME, LinkPurpose, MAX_REQUESTED_MAILS_A_DAY, MAX_REQUESTED_MAILS_AN_HOUR,
+};
 pub use audit::{AuditEvent, AuditTarget, Changed};
+pub use email::normalize_email;
 pub use escape::{escape, escape_json};
 pub use event::{Event, EventPatch, NewEvent};
 pub use event_action::EventAction;
@@ -51,8 +55,8 @@ pub use session::{MAX_SESSIONS, RefreshCount, RefreshOutcome, SessionState};
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
-    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LoginFailure, MailKind,
-    OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, ThrottleLimit, UnknownVariant,
+    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LinkKind, LoginFailure,
+    MailKind, OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, ThrottleLimit, UnknownVariant,
 };
 pub use throttle::{
     AccountCount, AccountFailures, AddressCount, AddressFailures, KNOWN_ADDRESS_DAYS, Lock, LockPhase,

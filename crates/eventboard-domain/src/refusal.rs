@@ -51,6 +51,8 @@ pub enum Refusal {
     },
     /// Only an ADMIN may do this.
     AdminRequired,
+    /// The caller has not proved that the e-mail address of their account is theirs.
+    EmailNotVerified,
     /// The login failed. The caller must not learn whether the user is unknown or disabled or the password is wrong.
     WrongCredentials,
     /// The token is genuine, but its user was deleted or disabled, or now has another role or organization, or its session
@@ -96,6 +98,9 @@ impl Refusal {
             Self::QuotaExceeded { quota, limit } => {
                 return format!("The organization has reached its limit of {} ({limit}).", quota.name())
                     .into();
+            }
+            Self::EmailNotVerified => {
+                "Verify your e-mail address first: open the link in the mail, or ask for another one."
             }
             Self::AdminRequired => "Only an admin of the organization may do this.",
             Self::WrongCredentials => "The e-mail address or the password is wrong.",

@@ -12,9 +12,11 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use email_address::{EmailAddress, Options};
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::{
     characters::{breaks_line, is_bidi_control, shows_nothing},
+    email::ascii_domain,
     password::prepare_password,
     text::{is_blank, isolate_directions, trim, visible_length},
 };
@@ -81,13 +83,15 @@ pub fn organization_name(raw: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// Validates an e-mail address. The domain must contain a dot; display names, address literals and invisible characters
-/// are not allowed.
+/// Validates an e-mail address. The domain must contain a dot and be one that DNS can know; display names, IP addresses, numeric
+/// top-level domains and invisible characters are not allowed. The result is in Unicode normalization form C (RFC 6532, section 3.1).
 pub fn email(raw: &str) -> Result<String, String> {
-    let email = login_email(raw)?;
+    let email = ComposingNormalizerBorrowed::new_nfc().normalize(&login_email(raw)?).into_owned();
     let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
     let is_hidden = |c: char| c.is_control() || (c != ' ' && shows_nothing(c));
-    if email.contains(is_hidden) || EmailAddress::parse_with_options(&email, options).is_err() {
+    let has_domain = email.rsplit_once('@').is_some_and(|(_, domain)| ascii_domain(domain).is_some());
+    if !has_domain || email.contains(is_hidden) || EmailAddress::parse_with_options(&email, options).is_err()
+    {
         return Err("must be a valid e-mail address".into());
     }
     Ok(email)
@@ -397,10 +401,17 @@ mod tests {
             ("ab@c.de\u{200d}", false),
             ("ab@c\u{ad}d.de", false),
             ("\u{2800}ab@c.de\u{fe0f}", false),
+            ("a@127.0.0.1", false),
+            ("a@b.123", false),
+            ("a@b.１２３", false),
+            ("a@b.0x7f", false),
+            ("a@xn--zzzzzz--.de", false),
+            ("größe@bücher.example", true),
         ] {
             assert_eq!(email(address).is_ok(), is_valid, "{address:?}");
         }
         assert!(email(&format!("{}@example.com", "a".repeat(250))).is_err());
+        assert_eq!(email("gro\u{308}ße@bu\u{308}cher.example"), Ok("größe@bücher.example".into()));
     }
 
     #[test]

@@ -166,6 +166,12 @@ string_enum! {
         PasswordResetRequested = "PASSWORD_RESET_REQUESTED",
         /// A user set a new password with such a link.
         PasswordReset = "PASSWORD_RESET",
+        /// A user proved that the address of the account is theirs, or the operator vouched for it.
+        EmailVerified = "EMAIL_VERIFIED",
+        /// A user asked for another address.
+        EmailChangeRequested = "EMAIL_CHANGE_REQUESTED",
+        /// A user proved that the new address is theirs. From now on, it is the address of the account.
+        EmailChanged = "EMAIL_CHANGED",
         /// A user got another role.
         RoleChanged = "ROLE_CHANGED",
         /// A user can no longer log in.
@@ -265,10 +271,30 @@ string_enum! {
 }
 
 string_enum! {
+    /// What a link in a mail does.
+    LinkKind {
+        /// It resets the password.
+        ResetPassword = "RESET_PASSWORD",
+        /// It proves that the address of the account is the user's.
+        VerifyEmail = "VERIFY_EMAIL",
+        /// It proves that another address is the user's, and makes it the address of the account.
+        ChangeEmail = "CHANGE_EMAIL",
+    }
+}
+
+string_enum! {
     /// What a mail is about.
     MailKind {
         /// The recipient has signed up.
         Welcome = "WELCOME",
+        /// The recipient asked for another link to verify their address.
+        VerifyEmail = "VERIFY_EMAIL",
+        /// The recipient wants this address instead of the one of the account.
+        ConfirmEmail = "CONFIRM_EMAIL",
+        /// The recipient asked for another address. This goes to the one of the account.
+        EmailChangeRequested = "EMAIL_CHANGE_REQUESTED",
+        /// The account has another address. This goes to the former one.
+        EmailChanged = "EMAIL_CHANGED",
         /// Somebody has forgotten the password of the recipient's account.
         PasswordReset = "PASSWORD_RESET",
         /// The recipient's password was changed.
@@ -335,6 +361,7 @@ mod tests {
         assert_values_round_trip::<AuditTargetType>();
         assert_values_round_trip::<SessionEnd>();
         assert_values_round_trip::<LoginFailure>();
+        assert_values_round_trip::<LinkKind>();
         assert_values_round_trip::<MailKind>();
         assert_values_round_trip::<OutboxState>();
         assert_values_round_trip::<DecisionMails>();

@@ -61,7 +61,10 @@ enum_conversions!(AuditAction, AuditActionMessage {
     LoginThrottled,
     PasswordChanged,
     PasswordResetRequested,
-    PasswordReset
+    PasswordReset,
+    EmailVerified,
+    EmailChangeRequested,
+    EmailChanged
 } or Unspecified);
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);

@@ -169,6 +169,9 @@ pub(crate) enum UserCommand {
         /// List only the users of the organization with this slug
         #[arg(long, value_name = "SLUG")]
         org: Option<String>,
+        /// List only users whose address belongs to an older account, next to that account: they log in with its exact spelling
+        #[arg(long)]
+        twins: bool,
         #[command(flatten)]
         list: ListArgs,
     },
@@ -182,6 +185,11 @@ pub(crate) enum UserCommand {
     },
     /// Set a user's password, which is asked for on the terminal or read from standard input; ends all sessions of the user
     Password {
+        /// Email address of the user
+        email: String,
+    },
+    /// Let the address of a user count as verified, because the user gets no mail with a link
+    Verify {
         /// Email address of the user
         email: String,
     },

@@ -16,7 +16,7 @@ mod use_cases;
 use std::time::Duration;
 
 use eventboard_chassis::{
-    config::{Env, ListenConfig, days},
+    config::{AppEnv, Env, ListenConfig, days},
     health::Health,
     quotas::quotas_from_env,
     server::{AddressLimit, Admission, GrpcServer, LoadConfig},
@@ -55,6 +55,9 @@ pub struct Config {
     pub idempotency_ttl: Duration,
     /// The limits of every organization.
     pub quotas: Quotas,
+    /// `REQUIRE_VERIFIED_EMAIL` (default: true in production if `MAIL_FROM` is set): whether only users with a verified e-mail
+    /// address may submit and decide.
+    pub require_verified_email: bool,
 }
 
 impl Config {
@@ -71,8 +74,15 @@ impl Config {
                 MIN_IDEMPOTENCY_TTL..=MAX_IDEMPOTENCY_TTL,
             ),
             quotas: quotas_from_env(env),
+            require_verified_email: require_verified_email(env),
         }
     }
+}
+
+/// `MAIL_FROM` is required where mails are sent, and is no secret. Without mails, nobody could verify an address.
+fn require_verified_email(env: &mut Env) -> bool {
+    let sends_mails = AppEnv::from_env(env) == AppEnv::Production && env.is_set("MAIL_FROM");
+    env.flag("REQUIRE_VERIFIED_EMAIL", sends_mails)
 }
 
 /// Runs the service on `listener` until shutdown.
@@ -89,6 +99,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         idempotency: Idempotency::new(NAME, config.idempotency_ttl),
         cursors: CursorSigner::new(&config.token),
         quotas: config.quotas,
+        require_verified_email: config.require_verified_email,
     };
     let server = GrpcServer {
         service: NAME,
@@ -107,5 +118,25 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     tokio::select! {
         served = server.serve(listener, grpc_service, shutdown) => served,
         stopped = background => stopped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verified_addresses_are_required_in_production_where_mails_are_sent() {
+        let required = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            require_verified_email(&mut variables.collect())
+        };
+        let (production, sender) = (("APP_ENV", "production"), ("MAIL_FROM", "board@example.org"));
+        assert!(required(&[production, sender]));
+        assert!(
+            !required(&[production]) && !required(&[sender]) && !required(&[production, ("MAIL_FROM", "")])
+        );
+        assert!(required(&[("REQUIRE_VERIFIED_EMAIL", "true")]));
+        assert!(!required(&[production, sender, ("REQUIRE_VERIFIED_EMAIL", "false")]));
     }
 }

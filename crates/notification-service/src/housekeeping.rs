@@ -38,6 +38,7 @@ async fn sweep(store: &Store, retention: Duration, sends: bool) -> Infallible {
 }
 
 async fn sweep_all(store: &Store, retention: Duration, sends: bool) -> Result<u64, ServiceError> {
+    while store.sweep_requested_mails().await? > 0 {}
     let mut swept = 0;
     loop {
         match store.sweep_batch(retention, sends).await? {

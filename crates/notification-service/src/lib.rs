@@ -19,6 +19,7 @@ mod worker;
 use std::time::Duration;
 
 use eventboard_chassis::{
+    account_key::AccountKeys,
     config::{Env, ListenConfig, days},
     health::Health,
     link_token::LinkSigner,
@@ -93,6 +94,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
             UnsubscribeSigner::new(&config.token),
             LinkSigner::new(&config.token),
         ),
+        account_keys: AccountKeys::new(&config.token.secret),
         transport: Transport::new(&config.mail)?,
         deliveries: Deliveries::new(),
         timeout: config.mail.timeout,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     failure::{Failure, Stage},
     mail_config::{MailConfig, PublicUrl},
-    texts::{PasswordReset, Subject, Texts},
+    texts::{Link, Subject, Texts},
 };
 
 /// What is known of a mail when it is rendered.
@@ -26,7 +26,7 @@ pub(crate) struct Content {
     pub(crate) id: Uuid,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) recipient_id: Uuid,
-    /// The address as it was given at signup.
+    /// The address as it was given.
     pub(crate) recipient: String,
     pub(crate) subject: Subject,
 }
@@ -79,12 +79,10 @@ impl Renderer {
     /// The page that the mail leads to. `None` when signing fails.
     fn link(&self, subject: &Subject) -> Option<String> {
         let path = match subject {
-            Subject::Welcome { organization: _ } | Subject::PasswordChanged { organization: _ } => {
-                "/".to_owned()
-            }
-            Subject::PasswordReset(PasswordReset { organization: _, link_id, seed }) => {
-                format!("/reset-password?token={}", self.links.sign(*link_id, seed)?)
-            }
+            Subject::Account { organization: _, news } => match news.page() {
+                (page, None) => page.to_owned(),
+                (page, Some(Link { id, seed })) => format!("{page}?token={}", self.links.sign(*id, seed)?),
+            },
             Subject::Decision(decision) => format!("/events/{}", decision.event_id),
         };
         Some(self.public_url.link(&path))

@@ -1,12 +1,12 @@
 //! The texts of all mails. Both parts of a mail, plain text and HTML, are rendered from the same [`Texts`].
 
-use std::fmt;
+mod account;
 
 use askama::Template;
-use eventboard_chassis::link_token::LinkSeed;
 use eventboard_domain::MailKind;
 use uuid::Uuid;
 
+pub(crate) use self::account::{AccountNews, Link};
 use crate::line::{Line, Paragraphs};
 
 /// The maximum length of a subject, in characters.
@@ -15,36 +15,14 @@ const SUBJECT_LENGTH: usize = 60;
 /// What a mail is about.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
-    /// The recipient has signed up.
-    Welcome {
+    /// The recipient's account.
+    Account {
         /// The recipient's organization.
         organization: Line,
+        news: AccountNews,
     },
-    /// The recipient's password was changed.
-    PasswordChanged {
-        /// The recipient's organization.
-        organization: Line,
-    },
-    /// Somebody has forgotten the recipient's password.
-    PasswordReset(PasswordReset),
     /// Somebody decided on the recipient's event.
     Decision(Decision),
-}
-
-/// A link to reset a password.
-#[derive(Clone)]
-pub(crate) struct PasswordReset {
-    /// The recipient's organization.
-    pub(crate) organization: Line,
-    pub(crate) link_id: Uuid,
-    /// A secret, which no log shows.
-    pub(crate) seed: LinkSeed,
-}
-
-impl fmt::Debug for PasswordReset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordReset").field("link_id", &self.link_id).finish_non_exhaustive()
-    }
 }
 
 /// A decision on an event.
@@ -68,9 +46,7 @@ impl Subject {
     /// Whether the recipient can switch off such mails.
     pub(crate) fn can_be_switched_off(&self) -> bool {
         match self {
-            Self::Welcome { organization: _ }
-            | Self::PasswordChanged { organization: _ }
-            | Self::PasswordReset(_) => false,
+            Self::Account { organization: _, news: _ } => false,
             Self::Decision(_) => true,
         }
     }
@@ -80,7 +56,13 @@ impl Verdict {
     /// Returns the verdict of a mail. `None` if it is about something else, or a rejection has no reason.
     pub(crate) fn new(kind: MailKind, reason: Option<&str>) -> Option<Self> {
         match kind {
-            MailKind::Welcome | MailKind::PasswordReset | MailKind::PasswordChanged => None,
+            MailKind::Welcome
+            | MailKind::VerifyEmail
+            | MailKind::ConfirmEmail
+            | MailKind::EmailChangeRequested
+            | MailKind::EmailChanged
+            | MailKind::PasswordReset
+            | MailKind::PasswordChanged => None,
             MailKind::EventApproved => Some(Self::Approved),
             MailKind::EventRejected => Some(Self::Rejected { reason: Paragraphs::new(reason?) }),
         }
@@ -105,11 +87,7 @@ impl Texts {
     /// Writes the texts, with the link that the mail leads to.
     pub(crate) fn new(subject: &Subject, link: String) -> Self {
         match subject {
-            Subject::Welcome { organization } => welcome(organization, link),
-            Subject::PasswordChanged { organization } => password_changed(organization, link),
-            Subject::PasswordReset(PasswordReset { organization, link_id: _, seed: _ }) => {
-                password_reset(organization, link)
-            }
+            Subject::Account { organization, news } => account::about_account(organization, news, link),
             Subject::Decision(decision) => about_decision(decision, link),
         }
     }
@@ -135,50 +113,6 @@ struct Plain<'t> {
 #[template(path = "mail.html")]
 struct Html<'t> {
     texts: &'t Texts,
-}
-
-fn welcome(organization: &Line, link: String) -> Texts {
-    Texts {
-        subject: subject("Welcome to ", organization),
-        happened: format!(
-            "Your account in {} is ready. You can draft events and submit them for review.",
-            organization.unlinked()
-        ),
-        quotation: None,
-        link_label: "Open EventBoard",
-        link,
-        why: "You get this mail because somebody signed up with this address. There will be no other mail of this kind.",
-    }
-}
-
-fn password_changed(organization: &Line, link: String) -> Texts {
-    Texts {
-        subject: "Your password was changed".to_owned(),
-        happened: format!(
-            "The password of your account in {} was changed. All your other sessions have ended. If it was not you, tell \
-            an admin of your organization at once.",
-            organization.unlinked()
-        ),
-        quotation: None,
-        link_label: "Open EventBoard",
-        link,
-        why: "You get this mail because it is about the security of your account. Such mails cannot be switched off.",
-    }
-}
-
-fn password_reset(organization: &Line, link: String) -> Texts {
-    Texts {
-        subject: "Set a new password".to_owned(),
-        happened: format!(
-            "Somebody asked for a new password for your account in {}. The link works once, for an hour. If it was not \
-            you, there is nothing to do: your password stays as it is.",
-            organization.unlinked()
-        ),
-        quotation: None,
-        link_label: "Set a new password",
-        link,
-        why: "You get this mail because somebody typed your address. Such mails cannot be switched off.",
-    }
 }
 
 fn about_decision(decision: &Decision, link: String) -> Texts {
@@ -229,24 +163,31 @@ mod tests {
 
     const LINK: &str = "https://board.example.org/base/events/00000000-0000-0000-0000-000000000000";
 
-    fn subjects(name: &str) -> [Subject; 6] {
+    fn subjects(name: &str) -> Vec<Subject> {
         let line = Line::new(name);
         let decision = |verdict, moderator| {
             Subject::Decision(Decision { verdict, event_id: Uuid::nil(), title: line.clone(), moderator })
         };
         let reason = Paragraphs::new(&format!("The room is taken.\n\n{name}"));
-        [
-            Subject::Welcome { organization: line.clone() },
-            Subject::PasswordChanged { organization: line.clone() },
-            Subject::PasswordReset(PasswordReset {
-                organization: line.clone(),
-                link_id: Uuid::nil(),
-                seed: [0; 32],
-            }),
+        let link = Link { id: Uuid::nil(), seed: [0; 32] };
+        let news = [
+            AccountNews::Welcome { verification: None },
+            AccountNews::Welcome { verification: Some(link.clone()) },
+            AccountNews::VerifyEmail(link.clone()),
+            AccountNews::ConfirmEmail(link.clone()),
+            AccountNews::EmailTaken,
+            AccountNews::EmailChangeRequested,
+            AccountNews::EmailChanged,
+            AccountNews::PasswordReset(link),
+            AccountNews::PasswordChanged,
+        ];
+        let about_account = news.map(|news| Subject::Account { organization: line.clone(), news });
+        let decisions = [
             decision(Verdict::Approved, Some(line.clone())),
             decision(Verdict::Approved, None),
             decision(Verdict::Rejected { reason }, Some(line.clone())),
-        ]
+        ];
+        about_account.into_iter().chain(decisions).collect()
     }
 
     fn all_texts() -> Vec<Texts> {

@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use eventboard_chassis::{error::ServiceError, server::Deadline, shutdown::Shutdown};
+use eventboard_chassis::{
+    account_key::AccountKeys, error::ServiceError, server::Deadline, shutdown::Shutdown,
+};
 use eventboard_domain::OutboxState;
 use rand::RngExt;
 use tokio::{
@@ -42,6 +44,8 @@ const MAX_UNCERTAIN_ATTEMPTS: i32 = 3;
 pub(crate) struct Worker {
     pub(crate) store: Store,
     pub(crate) renderer: Renderer,
+    /// Names the addresses that mails go to.
+    pub(crate) account_keys: AccountKeys,
     pub(crate) transport: Transport,
     pub(crate) deliveries: Deliveries,
     /// The time for one delivery.
@@ -106,12 +110,10 @@ impl Worker {
     async fn attempt(&self, row: &LeasedRow, deadline: Instant) -> Result<Attempt, Failure> {
         let unavailable = |_| Failure::temporary(Stage::Read, "the database did not answer in time");
         let failed = |error: ServiceError| Failure::temporary(Stage::Read, format!("{:?}", error.code()));
-        if row.needs_recipient {
-            let addressed = self.store.address_password_reset(
-                row,
-                Deadline::after(deadline.saturating_duration_since(Instant::now())),
-            );
-            timeout_at(deadline, addressed).await.map_err(unavailable)?.map_err(failed)?;
+        if let Some(link) = row.missing_link() {
+            let left = Deadline::after(deadline.saturating_duration_since(Instant::now()));
+            let prepared = self.store.prepare(row, link, &self.account_keys, left);
+            timeout_at(deadline, prepared).await.map_err(unavailable)?.map_err(failed)?;
         }
         let content = timeout_at(deadline, self.store.load_content(row.id)).await.map_err(unavailable)?;
         let Some(content) = content.map_err(failed)? else { return Ok(Attempt::Skipped) };

@@ -31,9 +31,13 @@ pub(crate) struct Caller(pub(crate) OutgoingCall);
 /// A caller as [`Caller`] of an operation that is recorded in the audit: the service also learns the client's address.
 pub(crate) struct RecordedCaller(pub(crate) OutgoingCall);
 
-/// A caller with a genuine token, or with none. The user of the token has not been validated: it does not matter whether
-/// they may still use it.
-pub(crate) struct GenuineCaller(pub(crate) OutgoingCall);
+/// A caller with a genuine token, or with none: a token that is not genuine, or has expired, is ignored. The user of the token has
+/// not been validated: it does not matter whether they may still use it.
+pub(crate) struct GenuineCaller {
+    pub(crate) call: OutgoingCall,
+    /// Whether the request has a token, genuine or not.
+    pub(crate) presents_token: bool,
+}
 
 /// A caller of an operation that needs no authentication. If the request contains a token, the token is ignored, also
 /// by the rate limit: the request counts for the client's address, which the service also learns.
@@ -97,10 +101,8 @@ impl FromRequestParts<AppState> for GenuineCaller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let token = parts.extensions.get::<VerifiedToken>();
-        if token.is_none() && parts.headers.contains_key(header::AUTHORIZATION) {
-            return Err(ServiceError::unauthenticated().into());
-        }
-        OutgoingCall::from_parts(parts, token, signed_client(parts, state)).map(Self)
+        let call = OutgoingCall::from_parts(parts, token, signed_client(parts, state))?;
+        Ok(Self { call, presents_token: parts.headers.contains_key(header::AUTHORIZATION) })
     }
 }
 

@@ -34,8 +34,8 @@ use crate::{
 /// bytes.
 const CAPACITY: u64 = 100_000;
 
-/// Counts for the address only if it fails. auth-service counts the refreshes of a session itself, so that users who share
-/// an address do not lose their sessions.
+/// Only those that fail count, in a window of the address that is theirs alone. auth-service counts the refreshes of a session
+/// itself. So users who share an address do not lose their sessions, whatever else is sent from there.
 const REFRESH: (Method, &str) = (Method::POST, "/auth/refresh");
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -47,6 +47,7 @@ const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 pub(crate) struct RateLimiter {
     by_ip: Windows<IpAddr>,
     by_user: Windows<Uuid>,
+    failed_refreshes_by_ip: Windows<IpAddr>,
 }
 
 /// The counter of 429 responses, by the limit that was exceeded.
@@ -85,8 +86,9 @@ impl RateLimiter {
         // Registered from the start, even if rate limiting is disabled, so that the metrics always exist.
         let (addresses, users) = (rejected_counter("address"), rejected_counter("user"));
         limits.enabled.then(|| Self {
-            by_ip: Windows::new(limits.per_ip, addresses),
+            by_ip: Windows::new(limits.per_ip, addresses.clone()),
             by_user: Windows::new(limits.per_user, users),
+            failed_refreshes_by_ip: Windows::new(limits.per_ip, addresses),
         })
     }
 
@@ -100,11 +102,24 @@ impl RateLimiter {
         }
     }
 
-    /// Gives back a request that was counted for the client's IP address.
-    fn uncount(&self, requester: Requester) {
-        if let Requester::Anonymous(address_block) = requester {
-            self.by_ip.uncount(&address_block);
+    /// Counts a refresh as failed until it has succeeded.
+    async fn count_refresh(
+        &self,
+        address_block: IpAddr,
+        request: Request,
+        next: Next<impl Inner>,
+    ) -> Response {
+        let mut status = self.failed_refreshes_by_ip.count(address_block);
+        if status.is_exceeded {
+            return status.refuse();
         }
+        let mut response = next.run(request).await;
+        if response.status().is_success() {
+            self.failed_refreshes_by_ip.uncount(&address_block);
+            status.remaining = status.remaining.saturating_add(1).min(status.limit);
+        }
+        status.write_to(response.headers_mut());
+        response
     }
 }
 
@@ -162,6 +177,12 @@ impl Window {
 }
 
 impl RateLimitStatus {
+    fn refuse(&self) -> Response {
+        let mut response = Problem::from(HttpError::RateLimited { retry_after: self.reset }).into_response();
+        self.write_to(response.headers_mut());
+        response
+    }
+
     fn write_to(&self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));
@@ -177,16 +198,16 @@ pub(crate) async fn enforce_rate_limit(
 ) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
     let requester = requester(request.extensions());
-    let is_refresh = (request.method(), request.uri().path()) == (&REFRESH.0, REFRESH.1);
-    let status = limiter.count(requester);
-    let mut response = if status.is_exceeded {
-        Problem::from(HttpError::RateLimited { retry_after: status.reset }).into_response()
-    } else {
-        next.run(request).await
-    };
-    if is_refresh && response.status().is_success() {
-        limiter.uncount(requester);
+    if let Requester::Anonymous(address_block) = requester
+        && (request.method(), request.uri().path()) == (&REFRESH.0, REFRESH.1)
+    {
+        return limiter.count_refresh(address_block, request, next).await;
     }
+    let status = limiter.count(requester);
+    if status.is_exceeded {
+        return status.refuse();
+    }
+    let mut response = next.run(request).await;
     status.write_to(response.headers_mut());
     response
 }
@@ -270,7 +291,9 @@ mod tests {
             if path.starts_with("/health") {
                 continue;
             }
-            let counts_for_address = operation.get("security").is_none() || path == "/auth/password";
+            let counts_for_address = operation.get("security").is_none()
+                || path.starts_with("/auth/password")
+                || path.starts_with("/auth/email");
             let gateway = gateway([("RATE_LIMIT_IP_MAX", "1000"), ("RATE_LIMIT_USER_MAX", "2000")]);
             let path = path.replace("{id}", "01890000-0000-7000-8000-000000000001");
             let request = Request::builder()

@@ -11,13 +11,13 @@ use eventboard_chassis::{
     server::Requester,
     token::VerifiedToken,
 };
-use http::{Extensions, Method};
+use http::Extensions;
 
 use super::client_ip::ClientAddresses;
 use crate::{config::Config, openapi::PublicOperations};
 
-/// The operations with a token that count for the address nevertheless, because passwords are guessed with them.
-const PASSWORD_CHECKS: [(Method, &str); 1] = [(Method::POST, "/auth/password")];
+/// Where operations with a token count for the address nevertheless, because passwords are guessed and mails are sent with them.
+const COUNTED_FOR_ADDRESS: [&str; 2] = ["/auth/password", "/auth/email"];
 
 /// Determines who sends a request.
 #[derive(Clone)]
@@ -33,20 +33,24 @@ impl Requesters {
 
     /// The user of the verified token, or else anybody from the client's address. An unverified token could contain any
     /// user id. Operations that ignore the token count for the address even with a token: otherwise a client with a token
-    /// could guess more passwords and create more users. So do those that check a password.
+    /// could guess more passwords and create more users. So do those below [`COUNTED_FOR_ADDRESS`].
     ///
     /// A request that no operation serves (404, 405) counts for its user. It costs nearly nothing, and it should not
     /// use up the logins of all who share the address.
     fn of(&self, request: &Request) -> Requester {
         let address = self.addresses.block_of(request);
         let (method, path) = (request.method(), request.uri().path());
-        let is_password_check = PASSWORD_CHECKS.iter().any(|check| (&check.0, check.1) == (method, path));
-        let counts_for_address = is_password_check || self.public_operations.contains(method, path);
+        let counts_for_address = COUNTED_FOR_ADDRESS.iter().any(|base| is_below(path, base))
+            || self.public_operations.contains(method, path);
         match request.extensions().get::<VerifiedToken>() {
             Some(token) if !counts_for_address => Requester::member(token, Some(address)),
             _ => Requester::Anonymous(address),
         }
     }
+}
+
+fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The layer function: adds the [`Requester`] to the request as an extension.
@@ -110,6 +114,9 @@ mod tests {
             ("POST", "/auth/login"),
             ("POST", "/auth/signup"),
             ("POST", "/auth/password"),
+            ("POST", "/auth/email"),
+            ("DELETE", "/auth/email"),
+            ("POST", "/auth/email/verify/resend"),
             ("GET", "/api"),
             ("GET", "/api/"),
             ("HEAD", "/api/openapi.json"),

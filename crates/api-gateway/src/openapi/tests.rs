@@ -189,7 +189,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 29);
+    assert_eq!(names.len(), 33);
 }
 
 #[tokio::test]

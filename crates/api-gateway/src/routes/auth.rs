@@ -181,6 +181,12 @@ struct User {
     organization_id: String,
     #[schema(format = DateTime)]
     created_at: String,
+    /// When the user proved that the address is theirs. Null: not yet.
+    #[schema(required = true, format = DateTime)]
+    email_verified_at: Option<String>,
+    /// The address that the user wants instead, and has not confirmed yet.
+    #[schema(required = true, format = Email)]
+    pending_email: Option<String>,
 }
 
 /// An alias is needed, because the derived schema cannot refer to a generic type.
@@ -260,10 +266,29 @@ impl TryFrom<proto::User> for User {
 
     fn try_from(user: proto::User) -> Result<Self, ServiceError> {
         let role = Role::try_from(user.role()).map_err(|_| Backend::Auth.invalid_reply("role"))?;
-        let proto::User { id, email, first_name, last_name, role: _, organization_id, created_at } = user;
-        let created_at =
-            time::to_rfc3339(created_at).ok_or_else(|| Backend::Auth.invalid_reply("created_at"))?;
-        Ok(Self { id, email, first_name, last_name, role: EnumValue(role), organization_id, created_at })
+        let proto::User {
+            id,
+            email,
+            first_name,
+            last_name,
+            role: _,
+            organization_id,
+            created_at,
+            email_verified_at,
+            pending_email,
+        } = user;
+        let created_at = time::to_rfc3339(created_at);
+        Ok(Self {
+            id,
+            email,
+            first_name,
+            last_name,
+            role: EnumValue(role),
+            organization_id,
+            created_at: created_at.ok_or_else(|| Backend::Auth.invalid_reply("created_at"))?,
+            email_verified_at: time::to_rfc3339(email_verified_at),
+            pending_email,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod auth;
 mod docs;
+mod emails;
 mod events;
 mod health;
 mod index;
@@ -38,6 +39,7 @@ pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {
     auth::routes(policies)
         .merge(sessions::routes(policies))
         .merge(passwords::routes(policies))
+        .merge(emails::routes(policies))
         .merge(notifications::routes(policies))
         .merge(organization::routes(policies))
         .merge(events::routes(policies))

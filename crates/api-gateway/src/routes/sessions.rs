@@ -96,8 +96,8 @@ async fn refresh(
 
 /// Log out
 ///
-/// Ends the session of the refresh token in the body, and the session of the access token. One of both is enough. It
-/// does not matter whether the session has ended already.
+/// Ends the session of the refresh token in the body, and the session of the access token. One of both is enough, even if the other
+/// one is not genuine or has expired. It does not matter whether the session has ended already.
 #[utoipa::path(
     post, path = "/auth/logout", tag = TAG, operation_id = "logout",
     responses((status = 204, description = "The session has ended.")),
@@ -105,12 +105,15 @@ async fn refresh(
 )]
 async fn logout(
     State(state): State<AppState>,
-    GenuineCaller(call): GenuineCaller,
+    GenuineCaller { call, presents_token }: GenuineCaller,
     WithOptionalBody((logout, preconditions)): WithOptionalBody<(Logout, Preconditions)>,
 ) -> Result<Response, Problem> {
     preconditions.check_without_representation()?;
     let refresh_token = logout.refresh_token.map(|RefreshToken(token)| token).unwrap_or_default();
     if refresh_token.is_empty() && !call.has_token() {
+        if presents_token {
+            return Err(ServiceError::unauthenticated().into());
+        }
         let mut violations = Violations::default();
         violations.add("refreshToken", "is required without an access token");
         return Err(ServiceError::from(violations).into());

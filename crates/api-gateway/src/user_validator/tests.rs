@@ -9,12 +9,14 @@ use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
-    ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply, ForgetPasswordRequest, GetMeReply,
-    GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
-    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
-    RefreshRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
-    RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
-    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest,
+    ChangeEmailReply, ChangeEmailRequest, ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply,
+    ForgetPasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply,
+    ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest,
+    NotificationsReply, RefreshReply, RefreshRequest, ResendVerificationReply, ResendVerificationRequest,
+    ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest,
+    RevokeSessionReply, RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest,
+    UnsubscribeReply, UnsubscribeRequest, VerifyEmailReply, VerifyEmailRequest, WithdrawEmailChangeReply,
+    WithdrawEmailChangeRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -100,6 +102,34 @@ impl AuthService for FakeAuth {
         &self,
         _: Request<ResetPasswordRequest>,
     ) -> Result<Response<ResetPasswordReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn verify_email(
+        &self,
+        _: Request<VerifyEmailRequest>,
+    ) -> Result<Response<VerifyEmailReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn resend_verification(
+        &self,
+        _: Request<ResendVerificationRequest>,
+    ) -> Result<Response<ResendVerificationReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn change_email(
+        &self,
+        _: Request<ChangeEmailRequest>,
+    ) -> Result<Response<ChangeEmailReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn withdraw_email_change(
+        &self,
+        _: Request<WithdrawEmailChangeRequest>,
+    ) -> Result<Response<WithdrawEmailChangeReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 

@@ -9,20 +9,22 @@ use eventboard_chassis::{
     server::{Caller, ClientAddress, Deadline, Origin},
 };
 use eventboard_proto::auth::{
-    ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply, ForgetPasswordRequest, GetMeReply,
-    GetMeRequest, GetNotificationsRequest, ListAuditReply, ListAuditRequest, ListSessionsReply,
-    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, NotificationsReply, RefreshReply,
-    RefreshRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
-    RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
-    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, ValidateUserReply,
-    ValidateUserRequest, auth_service_server::AuthService,
+    ChangeEmailReply, ChangeEmailRequest, ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply,
+    ForgetPasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply,
+    ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest,
+    NotificationsReply, RefreshReply, RefreshRequest, ResendVerificationReply, ResendVerificationRequest,
+    ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest,
+    RevokeSessionReply, RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest,
+    UnsubscribeReply, UnsubscribeRequest, ValidateUserReply, ValidateUserRequest, VerifyEmailReply,
+    VerifyEmailRequest, WithdrawEmailChangeReply, WithdrawEmailChangeRequest,
+    auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     audit::AuditQuery,
     use_cases::AuthUseCases,
-    user::{LoginCredentials, NewUser, PasswordChange, PasswordReset},
+    user::{EmailChange, LoginCredentials, NewUser, PasswordChange, PasswordReset},
 };
 
 /// The methods of `eventboard.auth.v1.AuthService`.
@@ -129,6 +131,47 @@ impl AuthService for AuthGrpc {
         let reset = PasswordReset::try_from(request.into_inner()).map_err(ServiceError::from)?;
         self.use_cases.reset_password(reset, block, &origin, deadline).await?;
         Ok(Response::new(ResetPasswordReply {}))
+    }
+
+    async fn verify_email(
+        &self,
+        request: Request<VerifyEmailRequest>,
+    ) -> Result<Response<VerifyEmailReply>, Status> {
+        let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let VerifyEmailRequest { token } = request.into_inner();
+        self.use_cases.verify_email(&token, block, &origin, deadline).await?;
+        Ok(Response::new(VerifyEmailReply {}))
+    }
+
+    async fn resend_verification(
+        &self,
+        request: Request<ResendVerificationRequest>,
+    ) -> Result<Response<ResendVerificationReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let (origin, block) = (Origin::of(&request), ClientAddress::of(&request));
+        self.use_cases.resend_verification(&caller, block, &origin, deadline).await?;
+        Ok(Response::new(ResendVerificationReply {}))
+    }
+
+    async fn change_email(
+        &self,
+        request: Request<ChangeEmailRequest>,
+    ) -> Result<Response<ChangeEmailReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let (origin, block) = (Origin::of(&request), ClientAddress::of(&request));
+        let change = EmailChange::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        self.use_cases.change_email(&caller, change, block, &origin, deadline).await?;
+        Ok(Response::new(ChangeEmailReply {}))
+    }
+
+    async fn withdraw_email_change(
+        &self,
+        request: Request<WithdrawEmailChangeRequest>,
+    ) -> Result<Response<WithdrawEmailChangeReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        self.use_cases.withdraw_email_change(&caller, ClientAddress::of(&request), deadline).await?;
+        Ok(Response::new(WithdrawEmailChangeReply {}))
     }
 
     async fn get_me(&self, request: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {

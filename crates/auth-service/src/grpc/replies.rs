@@ -60,7 +60,17 @@ pub(super) fn notifications(decisions: DecisionMails) -> proto::NotificationsRep
 
 impl From<User> for proto::User {
     fn from(user: User) -> Self {
-        let User { id, email, first_name, last_name, role, organization_id, created_at } = user;
+        let User {
+            id,
+            email,
+            first_name,
+            last_name,
+            role,
+            organization_id,
+            created_at,
+            email_verified_at,
+            pending_email,
+        } = user;
         Self {
             id: id.to_string(),
             email,
@@ -69,6 +79,8 @@ impl From<User> for proto::User {
             role: proto::Role::from(role).into(),
             organization_id: organization_id.to_string(),
             created_at: Some(timestamp(created_at)),
+            email_verified_at: email_verified_at.map(timestamp),
+            pending_email,
         }
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     audit::{AuditPosition, AuditQuery},
     password::TypedPassword,
-    user::{LoginCredentials, NewUser, PasswordChange, PasswordReset},
+    user::{EmailChange, LoginCredentials, NewUser, PasswordChange, PasswordReset},
 };
 
 impl TryFrom<proto::SignupRequest> for NewUser {
@@ -93,6 +93,19 @@ impl TryFrom<proto::ResetPasswordRequest> for PasswordReset {
         let new = violations.check("newPassword", rules::new_password(&new_password));
         let Some(new) = new else { return Err(violations) };
         Ok(Self { token, new: new.into() })
+    }
+}
+
+impl TryFrom<proto::ChangeEmailRequest> for EmailChange {
+    type Error = Violations;
+
+    fn try_from(request: proto::ChangeEmailRequest) -> Result<Self, Violations> {
+        let proto::ChangeEmailRequest { new_email, password } = request;
+        let mut violations = Violations::default();
+        let new = violations.check("newEmail", rules::email(&new_email));
+        let password = violations.check("password", rules::login_password(&password));
+        let (Some(new), Some(password)) = (new, password) else { return Err(violations) };
+        Ok(Self { new, password: TypedPassword::new(password) })
     }
 }
 

@@ -29,6 +29,9 @@ use crate::{
 /// The maximum number of sessions that one statement deletes. It limits the locks that the statement holds.
 const DELETION_BATCH: i64 = 1_000;
 
+/// The number of sessions of a user that are stored, with those that have ended.
+const MAX_STORED_SESSIONS: i64 = 4 * MAX_SESSIONS;
+
 /// A session whose refresh token was presented, locked.
 struct PresentedSession {
     user: User,
@@ -65,15 +68,16 @@ impl Store {
     ) -> Result<Session, ServiceError> {
         let mut lease = self.database.acquire(Client::Address(checked.block)).await?;
         let mut transaction = lease.begin(deadline).await?;
-        let Account { user, password_version, .. } = account;
+        let Account { user, password_version, password_hash: _, state: _ } = account;
         let session =
             insert_session(&mut transaction, user.id, Some(*password_version), rules, origin).await?;
         let session = session.ok_or(Refusal::WrongCredentials)?;
+        delete_surplus_sessions(&mut transaction, user.id).await?;
         for session_id in end_surplus_sessions(&mut transaction, user.id).await? {
             let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::TooMany };
-            record(&mut transaction, user, Some(user.id), origin, event).await?;
+            record_about(&mut transaction, user, Some(user.id), origin, event).await?;
         }
-        record(&mut transaction, user, Some(user.id), origin, AuditEvent::LoginSucceeded {}).await?;
+        record_about(&mut transaction, user, Some(user.id), origin, AuditEvent::LoginSucceeded {}).await?;
         remember_address(&mut transaction, user.id, checked.block).await?;
         // Last, because other checks for the account wait for its counter.
         clear_address(&mut transaction, checked).await?;
@@ -114,7 +118,7 @@ impl Store {
                 count_refresh(&mut transaction, session.id, refreshes).await?;
                 if address != origin.address {
                     let event = AuditEvent::SessionRefreshedElsewhere { session_id: session.id };
-                    record(&mut transaction, &user, None, origin, event).await?;
+                    record_about(&mut transaction, &user, None, origin, event).await?;
                 }
                 Refreshed::Yes { user, session, outcome }
             }
@@ -122,7 +126,7 @@ impl Store {
                 revoke(&mut transaction, session.id).await?;
                 let event =
                     AuditEvent::SessionRevoked { session_id: session.id, reason: SessionEnd::TokenReused };
-                record(&mut transaction, &user, None, origin, event).await?;
+                record_about(&mut transaction, &user, None, origin, event).await?;
                 Refreshed::No(outcome)
             }
             RefreshOutcome::Unknown => Refreshed::No(outcome),
@@ -150,7 +154,7 @@ impl Store {
         if revoke(&mut transaction, found.session.id).await? {
             let session_id = found.session.id;
             let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::LoggedOut };
-            record(&mut transaction, &found.user, Some(found.user.id), origin, event).await?;
+            record_about(&mut transaction, &found.user, Some(found.user.id), origin, event).await?;
         }
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
@@ -176,7 +180,8 @@ impl Store {
     /// Ends a session of the caller, if it has not ended yet.
     ///
     /// # Errors
-    /// `TokenOutdated` when the caller's token is; `SessionNotFound` when the caller has no such session.
+    /// `TokenOutdated` when the caller's token is, unless the session is that of the token: then it has ended already, perhaps by
+    /// an attempt whose answer was lost. `SessionNotFound` when the caller has no such session.
     pub(crate) async fn revoke_session(
         &self,
         identity: &Identity,
@@ -186,7 +191,7 @@ impl Store {
     ) -> Result<(), ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
         let mut transaction = lease.begin(deadline).await?;
-        if !is_current(&mut transaction, identity).await? {
+        if identity.session.id() != Some(session_id) && !is_current(&mut transaction, identity).await? {
             return Err(Refusal::TokenOutdated.into());
         }
         if !end_session(&mut transaction, identity, session_id, SessionEnd::Revoked, origin).await? {
@@ -209,25 +214,16 @@ impl Store {
     ) -> Result<(), ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
         let mut transaction = lease.begin(deadline).await?;
-        // Locks the user, so that no login opens a session meanwhile.
-        let updated = sqlx::query!(
-            r#"
-            update "User" set "tokensValidFrom" = clock_timestamp()
-            where id = (select id from current_caller($1, $2, $3::text::"Role", $4, $5))
-            "#,
-            identity.user_id,
-            identity.organization_id,
-            AsText(identity.role) as _,
-            identity.session.id(),
-            identity.session.issued_at(),
+        // So no login opens a session meanwhile, and of two sessions that end each other, one comes second.
+        lock_caller(&mut transaction, identity).await?;
+        sqlx::query!(
+            r#"update "User" set "tokensValidFrom" = clock_timestamp() where id = $1"#,
+            identity.user_id
         )
         .execute(&mut *transaction)
         .instrumented("UPDATE User")
         .await
         .map_err(db_error)?;
-        if updated.rows_affected() == 0 {
-            return Err(Refusal::TokenOutdated.into());
-        }
         end_others(&mut transaction, identity, SessionEnd::Revoked, origin).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
@@ -398,6 +394,25 @@ async fn end_surplus_sessions(
     .map_err(db_error)
 }
 
+/// Deletes sessions of a user that have ended, those first that were not used for the longest time, so that a client that logs in
+/// again and again does not fill the table. Their tokens are then unknown instead of ended, which is the same to a client.
+async fn delete_surplus_sessions(connection: &mut PgConnection, user_id: Uuid) -> Result<(), ServiceError> {
+    sqlx::query!(
+        r#"
+        delete from "Session" where "revokedAt" is not null and id in (
+            select id from "Session" where "userId" = $1 order by "lastUsedAt" desc offset $2 limit 10
+        )
+        "#,
+        user_id,
+        MAX_STORED_SESSIONS
+    )
+    .execute(connection)
+    .instrumented("DELETE Session")
+    .await
+    .map_err(db_error)?;
+    Ok(())
+}
+
 async fn find_presented_session(
     connection: &mut PgConnection,
     session_id: Uuid,
@@ -410,7 +425,8 @@ async fn find_presented_session(
             extract(epoch from session."expiresAt" - clock_timestamp())::float8 as "seconds_left!",
             session."revokedAt" is not null or owner.disabled as "has_ended!",
             owner.id as user_id, owner.email, owner."firstName", owner."lastName",
-            owner.role::text as "role!: AsText<Role>", owner."organizationId", owner."createdAt"
+            owner.role::text as "role!: AsText<Role>", owner."organizationId", owner."createdAt", owner."emailVerifiedAt",
+            case when owner."pendingEmailExpiresAt" > now() then owner."pendingEmail" end as pending_email
         from "Session" session join "User" owner on owner.id = session."userId"
         where session.id = $1
         for update of session
@@ -433,6 +449,8 @@ async fn find_presented_session(
             role: row.role.0,
             organization_id: row.organizationId,
             created_at: row.createdAt,
+            email_verified_at: row.emailVerifiedAt,
+            pending_email: row.pending_email,
         },
         session: Session { id: session_id, seed, key, generation: row.generation, left },
         seen: row.seen_seconds.map(seconds),
@@ -497,10 +515,7 @@ async fn advance(
 }
 
 /// Whether the caller's token is right about its user and its session has not ended.
-pub(super) async fn is_current(
-    connection: &mut PgConnection,
-    identity: &Identity,
-) -> Result<bool, ServiceError> {
+async fn is_current(connection: &mut PgConnection, identity: &Identity) -> Result<bool, ServiceError> {
     sqlx::query_scalar!(
         r#"select exists (select from current_caller($1, $2, $3::text::"Role", $4, $5)) as "is_current!""#,
         identity.user_id,
@@ -537,12 +552,48 @@ async fn end_session(
     let Some(has_ended) = has_ended else { return Ok(false) };
     if !has_ended {
         revoke(connection, session_id).await?;
-        record_as(connection, identity, origin, AuditEvent::SessionRevoked { session_id, reason }).await?;
+        record_by_caller(connection, identity, origin, AuditEvent::SessionRevoked { session_id, reason })
+            .await?;
     }
     Ok(true)
 }
 
-/// Ends all sessions of the caller but that of the token, and records that.
+/// The caller, whose row is locked.
+pub(super) struct LockedCaller {
+    pub email: String,
+    pub is_verified: bool,
+    pub password_version: i32,
+}
+
+/// Locks the row of the caller, so that other changes of the account wait until the transaction ends.
+///
+/// # Errors
+/// `TokenOutdated` when the caller's token is.
+pub(super) async fn lock_caller(
+    connection: &mut PgConnection,
+    identity: &Identity,
+) -> Result<LockedCaller, ServiceError> {
+    let locked = sqlx::query_as!(
+        LockedCaller,
+        r#"
+        select email, "emailVerifiedAt" is not null as "is_verified!", "passwordVersion" as password_version
+        from "User" where id = $1 for no key update
+        "#,
+        identity.user_id
+    )
+    .fetch_optional(&mut *connection)
+    .instrumented("LOCK User")
+    .await
+    .map_err(db_error)?;
+    // In a statement of its own, which sees what was committed while the first one waited.
+    match locked {
+        Some(locked) if is_current(connection, identity).await? => Ok(locked),
+        _ => Err(Refusal::TokenOutdated.into()),
+    }
+}
+
+/// Ends all sessions of the caller but that of the token, and records that. Also those that have expired: a refresh that is about to
+/// be committed may have extended them.
 pub(super) async fn end_others(
     connection: &mut PgConnection,
     identity: &Identity,
@@ -552,7 +603,7 @@ pub(super) async fn end_others(
     let ended = sqlx::query_scalar!(
         r#"
         update "Session" set "revokedAt" = clock_timestamp()
-        where "userId" = $1 and "revokedAt" is null and "expiresAt" > now() and id is distinct from $2
+        where "userId" = $1 and "revokedAt" is null and id is distinct from $2
         returning id
         "#,
         identity.user_id,
@@ -563,17 +614,18 @@ pub(super) async fn end_others(
     .await
     .map_err(db_error)?;
     for session_id in ended {
-        record_as(connection, identity, origin, AuditEvent::SessionRevoked { session_id, reason }).await?;
+        record_by_caller(connection, identity, origin, AuditEvent::SessionRevoked { session_id, reason })
+            .await?;
     }
     Ok(())
 }
 
-/// Ends all sessions of a user whose row is locked. Returns them.
+/// Ends all sessions of a user whose row is locked, as [`end_others`] does. Returns them.
 pub(super) async fn end_all(connection: &mut PgConnection, user_id: Uuid) -> Result<Vec<Uuid>, ServiceError> {
     sqlx::query_scalar!(
         r#"
         update "Session" set "revokedAt" = clock_timestamp()
-        where "userId" = $1 and "revokedAt" is null and "expiresAt" > now()
+        where "userId" = $1 and "revokedAt" is null
         returning id
         "#,
         user_id
@@ -597,7 +649,7 @@ async fn revoke(connection: &mut PgConnection, session_id: Uuid) -> Result<bool,
     Ok(revoked.rows_affected() == 1)
 }
 
-pub(super) async fn record(
+pub(super) async fn record_about(
     connection: &mut PgConnection,
     user: &User,
     actor: Option<Uuid>,
@@ -614,7 +666,7 @@ pub(super) async fn record(
 }
 
 /// Records what a caller did with their own account.
-pub(super) async fn record_as(
+pub(super) async fn record_by_caller(
     connection: &mut PgConnection,
     identity: &Identity,
     origin: &Origin,

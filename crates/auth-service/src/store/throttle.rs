@@ -356,17 +356,17 @@ pub(super) async fn clear_account(
     connection: &mut PgConnection,
     account: AccountKey,
 ) -> Result<(), ServiceError> {
-    sqlx::query!(
-        r#"
-        with counter as (delete from "AccountThrottle" where account = $1)
-        delete from "AddressThrottle" where account = $1
-        "#,
-        &account[..]
-    )
-    .execute(connection)
-    .instrumented("DELETE throttle")
-    .await
-    .map_err(db_error)?;
+    // Two statements, because the parts of one have no order, and the counter of the account is to be locked first.
+    sqlx::query!(r#"delete from "AccountThrottle" where account = $1"#, &account[..])
+        .execute(&mut *connection)
+        .instrumented("DELETE AccountThrottle")
+        .await
+        .map_err(db_error)?;
+    sqlx::query!(r#"delete from "AddressThrottle" where account = $1"#, &account[..])
+        .execute(connection)
+        .instrumented("DELETE AddressThrottle")
+        .await
+        .map_err(db_error)?;
     Ok(())
 }
 

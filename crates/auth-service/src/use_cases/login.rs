@@ -45,9 +45,11 @@ impl AuthUseCases {
             hash: account.as_ref().map(|account| &*account.password_hash),
             block,
         };
-        let CheckedPassword { matched, key } = self.check_password(presented, origin, deadline).await?;
+        let CheckedPassword { matched, mut reservation } =
+            self.check_password(presented, origin, deadline).await?;
         let state = account.as_ref().map(|account| account.state);
         if let Err(reason) = check_login(state, matched.is_right()) {
+            reservation.settle();
             let user_id = user.map(|user| tracing::field::display(user.id));
             tracing::info!(user_id, reason = reason.as_str(), "Login refused");
             self.store.record_failed_login(user, reason, client, origin, deadline).await?;
@@ -55,7 +57,9 @@ impl AuthUseCases {
         }
         let account = account.ok_or(Refusal::WrongCredentials)?;
         let rules = &self.session_rules;
+        let key = reservation.key();
         let session = self.store.open_session_at_login(&account, rules, key, origin, deadline).await?;
+        reservation.settle();
         if matched == PasswordMatch::Raw || self.passwords.needs_rehash(&account.password_hash) {
             self.upgrade_password_hash(&account, &login, client).await;
         }

@@ -2,6 +2,7 @@
 //! store.
 
 mod audit;
+mod emails;
 mod login;
 mod me;
 mod notifications;

@@ -1,9 +1,10 @@
 //! The mails that users want.
 
 use eventboard_chassis::{error::ServiceError, fairness::Client};
-use eventboard_domain::{DecisionMails, Identity, Refusal, Violations};
+use eventboard_domain::{DecisionMails, Identity, Refusal};
 
 use super::AuthUseCases;
+use crate::store::invalid_link;
 
 impl AuthUseCases {
     /// Returns when the caller gets mails about decisions.
@@ -34,16 +35,10 @@ impl AuthUseCases {
     /// # Errors
     /// When the token of the link is not genuine, or its user was deleted.
     pub(crate) async fn unsubscribe(&self, token: &str, client: Client) -> Result<(), ServiceError> {
-        let user_id = self.unsubscribe_verifier.verify(token).ok_or_else(unknown_token)?;
+        let user_id = self.unsubscribe_verifier.verify(token).ok_or_else(invalid_link)?;
         match self.store.unsubscribe(user_id, client).await? {
             true => Ok(()),
-            false => Err(unknown_token()),
+            false => Err(invalid_link()),
         }
     }
-}
-
-fn unknown_token() -> ServiceError {
-    let mut violations = Violations::default();
-    violations.add("token", "is not the token of a link in a mail");
-    violations.into()
 }

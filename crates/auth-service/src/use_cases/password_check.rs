@@ -10,10 +10,10 @@ use eventboard_chassis::{
 
 use eventboard_domain::Violations;
 
-use super::AuthUseCases;
+use super::{AuthUseCases, password_throttle::Reservation};
 use crate::{
     password::{PasswordMatch, TypedPassword, WeakPassword},
-    throttle::{AccountAddress, ThrottleKey},
+    throttle::AccountAddress,
 };
 
 /// A password that somebody presents for an account.
@@ -29,8 +29,9 @@ pub(super) struct PresentedPassword<'a> {
 /// A password that was checked.
 pub(super) struct CheckedPassword {
     pub matched: PasswordMatch,
-    /// Under what the check is counted as wrong. What a right password allows clears it in its own transaction.
-    pub key: ThrottleKey,
+    /// The check, which is counted as wrong. If the password was right, what it allows clears the counters in its own transaction and
+    /// then settles this. Without that, dropping it gives the check back: the user may try again.
+    pub reservation: Reservation,
 }
 
 impl AuthUseCases {
@@ -45,9 +46,14 @@ impl AuthUseCases {
         deadline: Deadline,
     ) -> Result<CheckedPassword, ServiceError> {
         let PresentedPassword { account, password, hash, block } = presented;
-        let reservation = self.throttle.reserve(account, block, origin, deadline).await?;
+        let mut reservation = self.throttle.reserve(account, block, origin, deadline).await?;
         match self.passwords.verify(password, hash, Client::Address(block)).await {
-            Ok(matched) => Ok(CheckedPassword { matched, key: reservation.settle() }),
+            Ok(matched) => {
+                if !matched.is_right() {
+                    reservation.settle();
+                }
+                Ok(CheckedPassword { matched, reservation })
+            }
             Err(error) => {
                 reservation.give_back().await;
                 Err(error)

@@ -82,10 +82,14 @@ impl PasswordThrottle {
 }
 
 impl Reservation {
-    /// The verdict is known, so the check stays counted. Returns under what, because a right password clears that.
-    pub(crate) fn settle(mut self) -> ThrottleKey {
-        self.counted = None;
+    /// Under what the check is counted.
+    pub(crate) fn key(&self) -> ThrottleKey {
         self.key
+    }
+
+    /// The verdict is known: nothing is given back any more.
+    pub(crate) fn settle(&mut self) {
+        self.counted = None;
     }
 
     /// Gives the check back, and waits for that.

@@ -8,7 +8,7 @@ use eventboard_chassis::{
     link_token::PresentedLink,
     server::{Deadline, Origin},
 };
-use eventboard_domain::{Identity, Refusal, Violations};
+use eventboard_domain::{Identity, LinkPurpose, Refusal, Violations};
 
 use super::{
     AuthUseCases,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     password::{WeakPassword, guesses},
-    store::{FoundAccount, LinkedAccount, NewPassword},
+    store::{FoundAccount, LinkedAccount, NewPassword, invalid_link},
     throttle::AccountAddress,
     user::{PasswordChange, PasswordReset},
 };
@@ -45,12 +45,14 @@ impl AuthUseCases {
             hash: Some(&account.password_hash),
             block,
         };
-        let CheckedPassword { matched, key } = self.check_password(presented, origin, deadline).await?;
+        let CheckedPassword { matched, mut reservation } =
+            self.check_password(presented, origin, deadline).await?;
         if !matched.is_right() {
             return Err(wrong_password());
         }
         // Before the new password is judged: somebody who knows the current one may try as many new ones as they like.
-        self.store.forget_wrong_passwords(key, deadline).await?;
+        self.store.forget_wrong_passwords(reservation.key(), deadline).await?;
+        reservation.settle();
         let guesses = guesses(&account.user.email, &account.user.first_name, &account.user.last_name);
         let hash = self.passwords.hash_chosen(&change.new, guesses, client).await?;
         let hash = &*hash.map_err(|WeakPassword| weak_password("newPassword"))?;
@@ -61,9 +63,7 @@ impl AuthUseCases {
         tracing::info!(user_id = %caller.user_id, "Password changed");
         Ok(())
     }
-}
 
-impl AuthUseCases {
     /// Asks for the mail with a link to reset a password. Does the same whether or not there is an account.
     pub(crate) async fn forget_password(
         &self,
@@ -88,25 +88,19 @@ impl AuthUseCases {
     ) -> Result<(), ServiceError> {
         let client = Client::Address(block);
         let link = PresentedLink::parse(&reset.token).ok_or_else(invalid_link)?;
-        let account = self.store.find_linked_account(&link, &self.link_verifier, client).await?;
-        let LinkedAccount { user, compared_email } = account.ok_or_else(invalid_link)?;
+        let found = self.store.find_linked_account(&link, &self.link_verifier, client).await?;
+        let LinkedAccount { user, compared_email, purpose } = found;
+        if purpose != LinkPurpose::ResetPassword {
+            return Err(invalid_link());
+        }
         let guesses = guesses(&user.email, &user.first_name, &user.last_name);
         let hash = self.passwords.hash_chosen(&reset.new, guesses, client).await?;
         let hash = hash.map_err(|WeakPassword| weak_password("newPassword"))?;
         let key = self.throttle.key(&compared_email, block);
-        if !self.store.reset_password(&user, link.link_id, &hash, key, origin, deadline).await? {
-            return Err(invalid_link());
-        }
+        self.store.reset_password(&user, link.link_id, &hash, key, origin, deadline).await?;
         tracing::info!(user_id = %user.id, "Password reset");
         Ok(())
     }
-}
-
-/// The same for every reason, so that it does not tell which links were ever made.
-fn invalid_link() -> ServiceError {
-    let mut violations = Violations::default();
-    violations.add("token", "is unknown, was used already, or has expired");
-    violations.into()
 }
 
 fn wrong_password() -> ServiceError {

@@ -45,10 +45,10 @@ impl AuthUseCases {
         self.tokens(&user, &session)
     }
 
-    /// Ends the sessions of the refresh token and of the access token, whichever there is.
+    /// Ends the sessions of the refresh token and of the access token, whichever is genuine.
     ///
     /// # Errors
-    /// `Unauthenticated` when there is no genuine token.
+    /// `Unauthenticated` when neither is.
     pub(crate) async fn log_out(
         &self,
         caller: Option<Identity>,
@@ -57,17 +57,15 @@ impl AuthUseCases {
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        if !refresh_token.is_empty() {
-            let token = PresentedToken::parse(refresh_token).ok_or(Refusal::RefreshTokenInvalid)?;
-            let is_genuine =
-                self.store.log_out_with(&token, &self.session_rules.keys, client, origin, deadline).await?;
-            if !is_genuine {
-                return Err(Refusal::RefreshTokenInvalid.into());
+        let is_genuine = match PresentedToken::parse(refresh_token) {
+            Some(token) => {
+                self.store.log_out_with(&token, &self.session_rules.keys, client, origin, deadline).await?
             }
-        } else if caller.is_none() {
-            return Err(ServiceError::unauthenticated());
-        }
-        let Some(caller) = caller else { return Ok(()) };
+            None => false,
+        };
+        let Some(caller) = caller else {
+            return if is_genuine { Ok(()) } else { Err(ServiceError::unauthenticated()) };
+        };
         match caller.session {
             TokenSession::Session { id, generation: _ } => {
                 self.store.log_out(&caller, id, origin, deadline).await
@@ -138,7 +136,8 @@ impl AuthUseCases {
         Ok(Tokens {
             access_token: self.issuer.issue(&identity, &user.email).map_err(ServiceError::internal)?,
             refresh_token,
-            expires_in: self.issuer.lifetime(),
+            // The token is not accepted after the end of its session.
+            expires_in: self.issuer.lifetime().min(session.left),
             refresh_expires_in: session.left,
         })
     }

@@ -17,6 +17,28 @@ async fn a_login_ignores_the_case_of_the_email_address() {
 }
 
 #[tokio::test]
+async fn all_spellings_of_an_address_are_one_account_with_one_counter() {
+    let service = TestService::start().await;
+    service.signup(create_organization("Größe@Bücher.example", "Acme")).await.unwrap();
+    let spellings = ["GRÖSSE@bücher.example", "gro\u{308}ße@xn--bcher-kva.example", "größe@BÜCHER。example"];
+    for email in spellings {
+        let session = service.login(email, PASSWORD).await.unwrap();
+        assert_eq!(session.user.unwrap().email, "Größe@Bücher.example");
+    }
+    for email in &spellings[..2] {
+        let again = service.signup(create_organization(email, "Another")).await;
+        assert_eq!(again.unwrap_err().code(), ErrorCode::AlreadyExists, "{email}");
+    }
+    for guess in 0..10 {
+        let refused = service.login(spellings[guess % 3], "Wrong-password-1").await;
+        assert_eq!(refused.unwrap_err().code(), ErrorCode::Unauthenticated);
+    }
+    for email in spellings {
+        assert_eq!(service.login(email, PASSWORD).await.unwrap_err().code(), ErrorCode::Throttled);
+    }
+}
+
+#[tokio::test]
 async fn the_token_of_a_login_contains_user_organization_and_role() {
     let service = with_ada().await;
     let session = service.login("ada@example.org", PASSWORD).await.unwrap();

@@ -62,11 +62,11 @@ async fn forgetting_writes_what_was_typed_whether_or_not_there_is_an_account() {
         service.forget_password(&format!(" {typed} ")).await.unwrap();
     }
     let rows = r#"
-        select "typedEmail" || ' ' || state || coalesce("recipientId"::text, '') from "Outbox"
+        select "typedEmail" || ' ' || state || coalesce("recipientId"::text, '') || ' ' || "clientAddress" from "Outbox"
         where kind = 'PASSWORD_RESET' order by id
     "#;
     let rows: Vec<String> = sqlx::query_scalar(rows).fetch_all(&mut service.connect().await).await.unwrap();
-    assert_eq!(rows, ["ada@example.org DUE", "nobody@example.org DUE"]);
+    assert_eq!(rows, ["ada@example.org DUE 127.0.0.0/24", "nobody@example.org DUE 127.0.0.0/24"]);
     assert_eq!(code(service.forget_password(" ").await), ErrorCode::InvalidInput);
 }
 
@@ -148,6 +148,31 @@ async fn a_change_of_the_password_withdraws_open_links() {
     let link = service.make_link().await;
     service.change_password(&session.access_token, PASSWORD, NEW).await.unwrap();
     assert_invalid_link(service.reset_password(&link, "Eight-red-kettles-8").await);
+}
+
+#[tokio::test]
+async fn a_reset_verifies_the_address_that_the_link_was_sent_to() {
+    let (service, _) = with_ada(&[]).await;
+    let verified = r#"select count(*) from "User" where "emailVerifiedAt" is not null"#;
+    assert_eq!(service.count(verified).await, 0);
+    let link = service.make_link().await;
+    service.reset_password(&link, NEW).await.unwrap();
+    assert_eq!(service.count(verified).await, 1);
+}
+
+#[tokio::test]
+async fn resets_and_guesses_do_not_wait_for_each_other_in_a_circle() {
+    let (service, _) = with_ada(&[("PASSWORD_HASH_CONCURRENCY", "2")]).await;
+    for round in 0..10 {
+        let link = service.make_link().await;
+        let new = format!("Seven-blue-kettles-{round}");
+        let guesses = join_all((0..8).map(|_| service.login(EMAIL, "Wrong-password-1")));
+        let (reset, guesses) = tokio::join!(service.reset_password(&link, &new), guesses);
+        reset.unwrap();
+        for guess in guesses {
+            assert!(matches!(code(guess), ErrorCode::Unauthenticated | ErrorCode::Throttled));
+        }
+    }
 }
 
 #[tokio::test]

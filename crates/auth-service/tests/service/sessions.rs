@@ -187,6 +187,62 @@ async fn logout_ends_the_session_of_any_genuine_token_even_twice() {
 }
 
 #[tokio::test]
+async fn logout_needs_only_one_genuine_token() {
+    let (service, _) = with_ada(&[]).await;
+    let (by_access, by_refresh) = (service.log_in().await, service.log_in().await);
+    service.log_out(Some(&by_access.access_token), "not a token").await.unwrap();
+    service.log_out(Some("not.a.token"), &by_refresh.refresh_token).await.unwrap();
+    for ended in [&by_access, &by_refresh] {
+        assert!(!service.is_valid(&ended.access_token).await);
+    }
+    assert_unauthenticated(service.log_out(Some("not.a.token"), "not a token").await);
+}
+
+#[tokio::test]
+async fn of_two_sessions_that_end_each_other_one_goes_on() {
+    let (service, _) = with_ada(&[]).await;
+    let beside = TestService::start_beside(&service, &[]).await;
+    for _ in 0..10 {
+        let (first, second) = (service.log_in().await, service.log_in().await);
+        let (by_first, by_second) = tokio::join!(
+            service.revoke_others(&first.access_token),
+            beside.revoke_others(&second.access_token)
+        );
+        let first_is_valid = service.is_valid(&first.access_token).await;
+        let second_is_valid = service.is_valid(&second.access_token).await;
+        assert_eq!((by_first.is_ok(), by_second.is_ok()), (first_is_valid, second_is_valid));
+        assert_ne!(first_is_valid, second_is_valid);
+    }
+}
+
+#[tokio::test]
+async fn ending_the_own_session_can_be_repeated() {
+    let (service, own) = with_ada(&[]).await;
+    let id = service.sessions(&own.access_token).await.unwrap()[0].id.clone();
+    for _ in 0..2 {
+        service.revoke(&own.access_token, &id).await.unwrap();
+    }
+    assert!(!service.is_valid(&own.access_token).await);
+    assert_eq!(service.revocations().await, 1);
+}
+
+#[tokio::test]
+async fn a_user_who_logs_in_again_and_again_does_not_fill_the_table() {
+    let (service, _) = with_ada(&[]).await;
+    let ended = r#"
+        insert into "Session" (id, "userId", seed, "keyName", "expiresAt", "revokedAt", "lastUsedAt", address)
+        select gen_random_uuid(), "userId", seed, "keyName", "expiresAt", now(), now() - interval '1 hour', address
+        from "Session", generate_series(1, 205)
+    "#;
+    service.execute(ended).await;
+    for _ in 0..3 {
+        service.log_in().await;
+    }
+    assert_eq!(service.count(r#"select count(*) from "Session""#).await, 200);
+    assert_eq!(service.count(r#"select count(*) from "Session" where "revokedAt" is null"#).await, 4);
+}
+
+#[tokio::test]
 async fn a_user_sees_their_sessions_and_ends_them() {
     let (service, first) = with_ada(&[]).await;
     service.signup(create_organization("eve@example.org", "Evil")).await.unwrap();

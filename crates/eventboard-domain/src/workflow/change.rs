@@ -59,6 +59,14 @@ impl EventChange {
         }
     }
 
+    /// Whether only a caller with a verified e-mail address may make the change: others see its effect.
+    pub fn needs_verified_email(&self) -> bool {
+        match self {
+            Self::Update(_) | Self::Delete => false,
+            Self::Submit | Self::Approve | Self::Reject { reason: _ } => true,
+        }
+    }
+
     /// Decides whether the caller may make the change now, and returns its effect. Before the effect is written, it
     /// must also pass the quotas ([`Effect::growth`]) and [`Effect::check_dates`], in this order.
     ///

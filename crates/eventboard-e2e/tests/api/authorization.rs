@@ -41,6 +41,12 @@ const GENERAL: &[(&str, Row)] = &[
     ("revokeOtherSessions",  [401, 204, 204, 204, 204, 204]),
     // With a wrong current password.
     ("changePassword",       [401, 400, 400, 400, 400, 400]),
+    // With a wrong password.
+    ("changeEmail",          [401, 400, 400, 400, 400, 400]),
+    ("withdrawEmailChange",  [401, 204, 204, 204, 204, 204]),
+    ("resendVerification",   [401, 202, 202, 202, 202, 202]),
+    // Without a genuine token of a link.
+    ("verifyEmail",          [400, 400, 400, 400, 400, 400]),
     ("forgetPassword",       [202, 202, 202, 202, 202, 202]),
     // Without a genuine token of a link.
     ("resetPassword",        [400, 400, 400, 400, 400, 400]),
@@ -250,6 +256,8 @@ fn body(operation: &str) -> Value {
         "refresh" => json!({ "refreshToken": "a token" }),
         "forgetPassword" => json!({ "email": "nobody@example.org" }),
         "resetPassword" => json!({ "token": "a token", "newPassword": "Seven-blue-kettles-9" }),
+        "verifyEmail" => json!({ "token": "a token" }),
+        "changeEmail" => json!({ "newEmail": "new@example.org", "password": "Password124!" }),
         "changePassword" => json!({ "currentPassword": "Password124!", "newPassword": "Password125!" }),
         "logout" => json!({}),
         "setNotifications" => json!({ "decisions": "off" }),

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use eventboard_db::{Actor, AuditEntry};
-use eventboard_domain::{AuditEvent, AuditTarget};
+use eventboard_domain::{AuditEvent, AuditTarget, normalize_email};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -139,8 +139,9 @@ async fn find_caller(connection: &mut PgConnection, email: Option<&str>) -> anyh
     let Some(email) = email else { return Ok(None) };
     let caller = sqlx::query_as!(
         Caller,
-        r#"select id, "organizationId" as organization_id from "User" where lower(email) = lower($1)"#,
+        r#"select id as "id!", "organizationId" as "organization_id!" from user_with_email($1, $2)"#,
         email,
+        normalize_email(email),
     );
     caller.fetch_optional(connection).await?.with_context(|| user::not_found(email)).map(Some)
 }

@@ -4,8 +4,8 @@ mod password;
 mod sessions;
 
 use anyhow::Context;
-use eventboard_db::{Actor, AsText, AuditEntry};
-use eventboard_domain::{AuditEvent, AuditTarget, Role};
+use eventboard_db::{Actor, AsText, AuditEntry, withdraw_links};
+use eventboard_domain::{AuditEvent, AuditTarget, Role, normalize_email};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -55,13 +55,15 @@ impl Row for User {
 /// Runs the command.
 pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     match command {
-        UserCommand::List { org, list } => {
-            let work =
-                async |connection: &mut PgConnection| load_users(connection, org.as_deref(), list).await;
+        UserCommand::List { org, twins, list } => {
+            let work = async |connection: &mut PgConnection| {
+                load_users(connection, org.as_deref(), twins, list).await
+            };
             output::list(database::with_connection(work).await?, list)
         }
         UserCommand::Role { email, role } => change_role(&email, role).await,
         UserCommand::Password { email } => password::set(&email).await,
+        UserCommand::Verify { email } => verify(&email).await,
         UserCommand::Sessions { email, list } => sessions::list(&email, list).await,
         UserCommand::Revoke { email, session } => sessions::revoke(&email, session).await,
         UserCommand::Disable { email } => disable(&email).await,
@@ -77,9 +79,12 @@ pub(super) fn not_found(email: &str) -> String {
     format!("there is no user {email}; `eventboard user list` lists all users")
 }
 
+/// In the order of the forms in which addresses are compared, so that the form of a twin, which has its id at the end, follows that of
+/// the older account.
 async fn load_users(
     connection: &mut PgConnection,
     slug: Option<&str>,
+    only_twins: bool,
     list: ListArgs,
 ) -> anyhow::Result<Vec<User>> {
     let organization_id = match slug {
@@ -88,15 +93,25 @@ async fn load_users(
     };
     let rows = sqlx::query!(
         r#"
+        with twins as (
+            select id, "normalizedEmail", left("normalizedEmail", -length('#' || id)) as older from "User"
+            where "normalizedEmail" like '%#' || id and ($1::uuid is null or "organizationId" = $1)
+        )
         select "User".id, email, "firstName" as first_name, "lastName" as last_name, role::text as "role!",
             disabled, slug, "User"."createdAt" as created_at
         from "User" join "Organization" on "Organization".id = "organizationId"
-        where $1::uuid is null or "organizationId" = $1
-        order by lower(email)
+        where case
+            when $3 then coalesce("normalizedEmail", lower(email)) in (
+                select "normalizedEmail" from twins union all select older from twins
+            )
+            else $1::uuid is null or "organizationId" = $1
+        end
+        order by coalesce("normalizedEmail", lower(email))
         limit $2
         "#,
         organization_id,
         list.fetch_limit(),
+        only_twins,
     )
     .fetch_all(connection)
     .await?;
@@ -142,19 +157,37 @@ async fn disable(email: &str) -> anyhow::Result<()> {
     output::print(&text)
 }
 
-/// A disabled user has no sessions, so that enabling brings none back. Returns the email address as stored.
+/// A disabled user has no sessions and no links that work, so that enabling brings none back. Returns the email address as stored.
 async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
     change_user(email, async |transaction, user| {
         sqlx::query!(r#"update "User" set disabled = $2 where id = $1"#, user.id, disabled)
             .execute(&mut *transaction)
             .await?;
+        let mut events = Vec::new();
         if disabled {
-            end_all_sessions(transaction, user.id).await?;
+            events = end_all_sessions(transaction, user.id).await?;
+            withdraw_links(transaction, user.id).await?;
         }
         let event = if disabled { AuditEvent::UserDisabled {} } else { AuditEvent::UserEnabled {} };
-        Ok((user.disabled != disabled).then_some(event).into_iter().collect())
+        events.extend((user.disabled != disabled).then_some(event));
+        Ok(events)
     })
     .await
+}
+
+/// Vouches for the address of a user who cannot prove that it is theirs, because they get no mail.
+async fn verify(email: &str) -> anyhow::Result<()> {
+    let email = change_user(email, async |transaction, user| {
+        let verified = sqlx::query!(
+            r#"update "User" set "emailVerifiedAt" = now() where id = $1 and "emailVerifiedAt" is null"#,
+            user.id
+        )
+        .execute(transaction)
+        .await?;
+        Ok((verified.rows_affected() > 0).then_some(AuditEvent::EmailVerified {}).into_iter().collect())
+    })
+    .await?;
+    output::print(&format!("The address {email} counts as verified.\n"))
 }
 
 /// A user before a change.
@@ -179,9 +212,10 @@ async fn change_user(
             FoundUser,
             r#"
             select id, "organizationId" as organization_id, email, role::text as "role!: AsText<Role>", disabled
-            from "User" where lower(email) = lower($1) for update
+            from "User" where id = (select id from user_with_email($1, $2)) for update
             "#,
             email,
+            normalize_email(email),
         );
         let user = user.fetch_optional(&mut *transaction).await?.with_context(|| not_found(email))?;
         for event in change(&mut transaction, &user).await? {

@@ -194,8 +194,8 @@ async fn add_user(
     let User { id, organization, email, first_name, last_name, role } = user;
     let added = sqlx::query!(
         r#"
-        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
-        select $1, $2, $3, $4, $5, $6::text::"Role", $7 where not exists (select from "User" where id = $8)
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash", "emailVerifiedAt")
+        select $1, $2, $3, $4, $5, $6::text::"Role", $7, now() where not exists (select from "User" where id = $8)
         on conflict do nothing
         "#,
         id.current,

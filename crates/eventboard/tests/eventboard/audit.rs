@@ -71,9 +71,19 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         AuditAction::PasswordResetRequested => forget_password(installation, up).await,
         AuditAction::PasswordReset => {
             forget_password(installation, up).await;
-            let token = installation.link_in_mail("/reset-password?token=").await;
+            let token = installation.link_in_mail("user@techinnovators.com", "/reset-password?token=").await;
             let body = format!(r#"{{"token": "{token}", "newPassword": "Seven-blue-kettles-9"}}"#);
             assert_eq!(up.post("/auth/password/reset", &body), 204);
+        }
+        AuditAction::EmailVerified => {
+            installation.execute(r#"update "User" set "emailVerifiedAt" = null"#).await;
+            command("user verify user@acme.com");
+        }
+        AuditAction::EmailChangeRequested => change_email(up, "asked@acme.com"),
+        AuditAction::EmailChanged => {
+            change_email(up, "changed@acme.com");
+            let token = installation.link_in_mail("changed@acme.com", "/verify-email?token=").await;
+            assert_eq!(up.post("/auth/email/verify", &format!(r#"{{"token": "{token}"}}"#)), 204);
         }
         AuditAction::RoleChanged => command("user role user@acme.com moderator"),
         AuditAction::UserDisabled => command("user disable user@acme.com"),
@@ -101,6 +111,13 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
             run(migrate.env("DATABASE_URL", installation.database.url())).success();
         }
     }
+}
+
+fn change_email(up: &Up, new_email: &str) {
+    let login = r#"{"email": "moderator@acme.com", "password": "Password123!"}"#;
+    let session = up.post_for_json("/auth/login", login);
+    let body = format!(r#"{{"newEmail": "{new_email}", "password": "Password123!"}}"#);
+    assert_eq!(up.post_as(session["accessToken"].as_str().unwrap(), "/auth/email", &body), 202);
 }
 
 /// notification-service records that somebody asked, a moment later.

@@ -185,6 +185,64 @@ async fn a_password_is_read_from_standard_input_and_ends_the_sessions() {
     assert_eq!(installation.run("audit --json --limit 1").json()[0]["action"], "PASSWORD_CHANGED");
 }
 
+/// Links of the admin, and the address that the admin wants.
+const LINKS: &str = r#"
+    update "User" set "pendingEmail" = 'new@acme.com', "pendingEmailExpiresAt" = now() + interval '1 day'
+    where email = 'admin@acme.com';
+    insert into "AccountLink" (id, "userId", kind, seed, email, "expiresAt")
+    select gen_random_uuid(), "User".id, kind, decode(repeat('00', 32), 'hex'), link.email, now() + interval '1 hour'
+    from "User", (values ('RESET_PASSWORD', null), ('CHANGE_EMAIL', 'new@acme.com')) link (kind, email)
+    where "User".email = 'admin@acme.com'
+"#;
+
+#[tokio::test]
+async fn a_new_password_and_disabling_withdraw_the_links_in_mails() {
+    for arguments in ["user password admin@acme.com", "user disable admin@acme.com"] {
+        let installation = Installation::create_with_demo_data().await;
+        installation.execute(LINKS).await;
+        installation.run_with_input(arguments, "Seven-blue-kettles-9\n").success();
+        let open = r#"
+            select (select count(*) from "AccountLink" where "endedAt" is null) + count("pendingEmail") from "User"
+        "#;
+        assert_eq!(installation.query_number(open).await, 0, "{arguments}");
+    }
+}
+
+#[tokio::test]
+async fn the_operator_vouches_for_an_address_once() {
+    let installation = Installation::create_with_demo_data().await;
+    installation.execute(r#"update "User" set "emailVerifiedAt" = null"#).await;
+    for _ in 0..2 {
+        let output = installation.run("user verify USER@acme.com").success();
+        assert_eq!(output, "The address user@acme.com counts as verified.\n");
+    }
+    let verified = r#"select count(*) from "User" where "emailVerifiedAt" is not null"#;
+    assert_eq!(installation.query_number(verified).await, 1);
+    let audit = installation.run("audit --json").json();
+    assert_eq!(audit.iter().filter(|entry| entry["action"] == "EMAIL_VERIFIED").count(), 1);
+}
+
+#[tokio::test]
+async fn twins_are_listed_next_to_the_accounts_that_keep_their_addresses() {
+    let installation = Installation::create_with_demo_data().await;
+    let spellings = r#"
+        update "User" set email = 'straße@acme.com' where email = 'admin@acme.com';
+        update "User" set email = 'STRASSE@acme.com', "createdAt" = now() + interval '1 minute' where email = 'user@acme.com'
+    "#;
+    installation.execute(spellings).await;
+    let twins = || {
+        let users = installation.run("user list --twins --json").json();
+        users.iter().map(|user| user["email"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(twins().is_empty());
+    let mut migrate = installation.command("migrate");
+    run(migrate.env("DATABASE_URL", installation.database.url())).success();
+    assert_eq!(twins(), ["straße@acme.com", "STRASSE@acme.com"]);
+    let disabled = installation.run("user disable STRASSE@acme.com").success();
+    assert!(disabled.starts_with("STRASSE@acme.com"), "{disabled}");
+    assert_eq!(installation.run("user list --twins --org tech-innovators --json").json().len(), 0);
+}
+
 #[tokio::test]
 async fn a_user_who_is_disabled_has_no_sessions_when_enabled_again() {
     let installation = Installation::create_with_demo_data().await;

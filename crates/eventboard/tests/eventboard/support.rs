@@ -103,14 +103,15 @@ impl Installation {
         sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
     }
 
-    /// Waits for a mail that has a link with this beginning, and returns the rest of the link.
-    pub(crate) async fn link_in_mail(&self, beginning: &str) -> String {
+    /// Waits for a mail to this address that has a link with this beginning, and returns the rest of the link.
+    pub(crate) async fn link_in_mail(&self, address: &str, beginning: &str) -> String {
         loop {
             let mails = fs::read_dir(self.folder.path().join("home/mail"));
             let mails =
                 mails.into_iter().flatten().map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap());
             // Quoted-printable: a line is continued after `=`, and `=3D` is an equals sign.
-            let texts = mails.map(|mail| mail.replace("=\r\n", "").replace("=3D", "="));
+            let texts = mails.filter(|mail| mail.contains(&format!("To: {address}\r\n")));
+            let texts = texts.map(|mail| mail.replace("=\r\n", "").replace("=3D", "="));
             let mut links = texts.filter_map(|text| text.split(beginning).nth(1).map(str::to_owned));
             if let Some(rest) = links.next() {
                 return rest.split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned();

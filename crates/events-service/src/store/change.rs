@@ -42,6 +42,23 @@ impl<'l> EventTransaction<'l> {
         find::find_for_update(&mut self.0, caller, id).await
     }
 
+    /// Whether the caller has proved that the e-mail address of their account is theirs.
+    pub(crate) async fn has_verified_email(&mut self, caller: &Identity) -> Result<bool, ServiceError> {
+        sqlx::query_scalar!(
+            r#"
+            select exists (
+                select from "User" where id = $1 and "organizationId" = $2 and "emailVerifiedAt" is not null
+            ) as "is_verified!"
+            "#,
+            caller.user_id,
+            caller.organization_id,
+        )
+        .fetch_one(&mut *self.0)
+        .instrumented("SELECT caller")
+        .await
+        .map_err(db_error)
+    }
+
     /// Writes the effect, the history entry and, after a decision, the mail to the owner.
     pub(crate) async fn write(
         &mut self,

@@ -160,7 +160,7 @@ pub(super) async fn insert(
     .instrumented("INSERT Event")
     .await
     // The foreign key is violated when the owner is deleted during the statement.
-    .on_constraint("event_owner_fkey", || Refusal::TokenOutdated.into())?;
+    .on_constraint(&["event_owner_fkey"], || Refusal::TokenOutdated.into())?;
     Ok(claimed.is_some())
 }
 

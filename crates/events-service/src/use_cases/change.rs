@@ -85,6 +85,12 @@ impl EventUseCases {
             return Ok((stored, ResponseSource::Database));
         }
         let event = transaction.find_for_update(caller, id).await?.ok_or(Refusal::EventNotFound)?;
+        if self.require_verified_email
+            && change.needs_verified_email()
+            && !transaction.has_verified_email(caller).await?
+        {
+            return Err(Refusal::EmailNotVerified.into());
+        }
         let usage_before = event.usage();
         let effect = change.decide(caller, preconditions, event, now())?;
         let response = message::encode_response(effect.event());

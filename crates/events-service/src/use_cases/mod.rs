@@ -22,6 +22,7 @@ pub(crate) struct EventUseCases {
     pub idempotency: Idempotency,
     pub cursors: CursorSigner,
     pub quotas: Quotas,
+    pub require_verified_email: bool,
 }
 
 /// Returns the current time with the precision of stored times, milliseconds.

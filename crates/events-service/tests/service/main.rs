@@ -12,4 +12,5 @@ mod reads;
 mod rolling_update;
 mod search;
 mod support;
+mod verification;
 mod writes;

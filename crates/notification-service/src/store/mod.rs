@@ -1,14 +1,14 @@
 //! All SQL of the service.
 
 mod content;
-mod password_reset;
+mod requested;
 mod totals;
 
 use std::time::Duration;
 
 use eventboard_chassis::{error::ServiceError, fairness::Client};
 use eventboard_db::{AsText, Database, InstrumentStatement, Lease, db_error};
-use eventboard_domain::OutboxState;
+use eventboard_domain::{LinkKind, MailKind, OutboxState};
 use uuid::Uuid;
 
 pub(crate) use self::totals::Totals;
@@ -29,8 +29,10 @@ pub(crate) struct LeasedRow {
     pub(crate) correlation_id: String,
     /// The number of attempts with this one. After the end of a lease, it tells one process from the next.
     pub(crate) attempts: i32,
-    /// Whether the account that the mail is for was not looked up yet.
-    pub(crate) needs_recipient: bool,
+    pub(crate) kind: AsText<MailKind>,
+    pub(crate) has_link: bool,
+    /// The address that somebody typed, until its account is known.
+    pub(crate) typed_email: Option<String>,
 }
 
 /// What is stored about an attempt.
@@ -40,6 +42,24 @@ pub(crate) struct Record<'r> {
     /// The time until the next attempt, if there is one.
     pub(crate) pause: Duration,
     pub(crate) error: Option<&'r str>,
+}
+
+impl LeasedRow {
+    /// The link that must be made before the mail can be sent.
+    pub(crate) fn missing_link(&self) -> Option<LinkKind> {
+        let link = match self.kind.0 {
+            MailKind::PasswordReset => LinkKind::ResetPassword,
+            MailKind::VerifyEmail => LinkKind::VerifyEmail,
+            MailKind::ConfirmEmail => LinkKind::ChangeEmail,
+            MailKind::Welcome
+            | MailKind::EmailChangeRequested
+            | MailKind::EmailChanged
+            | MailKind::PasswordChanged
+            | MailKind::EventApproved
+            | MailKind::EventRejected => return None,
+        };
+        (!self.has_link).then_some(link)
+    }
 }
 
 impl Store {
@@ -65,7 +85,8 @@ impl Store {
             update "Outbox" set "dueAt" = now() + make_interval(secs => $2), attempts = attempts + 1, "lastError" = null
             from due where "Outbox".id = due.id
             returning "Outbox".id, "correlationId" as correlation_id, attempts,
-                "recipientId" is null as "needs_recipient!"
+                kind as "kind: AsText<MailKind>", "linkId" is not null as "has_link!",
+                "typedEmail" as typed_email
             "#,
             i64::try_from(limit).unwrap_or(i64::MAX),
             duration.as_secs_f64(),
@@ -85,6 +106,8 @@ impl Store {
             r#"
             update "Outbox" set state = $3, "lastError" = $5,
                 "typedEmail" = case when $3 = 'DUE' then "typedEmail" end,
+                "clientAddress" = case when $3 = 'DUE' then "clientAddress" end,
+                client = case when $3 = 'DUE' then client end,
                 "dueAt" = case when $3 = 'DUE' then now() + make_interval(secs => $4) else "dueAt" end,
                 "finishedAt" = case when $3 = 'DUE' then null else now() end
             where id = $1 and attempts = $2 and state = 'DUE'
@@ -101,6 +124,26 @@ impl Store {
         .map_err(db_error)?;
         lease.release();
         Ok(recorded.rows_affected() > 0)
+    }
+
+    /// Deletes what no longer counts for the limit of mails that somebody asked for. Returns the number of addresses.
+    pub(crate) async fn sweep_requested_mails(&self) -> Result<u64, ServiceError> {
+        let mut lease = self.acquire().await?;
+        let swept = sqlx::query!(
+            r#"
+            delete from "RequestedMail" where ctid = any (array(
+                select ctid from "RequestedMail" where "lastSentAt" < now() - interval '1 day'
+                limit $1 for update skip locked
+            ))
+            "#,
+            SWEEP_BATCH_SIZE,
+        )
+        .execute(&mut *lease)
+        .instrumented("SWEEP RequestedMail")
+        .await
+        .map_err(db_error)?;
+        lease.release();
+        Ok(swept.rows_affected())
     }
 
     /// Deletes one batch of rows that were done before the retention time. If this process does not send mails, also those that

@@ -5,6 +5,6 @@ mod content;
 mod crash;
 mod faults;
 mod lifecycle;
-mod password_reset;
+mod requested;
 mod smtp_server;
 mod support;

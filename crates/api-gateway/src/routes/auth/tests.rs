@@ -81,6 +81,8 @@ fn user() -> proto::User {
         role: proto::Role::Moderator.into(),
         organization_id: "o".into(),
         created_at: Some(prost_types::Timestamp { seconds: 0, nanos: 1_000_000 }),
+        email_verified_at: None,
+        pending_email: Some("b@b.cd".into()),
     }
 }
 
@@ -98,6 +100,8 @@ fn me_contains_the_user_and_the_organization() {
             "role": "MODERATOR",
             "organizationId": "o",
             "createdAt": "1970-01-01T00:00:00.001Z",
+            "emailVerifiedAt": null,
+            "pendingEmail": "b@b.cd",
             "organization": {"id": "o", "name": "Acme", "slug": "acme"},
         })
     );

@@ -5,13 +5,13 @@ use std::io::{self, BufRead, IsTerminal};
 use anyhow::{Context, ensure};
 use argon2::{Argon2, PasswordHasher};
 use eventboard_chassis::correlation::CorrelationId;
-use eventboard_db::write_password_changed;
+use eventboard_db::{AccountMail, Recipient, withdraw_links};
 use eventboard_domain::{AuditEvent, rules};
 
 use super::{change_user, sessions::end_all_sessions};
 use crate::output;
 
-/// Sets the password, ends all sessions of the user, and tells the user by mail.
+/// Sets the password, ends all sessions of the user, withdraws their open links, and tells the user by mail.
 pub(super) async fn set(email: &str) -> anyhow::Result<()> {
     let password = rules::new_password(&read_password()?);
     let password = password.map_err(|violation| anyhow::anyhow!("the password {violation}"))?;
@@ -27,10 +27,12 @@ pub(super) async fn set(email: &str) -> anyhow::Result<()> {
         )
         .execute(&mut *transaction)
         .await?;
-        end_all_sessions(transaction, user.id).await?;
-        let correlation = CorrelationId::new();
-        write_password_changed(transaction, user.organization_id, user.id, &correlation).await?;
-        Ok(vec![AuditEvent::PasswordChanged {}])
+        let mut events = end_all_sessions(transaction, user.id).await?;
+        withdraw_links(transaction, user.id).await?;
+        let recipient = Recipient { organization_id: user.organization_id, user_id: user.id };
+        AccountMail::PasswordChanged.write(transaction, recipient, &CorrelationId::new()).await?;
+        events.push(AuditEvent::PasswordChanged {});
+        Ok(events)
     })
     .await?;
     output::print(&format!("{email} has a new password and must log in again everywhere. A mail says so.\n"))

@@ -1,7 +1,7 @@
 //! `eventboard user sessions` and `eventboard user revoke`: where a user is logged in.
 
 use anyhow::Context;
-use eventboard_domain::{AuditEvent, SessionEnd};
+use eventboard_domain::{AuditEvent, SessionEnd, normalize_email};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -52,10 +52,14 @@ async fn load_sessions(
     email: &str,
     list: ListArgs,
 ) -> anyhow::Result<Vec<Session>> {
-    let user_id = sqlx::query_scalar!(r#"select id from "User" where lower(email) = lower($1)"#, email)
-        .fetch_optional(&mut *connection)
-        .await?
-        .with_context(|| not_found(email))?;
+    let user_id = sqlx::query_scalar!(
+        r#"select id as "id!" from user_with_email($1, $2)"#,
+        email,
+        normalize_email(email)
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .with_context(|| not_found(email))?;
     let rows = sqlx::query!(
         r#"
         select id, "createdAt" as created_at, "lastUsedAt" as last_used_at, "expiresAt" as expires_at, address, client
@@ -84,14 +88,12 @@ async fn load_sessions(
 pub(super) async fn revoke(email: &str, session_id: Option<Uuid>) -> anyhow::Result<()> {
     let mut ended = 0;
     let email = change_user(email, async |transaction, user| {
-        let sessions = match session_id {
+        let events = match session_id {
             Some(session_id) => end_session(transaction, user.id, session_id).await?,
             None => end_all_sessions(transaction, user.id).await?,
         };
-        ended = sessions.len();
-        let event =
-            |session_id| AuditEvent::SessionRevoked { session_id, reason: SessionEnd::RevokedByOperator };
-        Ok(sessions.into_iter().map(event).collect())
+        ended = events.len();
+        Ok(events)
     })
     .await?;
     let sessions = if ended == 1 { "1 session has ended" } else { &format!("{ended} sessions have ended") };
@@ -109,7 +111,7 @@ async fn end_session(
     connection: &mut PgConnection,
     user_id: Uuid,
     session_id: Uuid,
-) -> anyhow::Result<Vec<Uuid>> {
+) -> anyhow::Result<Vec<AuditEvent>> {
     let ended = sqlx::query_scalar!(
         r#"
         update "Session" set "revokedAt" = clock_timestamp()
@@ -125,24 +127,30 @@ async fn end_session(
         !ended.is_empty(),
         "the user has no such session; `eventboard user sessions` lists those that have not ended"
     );
-    Ok(ended)
+    Ok(recorded(ended))
 }
 
-/// Also makes tokens without a session invalid. Returns the sessions that have ended.
+/// Also makes tokens without a session invalid. Returns what the audit records. Ends sessions that have expired, too: a refresh that
+/// is about to be committed may have extended them.
 pub(super) async fn end_all_sessions(
     connection: &mut PgConnection,
     user_id: Uuid,
-) -> anyhow::Result<Vec<Uuid>> {
+) -> anyhow::Result<Vec<AuditEvent>> {
     sqlx::query!(r#"update "User" set "tokensValidFrom" = clock_timestamp() where id = $1"#, user_id)
         .execute(&mut *connection)
         .await?;
     let ended = sqlx::query_scalar!(
         r#"
         update "Session" set "revokedAt" = clock_timestamp()
-        where "userId" = $1 and "revokedAt" is null and "expiresAt" > now()
+        where "userId" = $1 and "revokedAt" is null
         returning id
         "#,
         user_id
     );
-    Ok(ended.fetch_all(connection).await?)
+    Ok(recorded(ended.fetch_all(connection).await?))
+}
+
+fn recorded(ended: Vec<Uuid>) -> Vec<AuditEvent> {
+    let event = |session_id| AuditEvent::SessionRevoked { session_id, reason: SessionEnd::RevokedByOperator };
+    ended.into_iter().map(event).collect()
 }

@@ -10,8 +10,7 @@ use crate::seed::data::PASSWORD_HASH;
 pub(super) const ORGANIZATION_COLUMNS: &str = r#""Organization" (id, name, slug)"#;
 
 /// The columns of [`add`].
-pub(super) const USER_COLUMNS: &str =
-    r#""User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")"#;
+pub(super) const USER_COLUMNS: &str = r#""User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash", "emailVerifiedAt")"#;
 
 /// One more user for so many events.
 const EVENTS_PER_MEMBER: u32 = 1_000;
@@ -90,7 +89,7 @@ pub(super) fn add(organization: Organization, organizations: &mut Rows, users: &
     organizations.value(id).value(format_args!("Generated {}", organization.number)).value(slug).end();
     let mut add_user = |number: u32, email: String, first: &str, last: &str, role: Role| {
         users.value(organization.user_id(number)).value(id).value(email).value(first).value(last);
-        users.value(role.as_str()).value(PASSWORD_HASH).end();
+        users.value(role.as_str()).value(PASSWORD_HASH).value("now").end();
     };
     let names = [("Alice", "Admin"), ("Mona", "Moderator"), ("Uma", "User")];
     for ((number, (email, role)), (first, last)) in (1..).zip(organization.logins()).zip(names) {
