@@ -3,12 +3,6 @@
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use crate::Event;
-
-/// Separates the title from the description. No search contains it, because no text may contain a control character
-/// other than a tab or a line break.
-const SEPARATOR: char = '\u{1f}';
-
 /// Makes texts equal that differ only in letter case or in how accents are encoded: Unicode normalization form C, full
 /// case folding, and form C again, because folding decomposes some letters. Folding a folded text changes nothing.
 ///
@@ -27,31 +21,6 @@ pub fn fold(text: &str) -> String {
     }
     let nfc = ComposingNormalizerBorrowed::new_nfc();
     nfc.normalize(&CaseMapper::new().fold_string(&nfc.normalize(text))).into_owned()
-}
-
-/// The folded texts of an event, which are stored with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoldedTexts {
-    /// The folded title, by which lists are sorted. It has at most 12 bytes for each character of the title.
-    pub title: String,
-    /// The folded title and the folded description, in which searches look. U+001F separates them.
-    pub search_text: String,
-}
-
-impl FoldedTexts {
-    /// Folds the texts of an event.
-    pub fn new(title: &str, description: &str) -> Self {
-        let title = fold(title);
-        let search_text = format!("{title}{SEPARATOR}{}", fold(description));
-        Self { title, search_text }
-    }
-}
-
-impl Event {
-    /// Folds the texts.
-    pub fn folded_texts(&self) -> FoldedTexts {
-        FoldedTexts::new(&self.title, &self.description)
-    }
 }
 
 #[cfg(test)]

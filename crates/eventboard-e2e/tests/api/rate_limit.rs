@@ -106,7 +106,7 @@ async fn without_limits_there_are_no_rate_limit_headers() {
 }
 
 #[tokio::test]
-async fn a_genuine_refresh_does_not_count_for_the_address_and_a_forged_one_does() {
+async fn refreshes_of_an_address_count_only_if_they_fail_and_whatever_else_is_sent_does_not_count() {
     let limits = [("RATE_LIMIT_ENABLED", "true"), ("RATE_LIMIT_IP_MAX", "3")];
     let stack = Stack::start_with(&limits).await;
     let anonymous = stack.anonymous();
@@ -115,10 +115,14 @@ async fn a_genuine_refresh_does_not_count_for_the_address_and_a_forged_one_does(
         let body = json!({ "refreshToken": token });
         anonymous.post("/auth/refresh", &body).await
     };
+    for _ in 0..2 {
+        anonymous.get("/nowhere").await.expect_problem(404);
+    }
+    anonymous.get("/nowhere").await.expect_problem(429);
     for _ in 0..5 {
         session = refresh(&session["refreshToken"]).await.expect(200).body;
     }
-    for _ in 0..2 {
+    for _ in 0..3 {
         refresh(&json!("forged")).await.expect_problem(401);
     }
     refresh(&session["refreshToken"]).await.expect_problem(429);

@@ -17,8 +17,17 @@ pub(crate) const EVENT: [&str; 12] = [
     "title",
     "updatedAt",
 ];
-pub(crate) const USER: [&str; 7] =
-    ["createdAt", "email", "firstName", "id", "lastName", "organizationId", "role"];
+pub(crate) const USER: [&str; 9] = [
+    "createdAt",
+    "email",
+    "emailVerifiedAt",
+    "firstName",
+    "id",
+    "lastName",
+    "organizationId",
+    "pendingEmail",
+    "role",
+];
 pub(crate) const META: [&str; 8] =
     ["hasNext", "hasPrevious", "limit", "nextCursor", "page", "total", "totalIsExact", "totalPages"];
 

@@ -48,9 +48,21 @@ pub(crate) fn environment_of(
             (Some(_), Some(_)) => panic!("applying the files again would overwrite an operator's {name}"),
         }
     }
-    let container_variables = list(&container["env"]).iter();
-    variables.extend(container_variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))));
+    for variable in list(&container["env"]) {
+        let value = match &variable["valueFrom"]["secretKeyRef"] {
+            reference if reference.is_null() => Some(text(&variable["value"])),
+            reference => secret_value(reference, operator_secrets),
+        };
+        variables.extend(value.map(|value| (text(&variable["name"]), value)));
+    }
     variables
+}
+
+/// The value of a single key of a Secret. `None` if the operator has not created it.
+fn secret_value(reference: &Value, operator_secrets: &[(&str, Variables)]) -> Option<String> {
+    assert_eq!(reference["optional"], true, "{reference}");
+    let (_, secret) = operator_secrets.iter().find(|(secret, _)| reference["name"] == *secret)?;
+    secret.get(reference["key"].as_str().unwrap()).cloned()
 }
 
 fn data(object: &Object) -> Variables {
@@ -197,6 +209,7 @@ fn each_workload_gets_only_the_secrets_it_needs() {
     }
 }
 
+/// events-service only learns that mails are sent.
 #[test]
 fn only_notification_service_gets_the_secret_for_mails() {
     let manifests = Manifests::read();
@@ -204,9 +217,13 @@ fn only_notification_service_gets_the_secret_for_mails() {
     for service in services() {
         let deployment = manifests.get("Deployment", service.name);
         let variables = environment(&manifests, deployment, &secrets);
-        let is_for_mails = service.name == notification_service::NAME;
+        let expected: &[&str] = match service.name {
+            notification_service::NAME => &["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"],
+            events_service::NAME => &["MAIL_FROM"],
+            _ => &[],
+        };
         for name in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {
-            assert_eq!(variables.contains_key(name), is_for_mails, "{}: {name}", service.name);
+            assert_eq!(variables.contains_key(name), expected.contains(&name), "{}: {name}", service.name);
         }
         read(service.name, &variables).unwrap_or_else(|error| panic!("{}: {error}", service.name));
         if service.uses_database() {
