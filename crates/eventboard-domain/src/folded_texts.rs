@@ -30,3 +30,26 @@ impl Event {
         FoldedTexts::new(&self.title, &self.description)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_search_text_is_the_folded_title_and_the_folded_description() {
+        let texts = FoldedTexts::new("Straße", "IN BERLIN");
+        let expected = FoldedTexts { title: "strasse".into(), search_text: "strasse\u{1f}in berlin".into() };
+        assert_eq!(texts, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn the_search_text_contains_what_either_text_contains(title in any::<String>(), description in any::<String>()) {
+            let texts = FoldedTexts::new(&title, &description);
+            prop_assert_eq!(texts.search_text, fold(&format!("{title}\u{1f}{description}")));
+            prop_assert_eq!(texts.title, fold(&title));
+        }
+    }
+}
