@@ -45,11 +45,10 @@ struct PresentedSession {
 }
 
 /// What a refresh token was exchanged for.
-pub(crate) enum Refreshed {
-    /// The tokens of the current generation of the session.
-    Yes { user: User, session: Session, outcome: RefreshOutcome },
-    /// Nothing.
-    No(RefreshOutcome),
+pub(crate) struct Refreshed {
+    pub outcome: RefreshOutcome,
+    /// The session whose current tokens the caller gets, and its user. `None`: the caller gets nothing.
+    pub session: Option<(User, Session)>,
 }
 
 impl Store {
@@ -104,15 +103,15 @@ impl Store {
         let found =
             found.filter(|found| rules.keys.is_genuine(token, &found.session.seed) && !found.has_ended);
         let Some(PresentedSession { user, session, seen, refreshes, address, has_ended: _ }) = found else {
-            return Ok(Refreshed::No(RefreshOutcome::Unknown));
+            return Ok(Refreshed { outcome: RefreshOutcome::Unknown, session: None });
         };
         let outcome = SessionState { generation: session.generation, seen }
             .refresh(token.generation, rules.config.grace);
-        let refreshed = match outcome {
+        let session = match outcome {
             RefreshOutcome::Next => {
                 count_refresh(&mut transaction, session.id, refreshes).await?;
                 let session = advance(&mut transaction, session, rules, origin).await?;
-                Refreshed::Yes { user, session, outcome }
+                Some((user, session))
             }
             RefreshOutcome::Current => {
                 count_refresh(&mut transaction, session.id, refreshes).await?;
@@ -120,20 +119,20 @@ impl Store {
                     let event = AuditEvent::SessionRefreshedElsewhere { session_id: session.id };
                     record_about(&mut transaction, &user, None, origin, event).await?;
                 }
-                Refreshed::Yes { user, session, outcome }
+                Some((user, session))
             }
             RefreshOutcome::Reused => {
                 revoke(&mut transaction, session.id).await?;
                 let event =
                     AuditEvent::SessionRevoked { session_id: session.id, reason: SessionEnd::TokenReused };
                 record_about(&mut transaction, &user, None, origin, event).await?;
-                Refreshed::No(outcome)
+                None
             }
-            RefreshOutcome::Unknown => Refreshed::No(outcome),
+            RefreshOutcome::Unknown => None,
         };
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
-        Ok(refreshed)
+        Ok(Refreshed { outcome, session })
     }
 
     /// Ends the session of a refresh token, if it has not ended yet. Returns false when the token is not genuine.

@@ -35,10 +35,7 @@ impl AuthUseCases {
         };
         let refreshed = self.store.refresh(&token, &self.session_rules, client, origin, deadline).await;
         let refreshed = refreshed.inspect_err(|error| self.session_metrics.count_refused(error))?;
-        let (outcome, session) = match refreshed {
-            Refreshed::Yes { user, session, outcome } => (outcome, Some((user, session))),
-            Refreshed::No(outcome) => (outcome, None),
-        };
+        let Refreshed { outcome, session } = refreshed;
         tracing::info!(session_id = %token.session_id, ?outcome, "Refresh token presented");
         self.session_metrics.count(outcome);
         let (user, session) = session.ok_or(Refusal::RefreshTokenInvalid)?;
