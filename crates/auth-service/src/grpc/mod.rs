@@ -191,9 +191,9 @@ impl AuthService for AuthGrpc {
         &self,
         request: Request<SetNotificationsRequest>,
     ) -> Result<Response<NotificationsReply>, Status> {
-        let caller = Caller::of(&request)?;
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         let decisions = requests::decision_mails(request.into_inner()).map_err(ServiceError::from)?;
-        self.use_cases.set_notifications(&caller, decisions).await?;
+        self.use_cases.set_notifications(&caller, decisions, deadline).await?;
         Ok(Response::new(replies::notifications(decisions)))
     }
 

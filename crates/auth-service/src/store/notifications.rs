@@ -1,11 +1,11 @@
 //! The mails that users want.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client};
+use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
 use eventboard_db::{AsText, InstrumentStatement, db_error};
 use eventboard_domain::{DecisionMails, Identity};
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, sessions::lock_caller};
 
 impl Store {
     /// Returns when the user of a token gets mails about decisions. `None` when the token is outdated.
@@ -33,36 +33,31 @@ impl Store {
         Ok(decisions.map(|AsText(decisions)| decisions))
     }
 
-    /// Stores when the user of a token gets mails about decisions. Returns false when the token is outdated. Writes nothing
-    /// if the user has that value already.
+    /// Stores when the user of a token gets mails about decisions. Writes nothing if the user has that value already.
+    ///
+    /// # Errors
+    /// `TokenOutdated` when the token is.
     pub(crate) async fn set_decision_mails(
         &self,
         identity: &Identity,
         decisions: DecisionMails,
-    ) -> Result<bool, ServiceError> {
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
-        let is_caller = sqlx::query_scalar!(
-            r#"
-            with caller as materialized (select id from current_caller($1, $2, $3::text::"Role", $4, $5)),
-            changed as (
-                update "User" set "decisionMails" = $6 from caller
-                where "User".id = caller.id and "decisionMails" <> $6
-            )
-            select exists (select from caller) as "is_caller!"
-            "#,
+        let mut transaction = lease.begin(deadline).await?;
+        lock_caller(&mut transaction, identity).await?;
+        sqlx::query!(
+            r#"update "User" set "decisionMails" = $2 where id = $1 and "decisionMails" <> $2"#,
             identity.user_id,
-            identity.organization_id,
-            AsText(identity.role) as _,
-            identity.session.id(),
-            identity.session.issued_at(),
             AsText(decisions) as _,
         )
-        .fetch_one(&mut *lease)
+        .execute(&mut *transaction)
         .instrumented("UPDATE notifications")
         .await
         .map_err(db_error)?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
-        Ok(is_caller)
+        Ok(())
     }
 
     /// Stores that a user gets no mails about decisions. Returns false when there is no such user. Writes nothing if that is

@@ -1,6 +1,6 @@
 //! The mails that users want.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client};
+use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
 use eventboard_domain::{DecisionMails, Identity, Refusal};
 
 use super::AuthUseCases;
@@ -23,11 +23,9 @@ impl AuthUseCases {
         &self,
         caller: &Identity,
         decisions: DecisionMails,
+        deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        match self.store.set_decision_mails(caller, decisions).await? {
-            true => Ok(()),
-            false => Err(Refusal::TokenOutdated.into()),
-        }
+        self.store.set_decision_mails(caller, decisions, deadline).await
     }
 
     /// Switches off mails about decisions for the user of a link in such a mail.

@@ -18,12 +18,12 @@ const NEW: &str = "ada.lovelace@example.org";
 const SEED: LinkSeed = [7; 32];
 
 impl TestService {
-    async fn verify_email(&self, token: &str) -> CallResult<()> {
+    pub(crate) async fn verify_email(&self, token: &str) -> CallResult<()> {
         self.client().verify_email(VerifyEmailRequest { token: token.into() }).await?;
         Ok(())
     }
 
-    async fn change_email(&self, token: &str, new_email: &str, password: &str) -> CallResult<()> {
+    pub(crate) async fn change_email(&self, token: &str, new_email: &str, password: &str) -> CallResult<()> {
         let request = ChangeEmailRequest { new_email: new_email.into(), password: password.into() };
         self.client().change_email(with_token(request, Some(token))).await?;
         Ok(())
@@ -52,7 +52,7 @@ impl TestService {
     }
 
     /// Makes the link for the address that a user wants, as notification-service does, and returns its token.
-    async fn confirmation_link(&self, new_email: &str) -> String {
+    pub(crate) async fn confirmation_link(&self, new_email: &str) -> String {
         let link_id = Uuid::now_v7();
         let insert = r#"
             insert into "AccountLink" (id, "userId", kind, email, seed, "expiresAt")

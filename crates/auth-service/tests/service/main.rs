@@ -1,6 +1,7 @@
 //! Tests of the service through its gRPC server, with a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod account_model;
 mod audit;
 mod emails;
 mod hashing;
@@ -10,6 +11,7 @@ mod notifications;
 mod password_reset;
 mod passwords;
 mod process;
+mod races;
 mod sessions;
 mod signup;
 mod support;

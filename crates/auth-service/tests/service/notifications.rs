@@ -13,7 +13,11 @@ async fn get(service: &TestService, token: &str) -> CallResult<DecisionMails> {
     Ok(service.client().get_notifications(request).await?.into_inner().decisions())
 }
 
-async fn set(service: &TestService, token: &str, decisions: DecisionMails) -> CallResult<DecisionMails> {
+pub(crate) async fn set(
+    service: &TestService,
+    token: &str,
+    decisions: DecisionMails,
+) -> CallResult<DecisionMails> {
     let request = with_token(SetNotificationsRequest { decisions: decisions.into() }, Some(token));
     Ok(service.client().set_notifications(request).await?.into_inner().decisions())
 }

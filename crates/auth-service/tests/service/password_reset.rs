@@ -21,14 +21,14 @@ impl TestService {
         Ok(())
     }
 
-    async fn reset_password(&self, token: &str, new: &str) -> CallResult<()> {
+    pub(crate) async fn reset_password(&self, token: &str, new: &str) -> CallResult<()> {
         let request = ResetPasswordRequest { token: token.into(), new_password: new.into() };
         self.client().reset_password(request).await?;
         Ok(())
     }
 
     /// Makes a link of the first user, as notification-service does, and returns its token.
-    async fn make_link(&self) -> String {
+    pub(crate) async fn make_link(&self) -> String {
         let link_id = Uuid::now_v7();
         let insert = r#"
             insert into "AccountLink" (id, "userId", kind, seed, "expiresAt")

@@ -19,29 +19,29 @@ use crate::support::{CallResult, PASSWORD, TestService, code, create_organizatio
 const EMAIL: &str = "ada@example.org";
 
 impl TestService {
-    async fn refresh(&self, token: &str) -> CallResult<RefreshReply> {
+    pub(crate) async fn refresh(&self, token: &str) -> CallResult<RefreshReply> {
         let request = RefreshRequest { refresh_token: token.into() };
         Ok(self.client().refresh(request).await?.into_inner())
     }
 
-    async fn log_out(&self, access_token: Option<&str>, refresh_token: &str) -> CallResult<()> {
+    pub(crate) async fn log_out(&self, access_token: Option<&str>, refresh_token: &str) -> CallResult<()> {
         let request = LogoutRequest { refresh_token: refresh_token.into() };
         self.client().logout(with_token(request, access_token)).await?;
         Ok(())
     }
 
-    async fn sessions(&self, access_token: &str) -> CallResult<Vec<UserSession>> {
+    pub(crate) async fn sessions(&self, access_token: &str) -> CallResult<Vec<UserSession>> {
         let request = with_token(ListSessionsRequest {}, Some(access_token));
         Ok(self.client().list_sessions(request).await?.into_inner().sessions)
     }
 
-    async fn revoke(&self, access_token: &str, id: &str) -> CallResult<()> {
+    pub(crate) async fn revoke(&self, access_token: &str, id: &str) -> CallResult<()> {
         let request = with_token(RevokeSessionRequest { id: id.into() }, Some(access_token));
         self.client().revoke_session(request).await?;
         Ok(())
     }
 
-    async fn revoke_others(&self, access_token: &str) -> CallResult<()> {
+    pub(crate) async fn revoke_others(&self, access_token: &str) -> CallResult<()> {
         self.client()
             .revoke_other_sessions(with_token(RevokeOtherSessionsRequest {}, Some(access_token)))
             .await?;
@@ -52,7 +52,7 @@ impl TestService {
         self.login(EMAIL, PASSWORD).await.unwrap()
     }
 
-    async fn is_valid(&self, access_token: &str) -> bool {
+    pub(crate) async fn is_valid(&self, access_token: &str) -> bool {
         match self.validate(Some(access_token)).await {
             Ok(()) => true,
             Err(error) if error.code() == ErrorCode::Unauthenticated => false,
