@@ -56,7 +56,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// If `MIGRATE_DATABASE_URL` has another role than `DATABASE_URL`, this also sets up the roles (`roles.rs`).
 /// Otherwise, a role that may not change the schema only checks it.
 ///
-/// `report` gets a message now and then while events are folded or an index is built.
+/// `report` gets a message now and then while events are folded or an index is built, and one if users have become twins.
 ///
 /// # Errors
 /// When the database cannot be reached, does not meet the requirements, a role cannot be set up, a migration fails, or
@@ -102,7 +102,8 @@ async fn migrate_with(
     let before = schema::applied(&mut connection).await?.into_iter().max();
     run(&mut connection, &config.direct, progress).await.context("a migration failed")?;
     check_trigrams(&mut connection).await?;
-    report_twins(normalize_emails(&mut connection).await.context("addresses cannot be compared")?);
+    // Each time, because the release before leaves the addresses of its users as they are.
+    normalize_emails(&mut connection, report).await.context("the e-mail addresses cannot be normalized")?;
     if let Some(app) = app {
         roles::grant(&mut connection, app).await.context("the privileges cannot be granted")?;
     }
@@ -111,16 +112,6 @@ async fn migrate_with(
     }
     connection.close().await?;
     Ok(())
-}
-
-fn report_twins(twins: usize) {
-    if twins > 0 {
-        tracing::warn!(
-            twins,
-            "Accounts have the address of an older one and log in with its exact spelling; `eventboard user list --twins` \
-             shows them"
-        );
-    }
 }
 
 /// Sets up the roles. Tries again when another session holds a lock on a table that gets another owner.

@@ -19,6 +19,7 @@ mod idempotency_key;
 mod identity;
 mod login;
 mod mail;
+mod mail_domain;
 mod password;
 mod preconditions;
 mod quota;

@@ -16,7 +16,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::{
     characters::{breaks_line, is_bidi_control, shows_nothing},
-    email::ascii_domain,
+    mail_domain::is_mail_domain,
     password::prepare_password,
     text::{is_blank, isolate_directions, trim, visible_length},
 };
@@ -89,12 +89,10 @@ pub fn email(raw: &str) -> Result<String, String> {
     let email = ComposingNormalizerBorrowed::new_nfc().normalize(&login_email(raw)?).into_owned();
     let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
     let is_hidden = |c: char| c.is_control() || (c != ' ' && shows_nothing(c));
-    let has_domain = email.rsplit_once('@').is_some_and(|(_, domain)| ascii_domain(domain).is_some());
-    if !has_domain || email.contains(is_hidden) || EmailAddress::parse_with_options(&email, options).is_err()
-    {
-        return Err("must be a valid e-mail address".into());
-    }
-    Ok(email)
+    let is_valid = !email.contains(is_hidden)
+        && EmailAddress::parse_with_options(&email, options)
+            .is_ok_and(|address| is_mail_domain(address.domain()));
+    if is_valid { Ok(email) } else { Err("must be a valid e-mail address".into()) }
 }
 
 /// Validates the e-mail address of a login. Only presence and length are checked.
@@ -405,6 +403,11 @@ mod tests {
             ("a@b.123", false),
             ("a@b.１２３", false),
             ("a@b.0x7f", false),
+            ("a@b.123.", false),
+            ("a@xn--a.de", false),
+            ("a@b%41.de", false),
+            ("größe@xn--bcher-kva.example", true),
+            ("1@1.de", true),
             ("a@xn--zzzzzz--.de", false),
             ("größe@bücher.example", true),
         ] {

@@ -120,3 +120,31 @@ fn address(text: &str) -> Option<Address> {
         Host::Ipv4(_) | Host::Ipv6(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eventboard_domain::rules;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Local parts and domains with what the rule of addresses decides on: forms of letters, numbers, labels in ASCII, and
+    /// characters that another one becomes a part of.
+    fn addresses() -> impl Strategy<Value = String> {
+        let local_part = "([a-zA-ZßéÉ１0-9.+#\"]|\\PC){1,5}";
+        let label = "([a-zA-Z0-9ßüς１ａ⒈⒜℡%_-]|xn--|0x|\\PC){1,5}";
+        (local_part, proptest::collection::vec(label, 1..4))
+            .prop_map(|(local_part, labels)| format!("{local_part}@{}", labels.join(".")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn mail_can_be_delivered_to_every_address_that_is_accepted(raw in addresses()) {
+            if let Ok(accepted) = rules::email(&raw) {
+                prop_assert!(address(&accepted).is_some(), "{accepted:?}");
+            }
+        }
+    }
+}

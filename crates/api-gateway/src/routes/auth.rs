@@ -168,7 +168,7 @@ struct User {
     /// The ID of the user (UUIDv7).
     #[schema(format = Uuid)]
     id: String,
-    /// Unique, ignoring case.
+    /// Unique. Letter case and the encoding of accents do not count, and an internationalized domain is its ASCII form.
     #[schema(format = Email, example = "admin@acme.com")]
     email: String,
     #[schema(example = "Ada")]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod account_model;
+mod addresses;
 mod audit;
 mod emails;
 mod hashing;

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
 mod current_caller;
-mod emails;
+mod email_normalization;
 mod migrations;
 mod pool;
 mod roles;

@@ -150,6 +150,36 @@ async fn a_caller_whose_session_was_revoked_or_who_is_disabled_gets_401_from_eve
     }
 }
 
+/// What somebody without a verified address may not do, where addresses have to be verified.
+const NEEDS_VERIFIED_EMAIL: [&str; 3] = ["submitEvent", "approveEvent", "rejectEvent"];
+
+#[tokio::test]
+async fn the_unverified_do_everything_but_submit_and_decide_where_addresses_have_to_be_verified() {
+    let fixture = Fixture::create_with(&[("REQUIRE_VERIFIED_EMAIL", "true")]).await;
+    let verify = r#"update "User" set "emailVerifiedAt" = now() where id = $1"#;
+    execute(fixture.stack.as_ref(), verify, fixture.owner.id()).await;
+    let operations = operations(&fixture.stack.anonymous()).await;
+    for operation in operations.iter().filter(|operation| operation.needs_token) {
+        let caller = fixture.admin.add_colleague(&fixture.stack, "ADMIN").await;
+        let event = match operation.id.as_str() {
+            "submitEvent" => caller.create_event("In the matrix").await,
+            _ => fixture.create_event("SUBMITTED").await,
+        };
+        let unverified = fixture.request(Some(&caller), operation, Some(&event)).await;
+        let is_refused = NEEDS_VERIFIED_EMAIL.contains(&&*operation.id);
+        assert_eq!(unverified == 403, is_refused, "{}: {unverified}", operation.id);
+        if is_refused {
+            execute(fixture.stack.as_ref(), verify, caller.id()).await;
+            assert_eq!(
+                fixture.request(Some(&caller), operation, Some(&event)).await,
+                200,
+                "{}",
+                operation.id
+            );
+        }
+    }
+}
+
 /// An operation in the OpenAPI document.
 struct Operation {
     id: String,
@@ -187,7 +217,11 @@ struct Fixture {
 
 impl Fixture {
     async fn create() -> Self {
-        let stack = Stack::start().await;
+        Self::create_with(&[]).await
+    }
+
+    async fn create_with(variables: &[(&str, &str)]) -> Self {
+        let stack = Stack::start_with(variables).await;
         let admin = stack.anonymous().sign_up_admin().await;
         let owner = admin.add_colleague(&stack, "USER").await;
         let sessions = owner.log_in_again().await.get("/auth/sessions").await.expect(200).body;

@@ -94,8 +94,11 @@ async fn load_users(
     let rows = sqlx::query!(
         r#"
         with twins as (
-            select id, "normalizedEmail", left("normalizedEmail", -length('#' || id)) as older from "User"
-            where "normalizedEmail" like '%#' || id and ($1::uuid is null or "organizationId" = $1)
+            select twin."normalizedEmail", left(twin."normalizedEmail", -length('#' || twin.id)) as older
+            from "User" twin join "User" keeper
+                on coalesce(keeper."normalizedEmail", lower(keeper.email)) = left(twin."normalizedEmail", -length('#' || twin.id))
+            where twin."normalizedEmail" like '%#' || twin.id
+                and ($1::uuid is null or $1 in (twin."organizationId", keeper."organizationId"))
         )
         select "User".id, email, "firstName" as first_name, "lastName" as last_name, role::text as "role!",
             disabled, slug, "User"."createdAt" as created_at
