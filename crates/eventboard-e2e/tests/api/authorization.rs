@@ -220,7 +220,7 @@ impl Fixture {
         Self::create_with(&[]).await
     }
 
-    async fn create_with(variables: &[(&str, &str)]) -> Self {
+    async fn create_with(variables: &'static [(&str, &str)]) -> Self {
         let stack = Stack::start_with(variables).await;
         let admin = stack.anonymous().sign_up_admin().await;
         let owner = admin.add_colleague(&stack, "USER").await;
