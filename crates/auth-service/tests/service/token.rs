@@ -126,3 +126,15 @@ async fn assert_rejected(service: &TestService, token: Option<&str>) {
     assert_eq!(code(service.me(token).await), ErrorCode::Unauthenticated);
     assert_eq!(code(service.validate(token).await), ErrorCode::Unauthenticated);
 }
+
+#[tokio::test]
+async fn a_genuine_token_with_the_session_of_another_user_is_rejected() {
+    let service = TestService::start().await;
+    let ada = service.signup(create_organization("ada@example.org", "Acme")).await.unwrap();
+    let eve = service.signup(create_organization("eve@example.org", "Evil")).await.unwrap();
+    let [ada, eve] = [ada, eve].map(|session| service.identity(&session.access_token));
+    let mixed =
+        service.token_for(&eventboard_chassis::token::Identity { session: eve.session, ..ada.clone() });
+    assert_eq!(code(service.validate(Some(&mixed)).await), ErrorCode::Unauthenticated);
+    service.validate(Some(&service.token_for(&ada))).await.unwrap();
+}
