@@ -132,6 +132,17 @@ async fn a_forged_or_expired_link_of_another_kind_or_address_is_refused_with_the
 }
 
 #[tokio::test]
+async fn a_link_that_verifies_an_address_resets_no_password() {
+    let (service, ada) = with_ada().await;
+    service.change_email(&ada.access_token, NEW, PASSWORD).await.unwrap();
+    for link in [service.welcome_link().await, service.confirmation_link(NEW).await] {
+        assert_invalid_link(service.reset_password(&link, "Seven-blue-kettles-9").await);
+        service.verify_email(&link).await.expect("the link was not used");
+    }
+    service.login(NEW, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
 async fn another_link_can_be_asked_for_by_a_current_caller() {
     let (service, ada) = with_ada().await;
     service.resend_verification(&ada.access_token).await.unwrap();
