@@ -143,6 +143,22 @@ const another = await ownersLogin();
 await expect(204, "POST", "/auth/logout", { token: another.accessToken });
 await expect(204, "POST", "/auth/sessions/revoke-others", { token: owner });
 
+// The address.
+const verification = { token: await findInMail(ownerAccount.email, /verify-email\?token=([\w.-]+)/) };
+await expect(204, "POST", "/auth/email/verify", { body: verification });
+await expect(202, "POST", "/auth/email/verify/resend", { token: owner });
+const emailChange = { newEmail: `${unique()}@example.org`, password: ownerAccount.password };
+await expect(400, "POST", "/auth/email", { token: owner, body: { ...emailChange, password: "Wrong-1" } });
+await expect(202, "POST", "/auth/email", { token: owner, body: emailChange });
+await expect(204, "DELETE", "/auth/email", { token: owner });
+await expect(202, "POST", "/auth/email", { token: owner, body: { ...emailChange, newEmail: founder.email } });
+await expect(202, "POST", "/auth/email", { token: owner, body: { ...emailChange, newEmail: `2${emailChange.newEmail}` } });
+const confirmation = { token: await findInMail(`2${emailChange.newEmail}`, /verify-email\?token=([\w.-]+)/) };
+await expect(204, "POST", "/auth/email/verify", { body: confirmation });
+ownerAccount.email = `2${emailChange.newEmail}`;
+const { emailVerifiedAt, pendingEmail } = (await expect(200, "GET", "/auth/me", { token: owner })).json;
+assert.deepEqual([typeof emailVerifiedAt, pendingEmail], ["string", null]);
+
 // Passwords.
 const newPassword = "Seven-blue-kettles-9";
 const passwordChange = { currentPassword: ownerAccount.password, newPassword };
@@ -168,22 +184,6 @@ async function unsubscribeLinkOf(address: string): Promise<string> {
   const { pathname, search } = new URL(await findInMail(address, /^List-Unsubscribe: *<(.*)>$/im));
   return pathname + search;
 }
-
-// The address.
-const verification = { token: await findInMail(ownerAccount.email, /verify-email\?token=([\w.-]+)/) };
-await expect(204, "POST", "/auth/email/verify", { body: verification });
-await expect(202, "POST", "/auth/email/verify/resend", { token: owner });
-const emailChange = { newEmail: `${unique()}@example.org`, password: newPassword };
-await expect(400, "POST", "/auth/email", { token: owner, body: { ...emailChange, password: "Wrong-1" } });
-await expect(202, "POST", "/auth/email", { token: owner, body: emailChange });
-await expect(204, "DELETE", "/auth/email", { token: owner });
-await expect(202, "POST", "/auth/email", { token: owner, body: { ...emailChange, newEmail: founder.email } });
-await expect(202, "POST", "/auth/email", { token: owner, body: { ...emailChange, newEmail: `2${emailChange.newEmail}` } });
-const confirmation = { token: await findInMail(`2${emailChange.newEmail}`, /verify-email\?token=([\w.-]+)/) };
-await expect(204, "POST", "/auth/email/verify", { body: confirmation });
-ownerAccount.email = `2${emailChange.newEmail}`;
-const { emailVerifiedAt, pendingEmail } = (await expect(200, "GET", "/auth/me", { token: owner })).json;
-assert.deepEqual([typeof emailVerifiedAt, pendingEmail], ["string", null]);
 
 // A forgotten password.
 await expect(202, "POST", "/auth/password/forgot", { body: { email: ownerAccount.email } });
@@ -342,6 +342,7 @@ for (const token of [owner, moderator, admin]) {
   await until(429, () => send("GET", "/auth/me", { token }));
 }
 await until(429, () => send("GET", "/api"));
+await until(429, () => send("POST", "/auth/refresh", { body: { refreshToken: forgedToken } }));
 for (const { method, path, operation } of contract.operations()) {
   const { path: target, options } = validRequest(operation, path);
   if ("429" in operation.responses) await expect(429, method, target, options);
