@@ -70,7 +70,7 @@ async fn load_mails(
     let rows = sqlx::query!(
         r#"
         select mail.id, kind as "kind: AsText<MailKind>", state as "state: AsText<OutboxState>",
-            coalesce(email, "recipientId"::text, '') as "recipient!", "recipientId" as recipient_id, attempts,
+            coalesce("toEmail", email, "recipientId"::text, '') as "recipient!", "recipientId" as recipient_id, attempts,
             "lastError" as last_error, "correlationId" as correlation_id, mail."createdAt" as created_at,
             case when state = 'DUE' then "dueAt" end as due_at, "finishedAt" as finished_at
         from "Outbox" mail left join "User" on "User".id = "recipientId"

@@ -223,6 +223,25 @@ async fn the_operator_vouches_for_an_address_once() {
 }
 
 #[tokio::test]
+async fn a_mail_is_listed_with_the_address_that_it_goes_to() {
+    let installation = Installation::create_with_demo_data().await;
+    let mails = r#"
+        insert into "Outbox" (id, kind, "organizationId", "recipientId", "correlationId", "toEmail")
+        select gen_random_uuid(), kind, "organizationId", "User".id, 'a-request', to_email
+        from "User", (values ('CONFIRM_EMAIL', 'new@acme.com'), ('PASSWORD_CHANGED', null)) mail (kind, to_email)
+        where email = 'admin@acme.com'
+    "#;
+    installation.execute(mails).await;
+    let listed = installation.run("outbox list --json").json();
+    let mut listed: Vec<_> = listed
+        .iter()
+        .map(|mail| (mail["kind"].as_str().unwrap(), mail["recipient"].as_str().unwrap()))
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(listed, [("CONFIRM_EMAIL", "new@acme.com"), ("PASSWORD_CHANGED", "admin@acme.com")]);
+}
+
+#[tokio::test]
 async fn twins_are_listed_next_to_the_accounts_that_keep_their_addresses() {
     let installation = Installation::create_with_demo_data().await;
     let spellings = r#"
