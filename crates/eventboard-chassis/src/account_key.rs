@@ -1,5 +1,5 @@
-//! Names of accounts that say nothing about their e-mail addresses: HMACs of them. Passwords are counted under these names, for
-//! addresses with and without an account alike.
+//! Names of accounts that say nothing about their e-mail addresses: HMACs of them. Wrong passwords and mails that somebody asked for are
+//! counted under these names, for addresses with and without an account alike.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
@@ -10,7 +10,8 @@ use crate::signature::Purpose;
 /// The name of an account.
 pub type AccountKey = [u8; 32];
 
-/// Makes the names of accounts. A new secret makes other names, so the counters begin again when the secret is rotated.
+/// Makes the names of accounts. A new secret makes other names, so the counters begin again when the secret is rotated. Until all
+/// replicas have it, each of both secrets has counters of its own.
 #[derive(Clone)]
 pub struct AccountKeys {
     /// A secret, so the type is not `Debug`.

@@ -180,7 +180,7 @@ impl Store {
         let mut lease = self.database.acquire(Client::Address(block)).await?;
         let mut transaction = lease.begin(deadline).await?;
         let former = sqlx::query_scalar!(
-            r#"select email from "User" where id = $1 and not disabled for update"#,
+            r#"select email from "User" where id = $1 and not disabled for no key update"#,
             account.id
         )
         .fetch_optional(&mut *transaction)
