@@ -173,7 +173,7 @@ async fn a_user_who_is_disabled_while_writing_writes_nothing_afterwards() {
                 .execute(r#"update "User" set disabled = true, "decisionMails" = 'immediate'"#)
                 .await;
         };
-        let ((), ()) = replicas.with_faults(join(writing, disabling)).await;
+        let ((), ()) = Box::pin(replicas.with_faults(join(writing, disabling))).await;
         assert!(is_refused(&write(DecisionMails::Off).await));
         let written =
             replicas.of(0).count(r#"select count(*) from "User" where "decisionMails" = 'off'"#).await;
