@@ -9,7 +9,7 @@ alter table "User" add column if not exists "normalizedEmail" text;
 create unique index if not exists user_normalized_email_key on "User" (coalesce("normalizedEmail", lower(email)));
 
 -- The addresses whose form has to be computed by the release that migrates.
-create index if not exists user_email_not_ascii_idx on "User" ("createdAt", id) where email ~ '[^[:ascii:]]';
+create index if not exists user_email_not_ascii_idx on "User" ("createdAt", id) where octet_length(email) <> char_length(email);
 
 -- The user with an address: the one who spells it just so, or else the one with the same form. The only place of this rule; every
 -- service uses it. PostgreSQL replaces the call with the select itself, as for `current_caller`. The release before compares

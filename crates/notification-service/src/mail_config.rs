@@ -81,6 +81,10 @@ impl MailConfig {
         if is_production && matches!(destination, Destination::Server(_)) && !env.is_set("PUBLIC_URL") {
             env.report_invalid("PUBLIC_URL", "is required with SMTP_URL in production");
         }
+        // Without mails, nobody could verify an address, and MAIL_FROM tells events-service to require that.
+        if is_production && matches!(destination, Destination::Nowhere) && env.is_set("MAIL_FROM") {
+            env.report_invalid("MAIL_FROM", "must not be set without SMTP_URL in production");
+        }
         Self {
             destination,
             timeout: env.duration("SMTP_TIMEOUT", Duration::from_secs(30), MIN_TIMEOUT..=MAX_TIMEOUT),

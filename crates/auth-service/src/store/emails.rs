@@ -173,15 +173,20 @@ impl Store {
         account: &User,
         link_id: Uuid,
         email: &str,
-        block: IpAddr,
+        key: ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        let mut lease = self.database.acquire(Client::Address(block)).await?;
+        let mut lease = self.database.acquire(Client::Address(key.block)).await?;
         let mut transaction = lease.begin(deadline).await?;
-        let former = sqlx::query_scalar!(
-            r#"select email from "User" where id = $1 and not disabled for no key update"#,
-            account.id
+        let former = sqlx::query!(
+            r#"
+            select email, "emailVerifiedAt" is not null as "is_verified!" from "User"
+            where id = $1 and not disabled and "pendingEmail" = $2 and "pendingEmailExpiresAt" > now()
+            for no key update
+            "#,
+            account.id,
+            email
         )
         .fetch_optional(&mut *transaction)
         .instrumented("LOCK User")
@@ -205,8 +210,11 @@ impl Store {
         record_about(&mut transaction, account, Some(account.id), origin, AuditEvent::EmailChanged {})
             .await?;
         let recipient = Recipient { organization_id: account.organization_id, user_id: account.id };
-        let notice = AccountMail::EmailChanged { to: &former };
-        notice.write(&mut transaction, recipient, &origin.correlation_id).await?;
+        // Whoever signed up with the address of somebody else must not fill their mailbox.
+        if former.is_verified || count_requested_mail(&mut transaction, &key.account).await? {
+            let notice = AccountMail::EmailChanged { to: &former.email };
+            notice.write(&mut transaction, recipient, &origin.correlation_id).await?;
+        }
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(())

@@ -36,14 +36,15 @@ impl AuthUseCases {
         let link = PresentedLink::parse(token).ok_or_else(invalid_link)?;
         let found =
             self.store.find_linked_account(&link, &self.link_verifier, Client::Address(block)).await?;
-        let LinkedAccount { user, compared_email: _, purpose } = found;
+        let LinkedAccount { user, compared_email, purpose } = found;
         match &purpose {
             LinkPurpose::ResetPassword => return Err(invalid_link()),
             LinkPurpose::VerifyEmail { email } => {
                 self.store.verify_email(&user, link.link_id, email, block, origin, deadline).await?;
             }
             LinkPurpose::ChangeEmail { email } => {
-                self.store.change_email(&user, link.link_id, email, block, origin, deadline).await?;
+                let key = self.throttle.key(&compared_email, block);
+                self.store.change_email(&user, link.link_id, email, key, origin, deadline).await?;
             }
         }
         tracing::info!(user_id = %user.id, kind = purpose.kind().as_str(), "Address verified");

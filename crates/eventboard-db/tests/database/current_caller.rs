@@ -2,10 +2,23 @@
 
 use eventboard_testing::TestDatabase;
 
+/// Enough for PostgreSQL to prefer the best index.
+const SESSIONS: &str = r#"
+    insert into "Organization" (id, name, slug) values ('00000000-0000-0000-0000-000000000000', 'Acme', 'acme');
+    insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+    select gen_random_uuid(), id, number || '@example.org', 'F', 'L', 'USER', '$argon2id$'
+    from "Organization", generate_series(1, 100) number;
+    insert into "Session" (id, "userId", seed, "keyName", "expiresAt", address)
+    select gen_random_uuid(), "User".id, decode(repeat('00', 32), 'hex'), decode(repeat('00', 8), 'hex'), now() + interval '1 day', ''
+    from "User", generate_series(1, 20);
+    analyze
+"#;
+
 #[tokio::test]
 async fn the_check_of_a_caller_is_a_look_up_of_the_users_id() {
     let database = TestDatabase::create().await;
     let mut connection = database.connect().await;
+    sqlx::raw_sql(SESSIONS).execute(&mut connection).await.unwrap();
     sqlx::raw_sql("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
         .execute(&mut connection)
         .await

@@ -59,10 +59,12 @@ impl EventChange {
         }
     }
 
-    /// Whether only a caller with a verified e-mail address may make the change: others see its effect.
-    pub fn needs_verified_email(&self) -> bool {
+    /// Whether only a caller with a verified e-mail address may make the change: everything but work on their own drafts.
+    pub fn needs_verified_email(&self, caller: &Identity, event: &Event) -> bool {
+        let is_own_draft = event.created_by_id == caller.user_id
+            && matches!(event.status, EventStatus::Draft | EventStatus::Rejected);
         match self {
-            Self::Update(_) | Self::Delete => false,
+            Self::Update(_) | Self::Delete => !is_own_draft,
             Self::Submit | Self::Approve | Self::Reject { reason: _ } => true,
         }
     }

@@ -86,7 +86,7 @@ impl EventUseCases {
         }
         let event = transaction.find_for_update(caller, id).await?.ok_or(Refusal::EventNotFound)?;
         if self.require_verified_email
-            && change.needs_verified_email()
+            && change.needs_verified_email(caller, &event)
             && !transaction.has_verified_email(caller).await?
         {
             return Err(Refusal::EmailNotVerified.into());

@@ -144,7 +144,7 @@ fn welcome(organization: &Line, verification: Option<&Link>, link: String) -> Te
     );
     let (happened, link_label) = match verification {
         Some(_) => (
-            format!("{ready} First show that this address is yours: the link works once, for seven days."),
+            format!("{ready} Show that this address is yours: the link works once, for seven days."),
             "Verify your address",
         ),
         None => (ready, "Open EventBoard"),
