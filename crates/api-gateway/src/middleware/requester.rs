@@ -35,7 +35,7 @@ impl Requesters {
     /// user id. Operations that ignore the token count for the address even with a token: otherwise a client with a token
     /// could guess more passwords and create more users. So do those below [`COUNTED_FOR_ADDRESS`].
     ///
-    /// A request that no operation serves (404, 405) counts for its user. It costs nearly nothing, and it should not
+    /// Any other request that no operation serves (404, 405) counts for its user. It costs nearly nothing, and it should not
     /// use up the logins of all who share the address.
     fn of(&self, request: &Request) -> Requester {
         let address = self.addresses.block_of(request);

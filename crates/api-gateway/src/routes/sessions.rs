@@ -114,8 +114,7 @@ async fn logout(
         if presents_token {
             return Err(ServiceError::unauthenticated().into());
         }
-        let mut violations = Violations::default();
-        violations.add("refreshToken", "is required without an access token");
+        let violations = Violations::one("refreshToken", "is required without an access token");
         return Err(ServiceError::from(violations).into());
     }
     let reply = state.clients().auth().logout(call.request(LogoutRequest { refresh_token })).await;

@@ -22,9 +22,7 @@ pub(crate) struct LinkedAccount {
 
 /// The same for every reason, so that it does not tell which links were ever made.
 pub(crate) fn invalid_link() -> ServiceError {
-    let mut violations = Violations::default();
-    violations.add("token", "is unknown, was used already, or has expired");
-    violations.into()
+    Violations::one("token", "is unknown, was used already, or has expired").into()
 }
 
 impl Store {

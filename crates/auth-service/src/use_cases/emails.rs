@@ -12,11 +12,10 @@ use eventboard_domain::{Identity, LinkPurpose, Refusal, Violations};
 
 use super::{
     AuthUseCases,
-    password_check::{CheckedPassword, PresentedPassword},
+    password_check::{PresentedPassword, wrong_password},
 };
 use crate::{
     store::{FoundAccount, LinkedAccount, NewEmail, invalid_link},
-    throttle::AccountAddress,
     user::EmailChange,
 };
 
@@ -84,23 +83,14 @@ impl AuthUseCases {
         let FoundAccount { compared_email, account } = self.store.find_own_account(caller, client).await?;
         let account = account.ok_or(Refusal::TokenOutdated)?;
         if account.user.email == change.new {
-            return Err(violation("newEmail", "is the address of your account already"));
+            return Err(Violations::one("newEmail", "is the address of your account already").into());
         }
-        let presented = PresentedPassword {
-            account: AccountAddress { compared_email: &compared_email, user: Some(&account.user) },
-            password: &change.password,
-            hash: Some(&account.password_hash),
-            block,
-        };
-        let CheckedPassword { matched, mut reservation } =
-            self.check_password(presented, origin, deadline).await?;
-        if !matched.is_right() {
-            return Err(wrong_password());
-        }
+        let presented = PresentedPassword::of_caller(&account, &compared_email, &change.password, block);
+        let mut reservation = self.check_callers_password(presented, "password", origin, deadline).await?;
         let checked_version = account.password_version;
         let new = NewEmail { email: &change.new, checked_version, checked: reservation.key() };
         if !self.store.request_email_change(caller, new, origin, deadline).await? {
-            return Err(wrong_password());
+            return Err(wrong_password("password"));
         }
         reservation.settle();
         tracing::info!(user_id = %caller.user_id, "Change of address requested");
@@ -119,14 +109,4 @@ impl AuthUseCases {
     ) -> Result<(), ServiceError> {
         self.store.withdraw_email_change(caller, block, deadline).await
     }
-}
-
-fn wrong_password() -> ServiceError {
-    violation("password", "is wrong")
-}
-
-fn violation(field: &'static str, message: &str) -> ServiceError {
-    let mut violations = Violations::default();
-    violations.add(field, message);
-    violations.into()
 }

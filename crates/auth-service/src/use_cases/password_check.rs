@@ -13,6 +13,7 @@ use eventboard_domain::Violations;
 use super::{AuthUseCases, password_throttle::Reservation};
 use crate::{
     password::{PasswordMatch, TypedPassword, WeakPassword},
+    store::Account,
     throttle::AccountAddress,
 };
 
@@ -34,7 +35,40 @@ pub(super) struct CheckedPassword {
     pub reservation: Reservation,
 }
 
+impl<'a> PresentedPassword<'a> {
+    /// The password that a caller who is signed in presents for their own account.
+    pub(super) fn of_caller(
+        account: &'a Account,
+        compared_email: &'a str,
+        password: &'a TypedPassword,
+        block: IpAddr,
+    ) -> Self {
+        Self {
+            account: AccountAddress { compared_email, user: Some(&account.user) },
+            password,
+            hash: Some(&account.password_hash),
+            block,
+        }
+    }
+}
+
 impl AuthUseCases {
+    /// Checks the password of a caller who is signed in, as [`Self::check_password`] does.
+    ///
+    /// # Errors
+    /// `InvalidInput` with this field when it is wrong.
+    pub(super) async fn check_callers_password(
+        &self,
+        presented: PresentedPassword<'_>,
+        field: &'static str,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<Reservation, ServiceError> {
+        let CheckedPassword { matched, reservation } =
+            self.check_password(presented, origin, deadline).await?;
+        if matched.is_right() { Ok(reservation) } else { Err(wrong_password(field)) }
+    }
+
     /// Checks a password. Every path on which somebody may guess passwords goes through here.
     ///
     /// # Errors
@@ -62,9 +96,12 @@ impl AuthUseCases {
     }
 }
 
+/// The error for a field with a wrong password of a caller who is signed in. It is no 401, because clients end their session then.
+pub(super) fn wrong_password(field: &'static str) -> ServiceError {
+    Violations::one(field, "is wrong").into()
+}
+
 /// The error for a field with a password that is too easy to guess.
 pub(super) fn weak_password(field: &'static str) -> ServiceError {
-    let mut violations = Violations::default();
-    violations.add(field, WeakPassword::MESSAGE);
-    violations.into()
+    Violations::one(field, WeakPassword::MESSAGE).into()
 }

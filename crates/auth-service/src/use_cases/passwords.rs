@@ -8,16 +8,15 @@ use eventboard_chassis::{
     link_token::PresentedLink,
     server::{Deadline, Origin},
 };
-use eventboard_domain::{Identity, LinkPurpose, Refusal, Violations};
+use eventboard_domain::{Identity, LinkPurpose, Refusal};
 
 use super::{
     AuthUseCases,
-    password_check::{CheckedPassword, PresentedPassword, weak_password},
+    password_check::{PresentedPassword, weak_password, wrong_password},
 };
 use crate::{
     password::{WeakPassword, guesses},
     store::{FoundAccount, LinkedAccount, NewPassword, invalid_link},
-    throttle::AccountAddress,
     user::{PasswordChange, PasswordReset},
 };
 
@@ -39,17 +38,9 @@ impl AuthUseCases {
         let client = Client::Address(block);
         let FoundAccount { compared_email, account } = self.store.find_own_account(caller, client).await?;
         let account = account.ok_or(Refusal::TokenOutdated)?;
-        let presented = PresentedPassword {
-            account: AccountAddress { compared_email: &compared_email, user: Some(&account.user) },
-            password: &change.current,
-            hash: Some(&account.password_hash),
-            block,
-        };
-        let CheckedPassword { matched, mut reservation } =
-            self.check_password(presented, origin, deadline).await?;
-        if !matched.is_right() {
-            return Err(wrong_password());
-        }
+        let presented = PresentedPassword::of_caller(&account, &compared_email, &change.current, block);
+        let mut reservation =
+            self.check_callers_password(presented, "currentPassword", origin, deadline).await?;
         // Before the new password is judged: somebody who knows the current one may try as many new ones as they like.
         self.store.forget_wrong_passwords(reservation.key(), deadline).await?;
         reservation.settle();
@@ -58,7 +49,7 @@ impl AuthUseCases {
         let hash = &*hash.map_err(|WeakPassword| weak_password("newPassword"))?;
         let new_password = NewPassword { hash, checked_version: account.password_version };
         if !self.store.change_password(caller, new_password, origin, deadline).await? {
-            return Err(wrong_password());
+            return Err(wrong_password("currentPassword"));
         }
         tracing::info!(user_id = %caller.user_id, "Password changed");
         Ok(())
@@ -101,10 +92,4 @@ impl AuthUseCases {
         tracing::info!(user_id = %user.id, "Password reset");
         Ok(())
     }
-}
-
-fn wrong_password() -> ServiceError {
-    let mut violations = Violations::default();
-    violations.add("currentPassword", "is wrong");
-    violations.into()
 }
