@@ -74,8 +74,9 @@ def log_in(anonymous: Client, email: str) -> tuple[Session, AuthenticatedClient]
 def tour() -> None:
     anonymous = Client(BASE_URL, raise_on_unexpected_status=True)
     moderator_session, moderator = log_in(anonymous, "moderator@acme.com")
+    email = f"tour-{time.time_ns()}@example.org"
     new_user = Signup(
-        email=f"tour-{time.time_ns()}@example.org",
+        email=email,
         password=PASSWORD,
         first_name="Grace",
         last_name="Hopper",
@@ -84,7 +85,7 @@ def tour() -> None:
     session = expect(Session, signup.sync_detailed(client=anonymous, body=new_user), 201)
     assert session.user.role is Role.USER
     expect_problem(signup.sync_detailed(client=anonymous, body=new_user), 409)
-    _, member = log_in(anonymous, new_user.email)
+    _, member = log_in(anonymous, email)
     me = expect(CurrentUser, get_current_user.sync_detailed(client=member), 200)
     assert me.organization.name == "Acme Corporation"
 

@@ -95,7 +95,9 @@ function unique(): string {
   return `strict-${Date.now()}-${number}`;
 }
 
-function newUser(organization: { organizationName: string } | { organizationId: string }) {
+type NewOrganization = { organizationName: string } | { organizationId: string } | { invitationToken: string };
+
+function newUser(organization: NewOrganization) {
   const names = { firstName: "Grace", lastName: "Hopper" };
   return { email: `${unique()}@example.org`, password: "Password123!", ...names, ...organization };
 }
@@ -196,8 +198,44 @@ const signedInAgain = await expect(200, "POST", "/auth/login", {
 owner = signedInAgain.json.accessToken;
 kept = (await expect(200, "GET", "/auth/sessions", { token: owner })).json.data[0];
 
-// The writes to an event, each with the caller who may perform it.
+// The organization, and its members.
+function newInvitation(role: string) {
+  return { email: `${unique()}@example.org`, role };
+}
+
+/** Invites somebody to the organization of the admin, and signs them up with the link in the mail. */
+async function join(role: string): Promise<{ accessToken: string; user: { id: string } }> {
+  const invitation = newInvitation(role);
+  await expect(201, "POST", "/organization/invitations", { token: admin, body: invitation });
+  const invitationToken = await findInMail(invitation.email, /join\?token=([\w.-]+)/);
+  await expect(200, "POST", "/auth/invitations/look-up", { body: { invitationToken } });
+  const user = { ...newUser({ invitationToken }), email: invitation.email };
+  return (await expect(201, "POST", "/auth/signup", { body: user })).json;
+}
+
+const leaver = await join("USER");
+const founderPath = `/organization/members/${founded.user.id}`;
+await expect(409, "PATCH", founderPath, { token: admin, body: { role: "USER" } });
+await expect(409, "DELETE", founderPath, { token: admin });
+await expect(409, "POST", "/auth/me/delete", { token: admin, body: { password: founder.password } });
+const leaving = { password: "Password123!" };
+await expect(204, "POST", "/auth/me/delete", { token: leaver.accessToken, body: leaving });
+const { accessToken: manager, user: managingUser } = await join("ADMIN");
+const { user: member } = await join("USER");
+const ownerPath = `/organization/members/${signedInAgain.json.user.id}`;
+for (const path of ["/organization/members", ownerPath, "/organization/invitations", "/organization/audit"]) {
+  await expect(403, "GET", path, { token: colleague });
+}
+
+// The writes with a key, each with the caller who may perform it.
 const writers: Record<string, { token: string; body?: unknown }> = {
+  updateCurrentUser: { token: colleague, body: { language: "en", timeZone: null } },
+  updateOrganization: { token: manager, body: { openSignup: false, timeZone: "Europe/Berlin" } },
+  createInvitation: { token: manager, body: newInvitation("MODERATOR") },
+  withdrawInvitation: { token: manager },
+  updateMember: { token: manager, body: { role: "MODERATOR" } },
+  transferEvents: { token: manager, body: { to: managingUser.id } },
+  removeMember: { token: manager },
   createEvent: { token: owner, body: newEvent },
   updateEvent: { token: owner, body: { title: "Annual Review" } },
   deleteEvent: { token: owner },
@@ -207,7 +245,7 @@ const writers: Record<string, { token: string; body?: unknown }> = {
 };
 const operations = new Map(contract.operations().map((found) => [found.operation.operationId, found]));
 
-/** Performs a write on an event, with an idempotency key that has the name of the operation. */
+/** Performs a write, with an idempotency key that has the name of the operation. */
 async function write(status: number, operationId: string, id: string, options: Options = {}): Promise<Result> {
   const { method, path } = operations.get(operationId) ?? assert.fail(operationId);
   const { headers, ...others } = options;
@@ -217,6 +255,25 @@ async function write(status: number, operationId: string, id: string, options: O
 }
 const run = unique();
 const withoutKey = () => ({ headers: { "Idempotency-Key": unique() } });
+
+// What admins do.
+await write(200, "updateCurrentUser", "");
+await write(200, "updateOrganization", "");
+const invitation = await write(201, "createInvitation", "");
+const invitationId: string = invitation.json.id;
+assert.equal(invitation.header("Location"), `/organization/invitations/${invitationId}`);
+assert.equal((await write(201, "createInvitation", "")).header("Idempotency-Replayed"), "true");
+await write(204, "withdrawInvitation", invitationId);
+await write(200, "updateMember", member.id);
+await write(200, "transferEvents", member.id);
+await write(204, "removeMember", member.id);
+for (const operationId of ["updateOrganization", "createInvitation"]) {
+  await write(403, operationId, "", { token: colleague, ...withoutKey() });
+}
+await write(403, "withdrawInvitation", NOWHERE, { token: colleague, ...withoutKey() });
+for (const operationId of ["updateMember", "transferEvents", "removeMember"]) {
+  await write(403, operationId, signedInAgain.json.user.id, { token: colleague, ...withoutKey() });
+}
 
 // The workflow.
 const created = await write(201, "createEvent", "");
@@ -243,8 +300,16 @@ const draft: string = (await write(201, "createEvent", "", withoutKey())).json.i
 const removed: string = (await write(201, "createEvent", "", withoutKey())).json.id;
 await write(204, "deleteEvent", removed);
 // The keys above, with another request.
-await write(422, "createEvent", "", { body: { ...newEvent, title: "Another title" } });
-for (const operationId of Object.keys(writers).filter((name) => name !== "createEvent")) {
+const otherBodies: Record<string, unknown> = {
+  createEvent: { ...newEvent, title: "Another title" },
+  createInvitation: newInvitation("USER"),
+  updateCurrentUser: { language: "fr" },
+  updateOrganization: { openSignup: true },
+};
+for (const [operationId, body] of Object.entries(otherBodies)) {
+  await write(422, operationId, "", { body });
+}
+for (const operationId of Object.keys(writers).filter((name) => !(name in otherBodies))) {
   await write(422, operationId, NOWHERE);
 }
 
@@ -263,17 +328,32 @@ await expect(200, "GET", `/events?limit=1&cursor=${encodeURIComponent(meta.nextC
 await expect(204, "POST", unsubscribeLink);
 await expect(200, "PUT", "/auth/me/notifications", { token: owner, body: { decisions: "immediate" } });
 
-// What only admins may read.
-await expect(403, "GET", "/organization/audit", { token: owner });
-
 // Paths that do not exist.
 await expect(404, "GET", "/nowhere");
 // `instance` must be a URI reference, and `%zz` is none.
 await expect(404, "GET", `/nowhere/%zz/${"x".repeat(200)}`);
 
+/** The callers of reads that the owner may not use, or has no requests left for. */
+const readers: Record<string, string> = {
+  exportCurrentUser: colleague,
+  getMember: manager,
+  getOrganization: manager,
+  listAudit: admin,
+  listInvitations: manager,
+  listMembers: manager,
+  listPeople: colleague,
+};
+
 /** The token of a user who may use this operation. */
 function tokenFor(operationId: string): string {
-  return operationId === "listAudit" ? admin : (writers[operationId]?.token ?? owner);
+  return readers[operationId] ?? writers[operationId]?.token ?? owner;
+}
+
+/** The ID of what an operation with this path is about. */
+function idFor(path: string): string {
+  if (path.startsWith("/auth/sessions/")) return kept.id;
+  if (path.startsWith("/organization/members/")) return managingUser.id;
+  return path.startsWith("/organization/invitations/") ? invitationId : draft;
 }
 
 /** A request for an operation, with the token, the query and the body that it needs. */
@@ -285,7 +365,9 @@ function validRequest(operation: Operation, path: string) {
     changePassword: passwordChange,
     changeEmail: emailChange,
     verifyEmail: verification,
+    deleteCurrentUser: { password: "Wrong-password-1" },
     forgetPassword: { email: ownerAccount.email },
+    lookUpInvitation: { invitationToken: "a token" },
     resetPassword: passwordReset,
     login,
     logout: { refreshToken: forgedToken },
@@ -294,8 +376,9 @@ function validRequest(operation: Operation, path: string) {
     signup: founder,
   };
   const body = writers[operationId]?.body ?? bodies[operationId];
-  const id = operationId === "revokeSession" ? kept.id : draft;
-  return { path: path.replace("{id}", id), options: { token, ...(body === undefined ? {} : { body }) } };
+  const query = operationId === "listPeople" ? `?ids=${session.user.id}` : "";
+  const target = path.replace("{id}", idFor(path)) + query;
+  return { path: target, options: { token, ...(body === undefined ? {} : { body }) } };
 }
 
 // The responses that many operations document for the same reason.
@@ -337,8 +420,12 @@ const small = (await expect(201, "POST", "/events", { token: admin, body: newEve
 await until(409, () => send("POST", "/events", { token: admin, body: large }));
 await expect(409, "PATCH", `/events/${small}`, { token: admin, body: { description: large.description } });
 
+// The invitations of a day.
+const invite = () => send("POST", "/organization/invitations", { token: manager, body: newInvitation("USER") });
+await until(409, invite);
+
 // The rate limits of the users and of this address.
-for (const token of [owner, moderator, admin]) {
+for (const token of [owner, moderator, admin, manager, colleague]) {
   await until(429, () => send("GET", "/auth/me", { token }));
 }
 await until(429, () => send("GET", "/api"));

@@ -34,17 +34,17 @@ pub struct Policies {
     pub login: OperationPolicy,
     /// `POST /auth/refresh` and `POST /auth/logout`: `REFRESH_DEADLINE` (5s), `REFRESH_ATTEMPTS` (2).
     pub refresh: OperationPolicy,
-    /// `POST /auth/password`: `PASSWORD_DEADLINE` (10s), `PASSWORD_ATTEMPTS` (2).
+    /// Operations with the password of a signed-in caller: `PASSWORD_DEADLINE` (10s), `PASSWORD_ATTEMPTS` (2).
     pub password: OperationPolicy,
     /// Operations with the token of a link in a mail: `LINK_DEADLINE` (5s), `LINK_ATTEMPTS` (2).
     pub link: OperationPolicy,
     /// The check that the user of a token is unchanged: `VALIDATE_USER_DEADLINE` (5s), `VALIDATE_USER_ATTEMPTS` (2).
     pub validate_user: OperationPolicy,
-    /// `GET /auth/me` and `GET /events/{id}`: `READ_DEADLINE` (5s), `READ_ATTEMPTS` (3).
+    /// Reads of one resource, for example `GET /auth/me` and `GET /events/{id}`: `READ_DEADLINE` (5s), `READ_ATTEMPTS` (3).
     pub read: OperationPolicy,
-    /// `GET /events`: `LIST_DEADLINE` (10s), `LIST_ATTEMPTS` (3).
+    /// Lists, for example `GET /events`, and each page of `GET /auth/me/export`: `LIST_DEADLINE` (10s), `LIST_ATTEMPTS` (3).
     pub list: OperationPolicy,
-    /// Every write to events: `WRITE_DEADLINE` (10s), `WRITE_ATTEMPTS` (3).
+    /// Writes of signed-in callers: `WRITE_DEADLINE` (10s), `WRITE_ATTEMPTS` (3).
     pub write: OperationPolicy,
 }
 
@@ -53,7 +53,7 @@ impl Policies {
     pub fn from_env(env: &mut Env) -> Self {
         // What anonymous clients do has no idempotency key, so it is retried only if it was certainly not performed: a
         // second signup would fail, and a second login would be another entry in the audit. The others are safe to
-        // repeat: reads, writes to events, which have a key, writes that set a value, and a refresh, whose answer is given
+        // repeat: reads, writes that have a key, writes that set a value, and a refresh, whose answer is given
         // again.
         Self {
             signup: OperationPolicy::from_env(env, "SIGNUP", 5, 2, RetryOn::NotPerformed),

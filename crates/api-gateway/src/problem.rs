@@ -224,6 +224,7 @@ const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::DeadlineExceeded => "Request timeout",
         ErrorCode::AlreadyExists => "Already exists",
         ErrorCode::WrongStatus => "Wrong status",
+        ErrorCode::LastAdmin => "Last admin",
         ErrorCode::QuotaExceeded => "Quota exceeded",
         ErrorCode::StaleVersion => "Precondition failed",
         ErrorCode::KeyReused => "Idempotency key reused",

@@ -1,5 +1,7 @@
 //! Helpers for unit tests in several modules.
 
+pub(crate) mod fake_auth;
+
 use axum::{Router, body::Body};
 use eventboard_chassis::{
     config::Env,

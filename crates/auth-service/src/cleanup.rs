@@ -1,4 +1,4 @@
-//! Deletes what is of no use any more: sessions that would have expired, old links, old counters of wrong passwords, and addresses
+//! Deletes what is of no use any more: sessions that would have expired, old links and invitations, old counters of wrong passwords, and addresses
 //! that are no longer known.
 
 use std::time::Duration;
@@ -15,6 +15,7 @@ pub(crate) async fn delete_old_rows(store: Store) {
     loop {
         report("Expired sessions", delete_sessions(&store).await);
         report("Old links", store.delete_old_links().await);
+        report("Old invitations", store.delete_old_invitations().await);
         report("Old counters of wrong passwords", delete_throttle_rows(&store).await);
         tokio::time::sleep(DELETION_INTERVAL).await;
     }

@@ -4,8 +4,10 @@
 //! the SQL. `password` hashes passwords. This is the service's only CPU-heavy work.
 
 mod audit;
+mod change;
 mod cleanup;
 mod grpc;
+mod organization;
 pub mod password;
 mod session;
 mod session_metrics;
@@ -26,9 +28,11 @@ use eventboard_chassis::{
     shutdown::Shutdown,
     token::{TokenConfig, TokenIssuer, TokenVerifier},
     unsubscribe_token::UnsubscribeVerifier,
+    verified_email::require_verified_email_from_env,
 };
 use eventboard_db::{Database, DatabaseConfig, delete_old_audit_entries};
 use eventboard_domain::Quotas;
+use eventboard_idempotency::{Idempotency, key_lifetime_from_env};
 use eventboard_proto::auth::auth_service_server::AuthServiceServer;
 use tokio::net::TcpListener;
 
@@ -77,6 +81,11 @@ pub struct Config {
     pub quotas: Quotas,
     /// `AUDIT_RETENTION` (default 365d): how long an entry of the audit is stored.
     pub audit_retention: Duration,
+    /// `IDEMPOTENCY_TTL` (default 24h): how long a client's idempotency key is stored.
+    pub idempotency_ttl: Duration,
+    /// `REQUIRE_VERIFIED_EMAIL` (default: true in production if `MAIL_FROM` is set): whether only users with a verified e-mail
+    /// address may administer the organization.
+    pub require_verified_email: bool,
 }
 
 impl Config {
@@ -100,6 +109,8 @@ impl Config {
                 days(365),
                 MIN_AUDIT_RETENTION..=MAX_AUDIT_RETENTION,
             ),
+            idempotency_ttl: key_lifetime_from_env(env),
+            require_verified_email: require_verified_email_from_env(env),
         }
     }
 }
@@ -123,7 +134,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
         session_metrics: SessionMetrics::new(),
         link_verifier: LinkVerifier::new(&config.token),
         unsubscribe_verifier: UnsubscribeVerifier::new(&config.token),
+        idempotency: Idempotency::new(NAME, config.idempotency_ttl),
         quotas: config.quotas,
+        require_verified_email: config.require_verified_email,
     };
     let server = GrpcServer {
         service: NAME,

@@ -1,8 +1,12 @@
 //! All SQL of the service.
 
+mod account;
 mod audit;
+mod changes;
 mod emails;
+mod invitations;
 mod links;
+mod members;
 mod notifications;
 mod passwords;
 mod sessions;
@@ -27,12 +31,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use self::{
+    changes::ChangeTransaction,
     emails::NewEmail,
     links::{LinkedAccount, invalid_link},
     passwords::NewPassword,
     sessions::Refreshed,
 };
-use self::{sessions::insert_session, throttle::remember_address};
+use self::{invitations::use_invitation, sessions::insert_session, throttle::remember_address};
 use crate::{
     session::{Session, SessionRules},
     user::{NewUser, Organization, User},
@@ -79,13 +84,14 @@ impl Store {
         let (organization_id, slug) = match &new_user.membership {
             Membership::NewOrganization { slug, .. } => (None, Some(slug)),
             Membership::ExistingOrganization(id) => (Some(id), None),
+            Membership::Invitation { id: _, organization_id, role: _ } => (Some(organization_id), None),
         };
         let mut lease = self.database.acquire(client).await?;
         let preconditions = sqlx::query_as!(
             SignupPreconditions,
             r#"
             select open_signup, slug_taken as "slug_taken!", email_taken as "email_taken!",
-                case when open_signup and not email_taken then (
+                case when (open_signup or $6) and not email_taken then (
                     select count(*) from (select from "User" where "organizationId" = $1 limit $4) counted
                 ) else 0 end as "members!"
             from (
@@ -101,7 +107,8 @@ impl Store {
             slug as Option<&String>,
             new_user.email,
             max_members,
-            normalize_email(&new_user.email)
+            normalize_email(&new_user.email),
+            new_user.membership.is_invited(),
         )
         .fetch_one(&mut *lease)
         .instrumented("SELECT obstacles")
@@ -133,7 +140,12 @@ impl Store {
                 insert_organization(&mut transaction, name, slug).await?
             }
             Membership::ExistingOrganization(id) => *id,
+            Membership::Invitation { id, organization_id, role: _ } => {
+                use_invitation(&mut transaction, *organization_id, *id).await?;
+                *organization_id
+            }
         };
+        let invitation_id = new_user.membership.invitation_id();
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
         let session = insert_session(&mut transaction, user.id, None, rules, origin).await?;
         let session = session.ok_or_else(|| ServiceError::internal("the new user cannot log in"))?;
@@ -145,8 +157,21 @@ impl Store {
             target: Some(AuditTarget::user(user.id)),
         };
         signup.record(&mut transaction).await.map_err(db_error)?;
-        let verification = LinkPurpose::VerifyEmail { email: user.email.clone() };
-        let link_id = insert_link(&mut transaction, user.id, &verification).await.map_err(db_error)?;
+        let link_id = match invitation_id {
+            Some(invitation_id) => {
+                let used = AuditEntry {
+                    event: AuditEvent::InvitationUsed { role: user.role },
+                    target: Some(AuditTarget::invitation(invitation_id)),
+                    ..signup
+                };
+                used.record(&mut transaction).await.map_err(db_error)?;
+                None
+            }
+            None => {
+                let verification = LinkPurpose::VerifyEmail { email: user.email.clone() };
+                Some(insert_link(&mut transaction, user.id, &verification).await.map_err(db_error)?)
+            }
+        };
         let recipient = Recipient { organization_id, user_id: user.id };
         AccountMail::Welcome { link_id }.write(&mut transaction, recipient, &origin.correlation_id).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
@@ -169,7 +194,7 @@ impl Store {
                 account."createdAt" as "created_at?", account."passwordHash" as "password_hash?",
                 account."passwordVersion" as "password_version?", account."emailVerifiedAt" as email_verified_at,
                 case when account."pendingEmailExpiresAt" > now() then account."pendingEmail" end as pending_email,
-                account.disabled as "disabled?"
+                account.language, account."timeZone" as time_zone, account.disabled as "disabled?"
             from (select) typed left join user_with_email($1, $2) account on true
             "#,
             email,
@@ -191,6 +216,8 @@ impl Store {
                 created_at: row.created_at?,
                 email_verified_at: row.email_verified_at,
                 pending_email: row.pending_email,
+                language: row.language,
+                time_zone: row.time_zone,
             };
             let state = if row.disabled? { AccountState::Disabled } else { AccountState::Enabled };
             let (password_hash, password_version) = (row.password_hash?, row.password_version?);
@@ -234,7 +261,7 @@ impl Store {
             select caller.email as "email!", caller."firstName" as "first_name!", caller."lastName" as "last_name!",
                 caller."createdAt" as "created_at!", caller."emailVerifiedAt" as email_verified_at,
                 case when caller."pendingEmailExpiresAt" > now() then caller."pendingEmail" end as pending_email,
-                organization.name, organization.slug
+                caller.language, caller."timeZone" as time_zone, organization.name, organization.slug
             from current_caller($1, $2, $3::text::"Role", $4, $5) caller
             join "Organization" organization on organization.id = caller."organizationId"
             "#,
@@ -260,6 +287,8 @@ impl Store {
                 created_at: row.created_at,
                 email_verified_at: row.email_verified_at,
                 pending_email: row.pending_email,
+                language: row.language,
+                time_zone: row.time_zone,
             };
             (user, Organization { id: identity.organization_id, name: row.name, slug: row.slug })
         }))
@@ -282,8 +311,8 @@ async fn insert_organization(
     Ok(id)
 }
 
-/// Inserts the user if the organization allows open signup or was created in the same transaction. The statement
-/// itself checks this, so that it does not miss a concurrent change to the organization.
+/// Inserts the user if the organization allows open signup, or the user is invited or has created it in the same transaction. The
+/// statement itself checks this, so that it does not miss a concurrent change to the organization.
 async fn insert_user(
     connection: &mut PgConnection,
     new_user: NewUser,
@@ -291,15 +320,16 @@ async fn insert_user(
     password_hash: &str,
 ) -> Result<User, ServiceError> {
     let id = Uuid::now_v7();
-    let (role, creates_organization) =
-        (new_user.membership.role(), new_user.membership.creates_organization());
-    let created_at = sqlx::query_scalar!(
+    let (role, is_invited) = (new_user.membership.role(), new_user.membership.is_invited());
+    let needs_open_signup = !is_invited && !new_user.membership.creates_organization();
+    let inserted = sqlx::query!(
         r#"
-        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash", "normalizedEmail")
-        select $1, id, $3, $4, $5, $6::text::"Role", $7, nullif($9, lower($3))
+        insert into "User"
+            (id, "organizationId", email, "firstName", "lastName", role, "passwordHash", "normalizedEmail", "emailVerifiedAt")
+        select $1, id, $3, $4, $5, $6::text::"Role", $7, nullif($9, lower($3)), case when $10 then now() end
         from "Organization"
-        where id = $2 and ("openSignup" or $8)
-        returning "createdAt"
+        where id = $2 and ("openSignup" or not $8)
+        returning "createdAt" as created_at, "emailVerifiedAt" as email_verified_at
         "#,
         id,
         organization_id,
@@ -308,8 +338,9 @@ async fn insert_user(
         new_user.last_name,
         AsText(role) as _,
         password_hash,
-        creates_organization,
-        normalize_email(&new_user.email)
+        needs_open_signup,
+        normalize_email(&new_user.email),
+        is_invited,
     )
     .fetch_optional(connection)
     .instrumented("INSERT User")
@@ -323,9 +354,11 @@ async fn insert_user(
         last_name: new_user.last_name,
         role,
         organization_id,
-        created_at,
-        email_verified_at: None,
+        created_at: inserted.created_at,
+        email_verified_at: inserted.email_verified_at,
         pending_email: None,
+        language: None,
+        time_zone: None,
     })
 }
 

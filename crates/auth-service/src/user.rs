@@ -21,6 +21,10 @@ pub(crate) struct User {
     pub email_verified_at: Option<DateTime<Utc>>,
     /// The address that the user wants instead, and has not proved to be theirs yet.
     pub pending_email: Option<String>,
+    /// A language tag. `None`: no choice.
+    pub language: Option<String>,
+    /// The name of a time zone. `None`: that of the organization.
+    pub time_zone: Option<String>,
 }
 
 impl User {
@@ -37,7 +41,26 @@ pub(crate) struct Organization {
     pub slug: String,
 }
 
-/// A user to create. All fields were validated with the domain rules, and the password is prepared.
+/// The input for a signup. All fields were validated with the domain rules, and the password is prepared.
+pub(crate) struct Signup {
+    /// `None`: the address that was invited.
+    pub email: Option<String>,
+    pub password: SecretString,
+    pub first_name: String,
+    pub last_name: String,
+    pub organization: OrganizationChoice,
+}
+
+/// The organization that a new user chooses.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OrganizationChoice {
+    /// A new organization, or one that allows open signup.
+    Membership(Membership),
+    /// The organization of the invitation with this token, which may be forged.
+    Invitation(String),
+}
+
+/// A user to create.
 pub(crate) struct NewUser {
     pub email: String,
     pub password: SecretString,

@@ -62,6 +62,8 @@ error_codes! {
     AlreadyExists = "ALREADY_EXISTS", AlreadyExists, CONFLICT;
     /// The event's status does not allow the transition.
     WrongStatus = "WRONG_STATUS", FailedPrecondition, CONFLICT;
+    /// Nobody could administer the organization afterwards.
+    LastAdmin = "LAST_ADMIN", FailedPrecondition, CONFLICT;
     /// The organization would exceed one of its quotas.
     QuotaExceeded = "QUOTA_EXCEEDED", FailedPrecondition, CONFLICT;
     /// `If-Match` does not match the current version.
@@ -226,15 +228,19 @@ impl From<&Refusal> for ErrorCode {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Invalid(_) => Self::InvalidInput,
-            Refusal::EventNotFound | Refusal::OrganizationNotFound | Refusal::SessionNotFound => {
-                Self::NotFound
-            }
+            Refusal::EventNotFound
+            | Refusal::OrganizationNotFound
+            | Refusal::SessionNotFound
+            | Refusal::MemberNotFound
+            | Refusal::InvitationNotFound => Self::NotFound,
             Refusal::EventForbidden(_)
             | Refusal::OrganizationClosed
+            | Refusal::ModeratorRequired
             | Refusal::AdminRequired
             | Refusal::EmailNotVerified => Self::Forbidden,
             Refusal::StaleVersion | Refusal::PreconditionFailed { header: _ } => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,
+            Refusal::LastAdmin => Self::LastAdmin,
             Refusal::KeyReused => Self::KeyReused,
             Refusal::QuotaExceeded { quota: _, limit: _ } => Self::QuotaExceeded,
             Refusal::EmailTaken | Refusal::OrganizationNameTaken { name: _ } => Self::AlreadyExists,

@@ -26,3 +26,4 @@ pub mod telemetry;
 pub mod token;
 pub mod traces;
 pub mod unsubscribe_token;
+pub mod verified_email;

@@ -47,6 +47,16 @@ pub enum Actor<'a> {
     Operator,
 }
 
+impl Actor<'_> {
+    /// The user who did it, if it was one.
+    pub fn user_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Client { user_id, origin: _ } => *user_id,
+            Self::Anonymous { address: _, client: _, correlation_id: _ } | Self::Operator => None,
+        }
+    }
+}
+
 impl AuditEntry<'_> {
     /// Records the entry.
     ///

@@ -9,13 +9,17 @@ mod connect;
 mod email_normalization;
 mod error;
 mod folding;
+mod invitation;
+mod members;
 mod migrations;
 mod outbox;
 mod pool;
 mod progress;
+mod removal;
 mod requested_mail;
 mod roles;
 mod schema;
+mod settings;
 mod statement;
 mod usage;
 
@@ -28,10 +32,16 @@ pub use self::{
     connect::connect,
     error::{OnConstraint, db_error},
     folding::{FoldedBatch, FoldingPass},
+    invitation::{
+        OpenInvitation, create_invitation, end_invitation, load_open_invitations, load_own_invitations,
+    },
+    members::{LockedMember, MemberWrite, change_member, lock_member, lock_organization, transfer_events},
     migrations::migrate,
     outbox::{AccountMail, Recipient, write_password_reset},
     pool::{Database, Lease},
+    removal::{Removal, delete_organization, lock_for_removal, remove_member},
     requested_mail::count_requested_mail,
+    settings::{LockedSettings, change_settings, lock_settings},
     statement::InstrumentStatement,
     usage::count_usage,
 };

@@ -23,8 +23,8 @@ pub struct Recipient {
 pub enum AccountMail<'m> {
     /// The user has signed up.
     Welcome {
-        /// The link that verifies their address.
-        link_id: Uuid,
+        /// The link that verifies their address. `None`: an invitation has verified it.
+        link_id: Option<Uuid>,
     },
     /// The user asked for another link to verify their address. notification-service makes it.
     VerifyEmail,
@@ -45,6 +45,15 @@ pub enum AccountMail<'m> {
     },
     /// The user's password was changed.
     PasswordChanged,
+    /// The user has another role.
+    RoleChanged,
+    /// The user can no longer log in.
+    UserDisabled,
+    /// The user was deleted.
+    AccountDeleted {
+        /// The address of the account.
+        to: &'m str,
+    },
 }
 
 impl<'m> AccountMail<'m> {
@@ -82,14 +91,41 @@ impl<'m> AccountMail<'m> {
     /// The kind, the link, and where the mail goes.
     fn columns(self) -> (MailKind, Option<Uuid>, Option<&'m str>) {
         match self {
-            Self::Welcome { link_id } => (MailKind::Welcome, Some(link_id), None),
+            Self::Welcome { link_id } => (MailKind::Welcome, link_id, None),
             Self::VerifyEmail => (MailKind::VerifyEmail, None, None),
             Self::ConfirmEmail { to } => (MailKind::ConfirmEmail, None, Some(to)),
             Self::EmailChangeRequested { to } => (MailKind::EmailChangeRequested, None, Some(to)),
             Self::EmailChanged { to } => (MailKind::EmailChanged, None, Some(to)),
             Self::PasswordChanged => (MailKind::PasswordChanged, None, None),
+            Self::RoleChanged => (MailKind::RoleChanged, None, None),
+            Self::UserDisabled => (MailKind::UserDisabled, None, None),
+            Self::AccountDeleted { to } => (MailKind::AccountDeleted, None, Some(to)),
         }
     }
+}
+
+/// Writes the mail with an invitation. notification-service looks up whether its address has an account, and applies the limit.
+pub(crate) async fn write_invitation(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+    invitation_id: Uuid,
+    correlation: &CorrelationId,
+) -> Result<(), ServiceError> {
+    sqlx::query!(
+        r#"
+        insert into "Outbox" (id, kind, "organizationId", "correlationId", "linkId") values ($1, $2, $3, $4, $5)
+        "#,
+        Uuid::now_v7(),
+        AsText(MailKind::Invitation) as _,
+        organization_id,
+        correlation.as_str(),
+        invitation_id,
+    )
+    .execute(connection)
+    .instrumented("INSERT Outbox")
+    .await
+    .map_err(db_error)?;
+    Ok(())
 }
 
 /// Asks for the mail with a link to reset a password. notification-service looks the account up and records the request, so that

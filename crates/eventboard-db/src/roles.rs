@@ -28,6 +28,7 @@ pub(crate) const PRIVILEGES: &[(&str, &[&str])] = &[
     ("AddressThrottle", READ_AND_WRITE),
     ("KnownAddress", READ_AND_WRITE),
     ("AccountLink", READ_AND_WRITE),
+    ("Invitation", READ_AND_WRITE),
     ("RequestedMail", READ_AND_WRITE),
     ("Outbox", READ_AND_WRITE),
     ("_sqlx_migrations", &["select"]),

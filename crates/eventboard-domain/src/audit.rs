@@ -3,10 +3,13 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{AuditAction, AuditTargetType, LoginFailure, Role, SessionEnd, ThrottleLimit};
+use crate::{
+    AuditAction, AuditTargetType, InvitationEnd, LoginFailure, Role, SessionEnd, SettingsChange,
+    ThrottleLimit,
+};
 
 /// Something that the audit records, with its details. Details contain no secret, and name people by their ids only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum AuditEvent {
     /// A user signed up.
@@ -63,11 +66,36 @@ pub enum AuditEvent {
     UserDisabled {},
     /// A disabled user can log in again.
     UserEnabled {},
-    /// A setting of the organization has another value.
-    SettingsChanged {
-        /// Whether anybody may join by signing up with the organization's id.
-        open_signup: Changed<bool>,
+    /// A user deleted their account, or somebody removed them.
+    UserDeleted {},
+    /// The events of a user belong to another one.
+    EventsTransferred {
+        /// The user who has them now.
+        to: Uuid,
+        /// The number of events.
+        events: u64,
     },
+    /// A user took a copy of their data.
+    DataExported {},
+    /// Somebody was invited to the organization.
+    InvitationCreated {
+        /// The role that they will have.
+        role: Role,
+    },
+    /// Somebody joined the organization with an invitation.
+    InvitationUsed {
+        /// The role that they have.
+        role: Role,
+    },
+    /// An invitation does not work any more.
+    InvitationWithdrawn {
+        /// Why it does not.
+        reason: InvitationEnd,
+    },
+    /// Settings of the organization have other values.
+    SettingsChanged(SettingsChange),
+    /// The organization and everything in it was deleted.
+    OrganizationDeleted {},
     /// Idempotency keys were removed.
     IdempotencyKeysCleared {
         /// The number of keys.
@@ -95,15 +123,6 @@ pub enum AuditEvent {
         /// The last migration.
         to: i64,
     },
-}
-
-/// A value before and after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Changed<T> {
-    /// The value before.
-    pub from: T,
-    /// The value afterwards.
-    pub to: T,
 }
 
 /// What an action was about.
@@ -134,7 +153,14 @@ impl AuditEvent {
             Self::RoleChanged { from: _, to: _ } => AuditAction::RoleChanged,
             Self::UserDisabled {} => AuditAction::UserDisabled,
             Self::UserEnabled {} => AuditAction::UserEnabled,
-            Self::SettingsChanged { open_signup: _ } => AuditAction::SettingsChanged,
+            Self::UserDeleted {} => AuditAction::UserDeleted,
+            Self::EventsTransferred { to: _, events: _ } => AuditAction::EventsTransferred,
+            Self::DataExported {} => AuditAction::DataExported,
+            Self::InvitationCreated { role: _ } => AuditAction::InvitationCreated,
+            Self::InvitationUsed { role: _ } => AuditAction::InvitationUsed,
+            Self::InvitationWithdrawn { reason: _ } => AuditAction::InvitationWithdrawn,
+            Self::SettingsChanged(_) => AuditAction::SettingsChanged,
+            Self::OrganizationDeleted {} => AuditAction::OrganizationDeleted,
             Self::IdempotencyKeysCleared { keys: _ } => AuditAction::IdempotencyKeysCleared,
             Self::MailsRetried { mails: _ } => AuditAction::MailsRetried,
             Self::MailsDiscarded { mails: _ } => AuditAction::MailsDiscarded,
@@ -153,5 +179,10 @@ impl AuditTarget {
     /// An organization.
     pub fn organization(id: Uuid) -> Self {
         Self { kind: AuditTargetType::Organization, id }
+    }
+
+    /// An invitation.
+    pub fn invitation(id: Uuid) -> Self {
+        Self { kind: AuditTargetType::Invitation, id }
     }
 }

@@ -54,6 +54,14 @@ impl TokenSession {
 }
 
 impl Identity {
+    /// Checks that the caller may see all members of the organization.
+    ///
+    /// # Errors
+    /// `ModeratorRequired` for every other role.
+    pub fn require_moderator(&self) -> Result<(), Refusal> {
+        if self.role.can_moderate() { Ok(()) } else { Err(Refusal::ModeratorRequired) }
+    }
+
     /// Checks that the caller may administer the organization.
     ///
     /// # Errors

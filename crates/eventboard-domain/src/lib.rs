@@ -7,6 +7,7 @@
 
 mod account_link;
 mod audit;
+mod changed;
 mod characters;
 mod email;
 mod escape;
@@ -17,9 +18,11 @@ mod fold;
 mod folded_texts;
 mod idempotency_key;
 mod identity;
+mod invitation;
 mod login;
 mod mail;
 mod mail_domain;
+mod member;
 mod password;
 mod preconditions;
 mod quota;
@@ -27,6 +30,7 @@ mod quotas;
 mod refusal;
 pub mod rules;
 mod session;
+mod settings;
 mod signup;
 mod slug;
 mod string_enum;
@@ -38,7 +42,8 @@ mod workflow;
 pub use account_link::{
     EMAIL_CHANGE_LIFETIME, LinkPurpose, MAX_REQUESTED_MAILS_A_DAY, MAX_REQUESTED_MAILS_AN_HOUR,
 };
-pub use audit::{AuditEvent, AuditTarget, Changed};
+pub use audit::{AuditEvent, AuditTarget};
+pub use changed::Changed;
 pub use email::normalize_email;
 pub use escape::{escape, escape_json};
 pub use event::{Event, EventPatch, NewEvent};
@@ -48,18 +53,24 @@ pub use fold::fold;
 pub use folded_texts::FoldedTexts;
 pub use idempotency_key::check_idempotency_key;
 pub use identity::{Identity, TokenSession};
+pub use invitation::{
+    INVITATION_LIFETIME, InvitationCounts, MAX_INVITATIONS_A_DAY, MAX_OPEN_INVITATIONS, NewInvitation,
+};
 pub use login::{AccountState, check_login};
+pub use member::{FORMER_MEMBER, MemberChange, MemberState, OtherMembers};
 pub use password::prepare_password;
 pub use preconditions::{EntityTags, Preconditions};
 pub use quota::Quota;
 pub use quotas::{ByteLimit, Growth, Quotas, ROW_BYTES, StorageUsage};
 pub use refusal::Refusal;
 pub use session::{MAX_SESSIONS, RefreshCount, RefreshOutcome, SessionState};
+pub use settings::{OrganizationSettings, SettingsChange, SettingsPatch};
 pub use signup::{Membership, SignupPreconditions};
 pub use slug::slug;
 pub use string_enum::{
-    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, LinkKind, LoginFailure,
-    MailKind, OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, ThrottleLimit, UnknownVariant,
+    AuditAction, AuditTargetType, DecisionMails, EventStatus, HistoryAction, InvitationEnd, LinkKind,
+    LoginFailure, MailKind, OutboxState, Role, SessionEnd, SortBy, SortOrder, StringEnum, ThrottleLimit,
+    UnknownVariant,
 };
 pub use throttle::{
     AccountCount, AccountFailures, AddressCount, AddressFailures, KNOWN_ADDRESS_DAYS, Lock, LockPhase,

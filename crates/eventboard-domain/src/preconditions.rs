@@ -22,7 +22,7 @@ impl EntityTags {
 
 /// The conditions under which a write is performed.
 ///
-/// There is no `If-Unmodified-Since` here: it must be ignored, because events have no `Last-Modified` (section 13.1.4).
+/// There is no `If-Unmodified-Since` here: it must be ignored, because nothing has a `Last-Modified` (section 13.1.4).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
     /// `If-Match`: one of these is the current version.
@@ -32,11 +32,11 @@ pub struct Preconditions {
 }
 
 impl Preconditions {
-    /// Checks the conditions of a write to an event with this version, in the order of section 13.2.2.
+    /// Checks the conditions of a write to something with this version, in the order of section 13.2.2.
     ///
     /// # Errors
     /// When a condition is false.
-    pub fn check_event(&self, version: i64) -> Result<(), Refusal> {
+    pub fn check_version(&self, version: i64) -> Result<(), Refusal> {
         let Self { if_match, if_none_match } = self;
         if if_match.as_ref().is_some_and(|tags| !tags.contain(version)) {
             return Err(Refusal::StaleVersion);
@@ -47,7 +47,7 @@ impl Preconditions {
         Ok(())
     }
 
-    /// Checks the conditions of a creation. They concern the list of events, which exists and has no entity tag.
+    /// Checks the conditions of a creation. They concern the list of such things, which exists and has no entity tag.
     ///
     /// # Errors
     /// When a condition is false.
@@ -97,7 +97,7 @@ mod tests {
             (tags(&[6]), any(), STALE, IF_MATCH),
         ] {
             let preconditions = Preconditions { if_match, if_none_match };
-            assert_eq!(preconditions.check_event(7), event, "{preconditions:?}");
+            assert_eq!(preconditions.check_version(7), event, "{preconditions:?}");
             assert_eq!(preconditions.check_creation(), creation, "{preconditions:?}");
         }
     }

@@ -9,6 +9,10 @@ pub enum Quota {
     Bytes,
     /// The number of members.
     Members,
+    /// The number of invitations that wait for an answer.
+    OpenInvitations,
+    /// The number of invitations in a day.
+    InvitationsADay,
 }
 
 impl Quota {
@@ -18,6 +22,8 @@ impl Quota {
             Self::Events => "events",
             Self::Bytes => "stored bytes",
             Self::Members => "members",
+            Self::OpenInvitations => "open invitations",
+            Self::InvitationsADay => "invitations in a day",
         }
     }
 }

@@ -13,7 +13,7 @@ pub enum Refusal {
     EventNotFound,
     /// The caller may see the event, but may not perform this action on it.
     EventForbidden(EventAction),
-    /// `If-Match` does not match the current version of the event.
+    /// `If-Match` does not match the current version.
     StaleVersion,
     /// Another condition of the request is false (RFC 9110, section 13.1).
     PreconditionFailed {
@@ -49,8 +49,16 @@ pub enum Refusal {
         /// The value of the limit.
         limit: i64,
     },
+    /// Only a MODERATOR or an ADMIN may do this.
+    ModeratorRequired,
     /// Only an ADMIN may do this.
     AdminRequired,
+    /// Nobody could administer the organization afterwards.
+    LastAdmin,
+    /// The organization has no member with the id.
+    MemberNotFound,
+    /// The organization has no invitation with the id that waits for an answer.
+    InvitationNotFound,
     /// The caller has not proved that the e-mail address of their account is theirs.
     EmailNotVerified,
     /// The login failed. The caller must not learn whether the user is unknown or disabled or the password is wrong.
@@ -77,7 +85,7 @@ impl Refusal {
             Self::EventNotFound => "There is no such event.",
             Self::EventForbidden(action) => forbidden(*action),
             Self::StaleVersion => {
-                "The event has changed since; read it again and repeat the request with its new ETag."
+                "It has changed since; read it again and repeat the request with its new ETag."
             }
             Self::PreconditionFailed { header } => {
                 return format!("The condition in {header} is false, so the request was not performed.")
@@ -102,7 +110,13 @@ impl Refusal {
             Self::EmailNotVerified => {
                 "Verify your e-mail address first: open the link in the mail, or ask for another one."
             }
+            Self::ModeratorRequired => "Only a moderator or an admin of the organization may do this.",
             Self::AdminRequired => "Only an admin of the organization may do this.",
+            Self::LastAdmin => {
+                "This is the last admin of the organization who can log in. Make another member an admin first."
+            }
+            Self::MemberNotFound => "The organization has no member with this id.",
+            Self::InvitationNotFound => "There is no open invitation with this id.",
             Self::WrongCredentials => "The e-mail address or the password is wrong.",
             Self::TokenOutdated => "This token is no longer valid. Log in again.",
             Self::RefreshTokenInvalid => "This refresh token is not valid. Log in again.",

@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use email_address::{EmailAddress, Options};
+use icu_locale_core::LanguageIdentifier;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::{
@@ -39,6 +40,10 @@ pub const PASSWORD_LENGTH: RangeInclusive<usize> = 8..=100;
 pub const EMAIL_MAX_LENGTH: usize = 254;
 /// The maximum length of a search text.
 pub const SEARCH_MAX_LENGTH: usize = 200;
+/// The maximum length of the name of a time zone.
+pub const TIME_ZONE_MAX_LENGTH: usize = 50;
+/// The maximum length of a language tag.
+pub const LANGUAGE_MAX_LENGTH: usize = 35;
 /// The number of rows that a client may request for a page.
 pub const PAGE_LIMIT: RangeInclusive<u32> = 1..=100;
 /// The number of rows of a page when the request contains no limit.
@@ -149,6 +154,25 @@ fn check_raw_password(raw: &str) -> Result<(), String> {
 /// contain.
 pub fn search(raw: &str) -> Result<Option<String>, String> {
     optional(text(raw)?, SEARCH_MAX_LENGTH)
+}
+
+/// Validates the name of a time zone, which must be one of the IANA database.
+pub fn time_zone(raw: &str) -> Result<String, String> {
+    let name = optional(line(raw)?, TIME_ZONE_MAX_LENGTH)?.ok_or(REQUIRED)?;
+    match name.parse::<chrono_tz::Tz>() {
+        Ok(zone) => Ok(zone.name().to_owned()),
+        Err(_) => Err("must be a time zone of the IANA database, for example Europe/Berlin".into()),
+    }
+}
+
+/// Validates a language tag (BCP 47: a language with an optional script, region and variants), and returns it in its usual
+/// letter case.
+pub fn language(raw: &str) -> Result<String, String> {
+    let tag = optional(line(raw)?, LANGUAGE_MAX_LENGTH)?.ok_or(REQUIRED)?;
+    match LanguageIdentifier::try_from_str(&tag) {
+        Ok(language) => Ok(language.to_string()),
+        Err(_) => Err("must be a language tag, for example en or de-AT".into()),
+    }
 }
 
 /// Parses an RFC 3339 timestamp between the years 1 and 9999. Digits beyond milliseconds are dropped.
@@ -271,6 +295,34 @@ mod tests {
         assert_eq!(location("   "), Ok(None));
         assert_eq!(search(""), Ok(None));
         assert_eq!(location(&"x".repeat(301)), Err("must be at most 300 characters long".into()));
+    }
+
+    #[test]
+    fn a_time_zone_is_one_of_the_iana_database() {
+        for zone in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"] {
+            assert_eq!(time_zone(&format!(" {zone} ")), Ok(zone.to_owned()));
+        }
+        let unknown = Err("must be a time zone of the IANA database, for example Europe/Berlin".to_owned());
+        for zone in ["Europe/Bonn", "europe/berlin", "+02:00", "CEST'; --", "../etc/passwd"] {
+            assert_eq!(time_zone(zone), unknown, "{zone}");
+        }
+        assert_eq!(time_zone(" "), Err("is required".into()));
+    }
+
+    #[test]
+    fn every_time_zone_is_short_enough() {
+        assert!(chrono_tz::TZ_VARIANTS.iter().all(|zone| time_zone(zone.name()).is_ok()));
+    }
+
+    #[test]
+    fn a_language_tag_gets_its_usual_letter_case() {
+        for (tag, stored) in [("en", "en"), (" DE-at ", "de-AT"), ("zh-hant-tw", "zh-Hant-TW")] {
+            assert_eq!(language(tag), Ok(stored.to_owned()));
+        }
+        let unknown = Err("must be a language tag, for example en or de-AT".to_owned());
+        for tag in ["english please", "e", "en_", "de-AT-", "12"] {
+            assert_eq!(language(tag), unknown, "{tag}");
+        }
     }
 
     #[test]

@@ -16,6 +16,15 @@ pub enum Membership {
     },
     /// The user joins an organization that allows open signup, as USER.
     ExistingOrganization(Uuid),
+    /// The user joins the organization that has invited them.
+    Invitation {
+        /// The invitation.
+        id: Uuid,
+        /// The organization.
+        organization_id: Uuid,
+        /// The role that the invitation is for.
+        role: Role,
+    },
 }
 
 impl Membership {
@@ -24,9 +33,26 @@ impl Membership {
         matches!(self, Self::NewOrganization { .. })
     }
 
+    /// Returns the invitation of the user, if there is one.
+    pub fn invitation_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Invitation { id, organization_id: _, role: _ } => Some(*id),
+            Self::NewOrganization { name: _, slug: _ } | Self::ExistingOrganization(_) => None,
+        }
+    }
+
+    /// Returns whether the user is invited. Then the mail with the invitation has proved that the address is theirs.
+    pub fn is_invited(&self) -> bool {
+        self.invitation_id().is_some()
+    }
+
     /// Returns the role of the new user.
     pub fn role(&self) -> Role {
-        if self.creates_organization() { Role::Admin } else { Role::User }
+        match self {
+            Self::NewOrganization { name: _, slug: _ } => Role::Admin,
+            Self::ExistingOrganization(_) => Role::User,
+            Self::Invitation { id: _, organization_id: _, role } => *role,
+        }
     }
 
     /// Decides whether the signup is allowed. Checks in the order that the API documents: 404, 403, 409.
@@ -93,5 +119,23 @@ mod tests {
         let create = Membership::NewOrganization { name: "Acme".into(), slug: "acme".into() };
         assert_eq!(create.role(), Role::Admin);
         assert_eq!(Membership::ExistingOrganization(Uuid::from_u128(1)).role(), Role::User);
+    }
+
+    #[test]
+    fn an_invited_user_has_the_role_of_the_invitation_and_may_join_a_closed_organization() {
+        let quotas = Quotas { events: 1, bytes: 1, members: 5 };
+        for role in Role::ALL {
+            let (id, organization_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
+            let invited = Membership::Invitation { id, organization_id, role: *role };
+            assert_eq!((invited.role(), invited.invitation_id()), (*role, Some(id)));
+            let check = |members, email_taken| {
+                let preconditions =
+                    SignupPreconditions { open_signup: Some(false), members, slug_taken: false, email_taken };
+                invited.check(&preconditions, &quotas).err()
+            };
+            assert_eq!(check(4, false), None);
+            assert_eq!(check(4, true), Some(Refusal::EmailTaken));
+            assert_eq!(check(5, false), Some(Refusal::QuotaExceeded { quota: Quota::Members, limit: 5 }));
+        }
     }
 }

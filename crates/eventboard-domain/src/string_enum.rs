@@ -178,8 +178,22 @@ string_enum! {
         UserDisabled = "USER_DISABLED",
         /// A disabled user can log in again.
         UserEnabled = "USER_ENABLED",
+        /// A user deleted their account, or somebody removed them.
+        UserDeleted = "USER_DELETED",
+        /// The events of a user belong to another one.
+        EventsTransferred = "EVENTS_TRANSFERRED",
+        /// A user took a copy of their data.
+        DataExported = "DATA_EXPORTED",
+        /// Somebody was invited to the organization.
+        InvitationCreated = "INVITATION_CREATED",
+        /// Somebody joined the organization with an invitation.
+        InvitationUsed = "INVITATION_USED",
+        /// An invitation does not work any more.
+        InvitationWithdrawn = "INVITATION_WITHDRAWN",
         /// A setting of the organization has another value.
         SettingsChanged = "SETTINGS_CHANGED",
+        /// The organization and everything in it was deleted.
+        OrganizationDeleted = "ORGANIZATION_DELETED",
         /// The operator removed idempotency keys.
         IdempotencyKeysCleared = "IDEMPOTENCY_KEYS_CLEARED",
         /// The operator had mails sent again that could not be sent.
@@ -190,6 +204,18 @@ string_enum! {
         DataSeeded = "DATA_SEEDED",
         /// The operator brought the schema up to date.
         SchemaMigrated = "SCHEMA_MIGRATED",
+    }
+}
+
+string_enum! {
+    /// Why an invitation does not work any more, although nobody has used it.
+    InvitationEnd {
+        /// An admin withdrew it.
+        Withdrawn = "WITHDRAWN",
+        /// The same address was invited again.
+        Replaced = "REPLACED",
+        /// Whoever sent it was disabled or deleted.
+        InviterLeft = "INVITER_LEFT",
     }
 }
 
@@ -206,6 +232,8 @@ string_enum! {
         PasswordChanged = "PASSWORD_CHANGED",
         /// The user set a new password with a link.
         PasswordReset = "PASSWORD_RESET",
+        /// The user was disabled.
+        UserDisabled = "USER_DISABLED",
         /// A refresh token was used that had been replaced.
         TokenReused = "TOKEN_REUSED",
         /// The user had more sessions than allowed, and this one was not used for the longest time.
@@ -220,6 +248,8 @@ string_enum! {
         User = "USER",
         /// An organization.
         Organization = "ORGANIZATION",
+        /// An invitation.
+        Invitation = "INVITATION",
     }
 }
 
@@ -299,6 +329,14 @@ string_enum! {
         PasswordReset = "PASSWORD_RESET",
         /// The recipient's password was changed.
         PasswordChanged = "PASSWORD_CHANGED",
+        /// Somebody is invited to an organization.
+        Invitation = "INVITATION",
+        /// The recipient has another role.
+        RoleChanged = "ROLE_CHANGED",
+        /// The recipient can no longer log in.
+        UserDisabled = "USER_DISABLED",
+        /// The recipient's account was deleted.
+        AccountDeleted = "ACCOUNT_DELETED",
         /// A moderator approved the recipient's event.
         EventApproved = "EVENT_APPROVED",
         /// A moderator rejected the recipient's event.
@@ -360,6 +398,7 @@ mod tests {
         assert_values_round_trip::<AuditAction>();
         assert_values_round_trip::<AuditTargetType>();
         assert_values_round_trip::<SessionEnd>();
+        assert_values_round_trip::<InvitationEnd>();
         assert_values_round_trip::<LoginFailure>();
         assert_values_round_trip::<LinkKind>();
         assert_values_round_trip::<MailKind>();

@@ -120,7 +120,7 @@ fn check_action(
     if !action.is_permitted(caller, event) {
         return Err(Refusal::EventForbidden(action));
     }
-    preconditions.check_event(event.version)?;
+    preconditions.check_version(event.version)?;
     action.transition().map_or(Ok(()), |transition| transition.check(event.status))
 }
 

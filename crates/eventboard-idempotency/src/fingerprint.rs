@@ -1,6 +1,7 @@
 //! The fingerprint of a request: a 32-byte hash that identifies repeated requests.
 
 use chrono::{DateTime, Utc};
+use eventboard_domain::{EntityTags, Preconditions};
 use sha2::{Digest, Sha256};
 
 /// Hashes names and values together with their lengths, so that different inputs cannot produce the same hashed text.
@@ -33,9 +34,24 @@ impl Fingerprint {
         self.text(name, value.map(|instant| instant.timestamp_millis().to_string()).as_deref())
     }
 
+    /// Adds the conditions of the write.
+    #[must_use]
+    pub fn preconditions(self, preconditions: &Preconditions) -> Self {
+        let Preconditions { if_match, if_none_match } = preconditions;
+        self.text("ifMatch", if_match.as_ref().map(entity_tags_text).as_deref())
+            .text("ifNoneMatch", if_none_match.as_ref().map(entity_tags_text).as_deref())
+    }
+
     /// Returns the SHA-256 of all fields.
     pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
+    }
+}
+
+fn entity_tags_text(tags: &EntityTags) -> String {
+    match tags {
+        EntityTags::Any => "*".into(),
+        EntityTags::Versions(versions) => format!("{versions:?}"),
     }
 }
 

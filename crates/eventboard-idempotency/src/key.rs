@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventboard_domain::{Identity, Refusal};
+use eventboard_domain::{Identity, Refusal, Violations, check_idempotency_key};
+use eventboard_proto::writes;
 use uuid::Uuid;
 
 use crate::outcome::KeyOutcome;
@@ -20,6 +21,28 @@ pub struct RequestKey {
     pub request_id: Uuid,
     /// Whether the key was generated, by the gateway or, for a call without a key, by the service.
     pub generated: bool,
+}
+
+impl TryFrom<Option<writes::Idempotency>> for RequestKey {
+    type Error = Violations;
+
+    /// Reads the key of a call. A call without one gets a generated key, so that all writes use the same code path. A generated
+    /// key does not protect against repeated requests.
+    fn try_from(message: Option<writes::Idempotency>) -> Result<Self, Violations> {
+        let Some(writes::Idempotency { key, request_id, generated }) = message else {
+            let id = Uuid::now_v7();
+            return Ok(Self { key: id.to_string(), request_id: id, generated: true });
+        };
+        let mut violations = Violations::default();
+        let key = check_idempotency_key(key.as_bytes()).map(str::to_owned);
+        let key = violations.check("Idempotency-Key", key);
+        let request_id = Uuid::try_parse(&request_id).map_err(|_| "must be a UUID".to_owned());
+        let request_id = violations.check("requestId", request_id);
+        match (key, request_id) {
+            (Some(key), Some(request_id)) => Ok(Self { key, request_id, generated }),
+            _ => Err(violations),
+        }
+    }
 }
 
 /// The operation that a key belongs to. The service is part of it, because all services store their keys in one

@@ -7,6 +7,7 @@
 
 mod fingerprint;
 mod key;
+mod lifetime;
 mod outcome;
 mod perform_once;
 mod sql;
@@ -15,6 +16,7 @@ mod sweep;
 pub use self::{
     fingerprint::Fingerprint,
     key::{Operation, RequestKey, ResponseSource, ScopedKey, StoredResponse, WriteResponse},
+    lifetime::key_lifetime_from_env,
     perform_once::Idempotency,
     sql::{claim_key, load_response, store_response},
     sweep::sweep_expired_keys,

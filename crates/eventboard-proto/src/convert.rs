@@ -4,7 +4,9 @@
 //! and the domain does not depend on the generated code.
 
 use chrono::{DateTime, Utc};
-use eventboard_domain::{AuditAction, AuditTargetType, DecisionMails, EventStatus, Role, SortBy, rules};
+use eventboard_domain::{
+    AuditAction, AuditTargetType, DecisionMails, EntityTags, EventStatus, Preconditions, Role, SortBy, rules,
+};
 use prost_types::Timestamp;
 
 use crate::{
@@ -13,6 +15,7 @@ use crate::{
         DecisionMails as DecisionMailsMessage, Role as RoleMessage,
     },
     events::{EventStatus as EventStatusMessage, SortBy as SortByMessage},
+    writes::EntityTags as EntityTagsMessage,
 };
 
 /// The message contains the unspecified value of an enum.
@@ -64,12 +67,30 @@ enum_conversions!(AuditAction, AuditActionMessage {
     PasswordReset,
     EmailVerified,
     EmailChangeRequested,
-    EmailChanged
+    EmailChanged,
+    UserDeleted,
+    EventsTransferred,
+    DataExported,
+    InvitationCreated,
+    InvitationUsed,
+    InvitationWithdrawn,
+    OrganizationDeleted
 } or Unspecified);
-enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization } or Unspecified);
+enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization, Invitation } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);
 enum_conversions!(EventStatus, EventStatusMessage { Draft, Submitted, Approved, Rejected } or Unspecified);
 enum_conversions!(SortBy, SortByMessage { StartDate, CreatedAt, Title, Status });
+
+/// Converts the conditions of a write.
+pub fn preconditions(
+    if_match: Option<EntityTagsMessage>,
+    if_none_match: Option<EntityTagsMessage>,
+) -> Preconditions {
+    let tags = |EntityTagsMessage { any, versions }| {
+        if any { EntityTags::Any } else { EntityTags::Versions(versions) }
+    };
+    Preconditions { if_match: if_match.map(tags), if_none_match: if_none_match.map(tags) }
+}
 
 /// Converts an instant into a protobuf timestamp.
 pub fn timestamp(instant: DateTime<Utc>) -> Timestamp {

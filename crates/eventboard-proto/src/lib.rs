@@ -13,6 +13,11 @@ pub mod events {
     tonic::include_proto!("eventboard.events.v1");
 }
 
+/// The package `eventboard.writes.v1`.
+pub mod writes {
+    tonic::include_proto!("eventboard.writes.v1");
+}
+
 /// The package `grpc.health.v1`, because `tonic-health` lacks its method `List`.
 pub mod health {
     tonic::include_proto!("grpc.health.v1");
@@ -110,7 +115,7 @@ mod tests {
     fn reflection_shows_a_comment_for_everything() {
         let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
         let own: Vec<_> = files.file.iter().filter(|file| !file.package().starts_with("google.")).collect();
-        assert_eq!(own.len(), 3);
+        assert_eq!(own.len(), 4);
         for file in own {
             let (comments, declared) = (comments(file), declarations(file));
             assert!(!declared.is_empty());

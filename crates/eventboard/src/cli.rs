@@ -1,8 +1,14 @@
 //! The command line.
 
+mod organization;
+
 use clap::{Args, Parser, Subcommand};
 use eventboard_domain::{OutboxState, Role, UnknownVariant};
 use uuid::Uuid;
+
+pub(crate) use self::organization::{
+    InviteArgs, MembersArgs, OrganizationCommand, SettingsArgs, TransferArgs,
+};
 
 /// Runs EventBoard locally and manages an installation.
 ///
@@ -68,10 +74,10 @@ pub(crate) enum Command {
     /// List and remove idempotency keys
     #[command(subcommand)]
     Idempotency(IdempotencyCommand),
-    /// List organizations; show what they use of their quotas; open or close them for signup
+    /// List organizations and their members; invite people, change settings, hand events over, delete an organization
     #[command(subcommand)]
     Org(OrganizationCommand),
-    /// List users, change their roles, disable or enable them
+    /// List users, change their roles, disable, enable or delete them
     #[command(subcommand)]
     User(UserCommand),
     /// Show the history of an event
@@ -137,32 +143,6 @@ pub(crate) struct ClearArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum OrganizationCommand {
-    /// List organizations, sorted by slug
-    List(ListArgs),
-    /// Show an organization, and what it uses of its quotas
-    ///
-    /// The quotas are the settings of this process, so run the command where the services run.
-    Show {
-        /// Slug or id of the organization, for example acme-corp
-        organization: String,
-        /// Print an object instead of tables
-        #[arg(long)]
-        json: bool,
-    },
-    /// Allow users to join by signing up with the organization's id
-    Open {
-        /// Slug of the organization, for example acme-corp
-        slug: String,
-    },
-    /// Stop users from joining by signup; existing users stay
-    Close {
-        /// Slug of the organization, for example acme-corp
-        slug: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
     /// List users, sorted by email address
     List {
@@ -175,13 +155,16 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Change a user's role in the organization
+    /// Change a user's role in the organization; a mail tells the user
     Role {
         /// Email address of the user
         email: String,
         /// USER, MODERATOR or ADMIN
         #[arg(value_parser = parse_role)]
         role: Role,
+        /// Allow it although no admin is left who can log in
+        #[arg(long)]
+        force: bool,
     },
     /// Set a user's password, which is asked for on the terminal or read from standard input; ends all sessions of the user
     Password {
@@ -208,15 +191,28 @@ pub(crate) enum UserCommand {
         #[arg(long, value_name = "ID")]
         session: Option<Uuid>,
     },
-    /// Disable a user, who can then no longer log in; the user's events stay
+    /// Disable a user, who can then no longer log in; the user's events stay, open invitations end, and a mail tells the user
     Disable {
         /// Email address of the user
         email: String,
+        /// Allow it although no admin is left who can log in
+        #[arg(long)]
+        force: bool,
     },
     /// Enable a disabled user
     Enable {
         /// Email address of the user
         email: String,
+    },
+    /// Delete a user, and the events that are not approved; a mail tells the user
+    ///
+    /// Approved events stay under the name "Former member". The last member takes the organization along.
+    Delete {
+        /// Email address of the user
+        email: String,
+        /// Allow it although no admin is left who can log in, or no member at all
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -3,14 +3,15 @@
 //!
 //! The fingerprint must be stable across releases, because stored keys outlive a release.
 
-use eventboard_domain::{EntityTags, EventChange, EventPatch, NewEvent, Preconditions};
+use eventboard_domain::{EventChange, EventPatch, NewEvent, Preconditions};
 use eventboard_idempotency::Fingerprint;
 use uuid::Uuid;
 
 /// Returns the fingerprint of a request to create an event.
 pub(crate) fn of_create(method: &str, preconditions: &Preconditions, content: &NewEvent) -> [u8; 32] {
     let NewEvent { title, description, location, start_date, end_date } = content;
-    add_preconditions(Fingerprint::of(method), preconditions)
+    Fingerprint::of(method)
+        .preconditions(preconditions)
         .text("title", Some(title))
         .text("description", Some(description))
         .text("location", location.as_deref())
@@ -26,8 +27,7 @@ pub(crate) fn of_change(
     preconditions: &Preconditions,
     change: &EventChange,
 ) -> [u8; 32] {
-    let fingerprint = Fingerprint::of(method).text("id", Some(&id.to_string()));
-    let fingerprint = add_preconditions(fingerprint, preconditions);
+    let fingerprint = Fingerprint::of(method).text("id", Some(&id.to_string())).preconditions(preconditions);
     match change {
         EventChange::Update(patch) => add_patch(fingerprint, patch),
         EventChange::Reject { reason } => fingerprint.text("reason", Some(reason)),
@@ -47,25 +47,12 @@ fn add_patch(fingerprint: Fingerprint, patch: &EventPatch) -> Fingerprint {
         .instant("endDate", *end_date)
 }
 
-fn add_preconditions(fingerprint: Fingerprint, preconditions: &Preconditions) -> Fingerprint {
-    let Preconditions { if_match, if_none_match } = preconditions;
-    fingerprint
-        .text("ifMatch", if_match.as_ref().map(entity_tags_text).as_deref())
-        .text("ifNoneMatch", if_none_match.as_ref().map(entity_tags_text).as_deref())
-}
-
-fn entity_tags_text(tags: &EntityTags) -> String {
-    match tags {
-        EntityTags::Any => "*".into(),
-        EntityTags::Versions(versions) => format!("{versions:?}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use chrono::DateTime;
+    use eventboard_domain::EntityTags;
 
     use super::*;
 

@@ -4,28 +4,31 @@
 //! `grpc` converts and validates messages. A use case in `use_cases` reads data, applies the domain rules and writes
 //! the result. `store` contains the SQL.
 
+mod copy;
 mod cursor;
 mod fingerprint;
 mod folding;
 mod grpc;
 mod listing;
 mod message;
+mod person;
 mod store;
 mod use_cases;
 
 use std::time::Duration;
 
 use eventboard_chassis::{
-    config::{AppEnv, Env, ListenConfig, days},
+    config::{Env, ListenConfig},
     health::Health,
     quotas::quotas_from_env,
     server::{AddressLimit, Admission, GrpcServer, LoadConfig},
     shutdown::Shutdown,
     token::{TokenConfig, TokenVerifier},
+    verified_email::require_verified_email_from_env,
 };
 use eventboard_db::{Database, DatabaseConfig};
 use eventboard_domain::Quotas;
-use eventboard_idempotency::{Idempotency, sweep_expired_keys};
+use eventboard_idempotency::{Idempotency, key_lifetime_from_env, sweep_expired_keys};
 use eventboard_proto::events::events_service_server::EventsServiceServer;
 use tokio::net::TcpListener;
 
@@ -35,10 +38,6 @@ use crate::{
 
 /// The service's name in logs, health documents and `pg_stat_activity`.
 pub const NAME: &str = "events-service";
-
-/// The range of `IDEMPOTENCY_TTL`.
-const MIN_IDEMPOTENCY_TTL: Duration = Duration::from_secs(1);
-const MAX_IDEMPOTENCY_TTL: Duration = days(365);
 
 /// The configuration of the service.
 #[derive(Debug, Clone)]
@@ -68,21 +67,11 @@ impl Config {
             load: LoadConfig::from_env(env),
             token: TokenConfig::from_env(env),
             database: DatabaseConfig::from_env(env, NAME),
-            idempotency_ttl: env.duration(
-                "IDEMPOTENCY_TTL",
-                days(1),
-                MIN_IDEMPOTENCY_TTL..=MAX_IDEMPOTENCY_TTL,
-            ),
+            idempotency_ttl: key_lifetime_from_env(env),
             quotas: quotas_from_env(env),
-            require_verified_email: require_verified_email(env),
+            require_verified_email: require_verified_email_from_env(env),
         }
     }
-}
-
-/// `MAIL_FROM` is required where mails are sent, and is no secret. Without mails, nobody could verify an address.
-fn require_verified_email(env: &mut Env) -> bool {
-    let sends_mails = AppEnv::from_env(env) == AppEnv::Production && env.is_set("MAIL_FROM");
-    env.flag("REQUIRE_VERIFIED_EMAIL", sends_mails)
 }
 
 /// Runs the service on `listener` until shutdown.
@@ -118,25 +107,5 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     tokio::select! {
         served = server.serve(listener, grpc_service, shutdown) => served,
         stopped = background => stopped,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn verified_addresses_are_required_in_production_where_mails_are_sent() {
-        let required = |variables: &[(&str, &str)]| {
-            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            require_verified_email(&mut variables.collect())
-        };
-        let (production, sender) = (("APP_ENV", "production"), ("MAIL_FROM", "board@example.org"));
-        assert!(required(&[production, sender]));
-        assert!(
-            !required(&[production]) && !required(&[sender]) && !required(&[production, ("MAIL_FROM", "")])
-        );
-        assert!(required(&[("REQUIRE_VERIFIED_EMAIL", "true")]));
-        assert!(!required(&[production, sender, ("REQUIRE_VERIFIED_EMAIL", "false")]));
     }
 }

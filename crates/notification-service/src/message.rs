@@ -25,7 +25,6 @@ pub(crate) struct Content {
     /// The row of the outbox.
     pub(crate) id: Uuid,
     pub(crate) created_at: DateTime<Utc>,
-    pub(crate) recipient_id: Uuid,
     /// The address as it was given.
     pub(crate) recipient: String,
     pub(crate) subject: Subject,
@@ -78,12 +77,17 @@ impl Renderer {
 
     /// The page that the mail leads to. `None` when signing fails.
     fn link(&self, subject: &Subject) -> Option<String> {
-        let path = match subject {
-            Subject::Account { organization: _, news } => match news.page() {
-                (page, None) => page.to_owned(),
-                (page, Some(Link { id, seed })) => format!("{page}?token={}", self.links.sign(*id, seed)?),
-            },
-            Subject::Decision(decision) => format!("/events/{}", decision.event_id),
+        let (page, link) = match subject {
+            Subject::Account { organization: _, news } => news.page(),
+            Subject::AccountDeleted { organization: _ } => ("/", None),
+            Subject::Invitation(invitation) => invitation.page(),
+            Subject::Decision(decision) => {
+                return Some(self.public_url.link(&format!("/events/{}", decision.event_id)));
+            }
+        };
+        let path = match link {
+            None => page.to_owned(),
+            Some(Link { id, seed }) => format!("{page}?token={}", self.links.sign(*id, seed)?),
         };
         Some(self.public_url.link(&path))
     }
@@ -91,8 +95,8 @@ impl Renderer {
     /// The headers with which a mail program offers a button (RFC 8058), if the mail can be switched off. Mail programs
     /// send nothing without TLS.
     fn unsubscribe_headers(&self, content: &Content) -> Vec<HeaderValue> {
-        let is_offered = content.subject.can_be_switched_off() && self.public_url.is_https();
-        let Some(token) = is_offered.then(|| self.unsubscribe.sign(content.recipient_id)).flatten() else {
+        let user_id = content.subject.can_be_switched_off_by().filter(|_| self.public_url.is_https());
+        let Some(token) = user_id.and_then(|user_id| self.unsubscribe.sign(user_id)) else {
             return Vec::new();
         };
         let link = self.public_url.link(&format!("/auth/notifications/unsubscribe?token={token}"));

@@ -1,12 +1,16 @@
 //! The texts of all mails. Both parts of a mail, plain text and HTML, are rendered from the same [`Texts`].
 
 mod account;
+mod invitation;
 
 use askama::Template;
-use eventboard_domain::MailKind;
+use eventboard_domain::{MailKind, Role};
 use uuid::Uuid;
 
-pub(crate) use self::account::{AccountNews, Link};
+pub(crate) use self::{
+    account::{AccountNews, Link},
+    invitation::{Invitation, Invitee},
+};
 use crate::line::{Line, Paragraphs};
 
 /// The maximum length of a subject, in characters.
@@ -21,6 +25,13 @@ pub(crate) enum Subject {
         organization: Line,
         news: AccountNews,
     },
+    /// The recipient's account was deleted.
+    AccountDeleted {
+        /// `None` if the organization was deleted as well.
+        organization: Option<Line>,
+    },
+    /// The recipient is invited to an organization.
+    Invitation(Invitation),
     /// Somebody decided on the recipient's event.
     Decision(Decision),
 }
@@ -28,6 +39,8 @@ pub(crate) enum Subject {
 /// A decision on an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Decision {
+    /// The recipient.
+    pub(crate) owner_id: Uuid,
     pub(crate) verdict: Verdict,
     pub(crate) event_id: Uuid,
     pub(crate) title: Line,
@@ -43,11 +56,13 @@ pub(crate) enum Verdict {
 }
 
 impl Subject {
-    /// Whether the recipient can switch off such mails.
-    pub(crate) fn can_be_switched_off(&self) -> bool {
+    /// The user who can switch off such mails. `None` if nobody can.
+    pub(crate) fn can_be_switched_off_by(&self) -> Option<Uuid> {
         match self {
-            Self::Account { organization: _, news: _ } => false,
-            Self::Decision(_) => true,
+            Self::Account { organization: _, news: _ }
+            | Self::AccountDeleted { organization: _ }
+            | Self::Invitation(_) => None,
+            Self::Decision(decision) => Some(decision.owner_id),
         }
     }
 }
@@ -62,7 +77,11 @@ impl Verdict {
             | MailKind::EmailChangeRequested
             | MailKind::EmailChanged
             | MailKind::PasswordReset
-            | MailKind::PasswordChanged => None,
+            | MailKind::PasswordChanged
+            | MailKind::Invitation
+            | MailKind::RoleChanged
+            | MailKind::UserDisabled
+            | MailKind::AccountDeleted => None,
             MailKind::EventApproved => Some(Self::Approved),
             MailKind::EventRejected => Some(Self::Rejected { reason: Paragraphs::new(reason?) }),
         }
@@ -88,6 +107,8 @@ impl Texts {
     pub(crate) fn new(subject: &Subject, link: String) -> Self {
         match subject {
             Subject::Account { organization, news } => account::about_account(organization, news, link),
+            Subject::AccountDeleted { organization } => account::about_deletion(organization.as_ref(), link),
+            Subject::Invitation(invitation) => invitation::about_invitation(invitation, link),
             Subject::Decision(decision) => about_decision(decision, link),
         }
     }
@@ -116,7 +137,7 @@ struct Html<'t> {
 }
 
 fn about_decision(decision: &Decision, link: String) -> Texts {
-    let Decision { verdict, event_id: _, title, moderator } = decision;
+    let Decision { owner_id: _, verdict, event_id: _, title, moderator } = decision;
     let (prefix, done, quotation) = match verdict {
         Verdict::Approved => ("Published: ", "published", None),
         Verdict::Rejected { reason } => ("Sent back: ", "sent back", Some(reason.clone())),
@@ -132,6 +153,15 @@ fn about_decision(decision: &Decision, link: String) -> Texts {
         link,
         why: "You get this mail because the event is yours. You can switch off mails about decisions in the \
             notifications of your account.",
+    }
+}
+
+/// The name of a role in a sentence.
+fn role_with_article(role: Role) -> &'static str {
+    match role {
+        Role::User => "a member",
+        Role::Moderator => "a moderator",
+        Role::Admin => "an admin",
     }
 }
 
@@ -166,7 +196,13 @@ mod tests {
     fn subjects(name: &str) -> Vec<Subject> {
         let line = Line::new(name);
         let decision = |verdict, moderator| {
-            Subject::Decision(Decision { verdict, event_id: Uuid::nil(), title: line.clone(), moderator })
+            Subject::Decision(Decision {
+                owner_id: Uuid::nil(),
+                verdict,
+                event_id: Uuid::nil(),
+                title: line.clone(),
+                moderator,
+            })
         };
         let reason = Paragraphs::new(&format!("The room is taken.\n\n{name}"));
         let link = Link { id: Uuid::nil(), seed: [0; 32] };
@@ -178,8 +214,22 @@ mod tests {
             AccountNews::EmailTaken,
             AccountNews::EmailChangeRequested,
             AccountNews::EmailChanged,
-            AccountNews::PasswordReset(link),
+            AccountNews::PasswordReset(link.clone()),
             AccountNews::PasswordChanged,
+            AccountNews::RoleChanged { role: Role::User },
+            AccountNews::RoleChanged { role: Role::Moderator },
+            AccountNews::RoleChanged { role: Role::Admin },
+            AccountNews::UserDisabled,
+        ];
+        let deletions = [Some(line.clone()), None];
+        let about_deletion = deletions.map(|organization| Subject::AccountDeleted { organization });
+        let invitation = |invitee, inviter, role| {
+            Subject::Invitation(Invitation { organization: line.clone(), role, inviter, invitee })
+        };
+        let invitations = [
+            invitation(Invitee::Stranger(link.clone()), Some(line.clone()), Role::User),
+            invitation(Invitee::MemberElsewhere(link), None, Role::Moderator),
+            invitation(Invitee::Member, Some(line.clone()), Role::Admin),
         ];
         let about_account = news.map(|news| Subject::Account { organization: line.clone(), news });
         let decisions = [
@@ -187,7 +237,7 @@ mod tests {
             decision(Verdict::Approved, None),
             decision(Verdict::Rejected { reason }, Some(line.clone())),
         ];
-        about_account.into_iter().chain(decisions).collect()
+        about_account.into_iter().chain(about_deletion).chain(invitations).chain(decisions).collect()
     }
 
     fn all_texts() -> Vec<Texts> {
@@ -227,6 +277,13 @@ mod tests {
     }
 
     #[test]
+    fn words_are_separated_by_one_space() {
+        for texts in all_texts() {
+            assert!(!texts.happened.contains("  "), "{}", texts.happened);
+        }
+    }
+
+    #[test]
     fn a_subject_is_one_line_of_at_most_60_characters() {
         for texts in all_texts() {
             assert!(texts.subject.chars().count() <= 60, "{}", texts.subject);
@@ -237,6 +294,7 @@ mod tests {
     #[test]
     fn a_rejection_quotes_the_reason_and_names_the_moderator() {
         let subject = Subject::Decision(Decision {
+            owner_id: Uuid::nil(),
             verdict: Verdict::Rejected { reason: Paragraphs::new("The room is taken.\nTake another one.") },
             event_id: Uuid::nil(),
             title: Line::new("Autumn hackathon"),

@@ -110,12 +110,12 @@ impl Worker {
     async fn attempt(&self, row: &LeasedRow, deadline: Instant) -> Result<Attempt, Failure> {
         let unavailable = |_| Failure::temporary(Stage::Read, "the database did not answer in time");
         let failed = |error: ServiceError| Failure::temporary(Stage::Read, format!("{:?}", error.code()));
-        if let Some(link) = row.missing_link() {
+        if let Some(preparation) = row.missing_preparation() {
             let left = Deadline::after(deadline.saturating_duration_since(Instant::now()));
-            let prepared = self.store.prepare(row, link, &self.account_keys, left);
+            let prepared = self.store.prepare(row, preparation, &self.account_keys, left);
             timeout_at(deadline, prepared).await.map_err(unavailable)?.map_err(failed)?;
         }
-        let content = timeout_at(deadline, self.store.load_content(row.id)).await.map_err(unavailable)?;
+        let content = timeout_at(deadline, self.store.load_content(row)).await.map_err(unavailable)?;
         let Some(content) = content.map_err(failed)? else { return Ok(Attempt::Skipped) };
         let mail = self.renderer.render(&content)?;
         self.transport.deliver(&mail, deadline).await?;

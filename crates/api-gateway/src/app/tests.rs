@@ -85,6 +85,12 @@ async fn a_missing_token_is_a_401_before_any_other_error() {
         (Method::POST, format!("/events/{id}/submit")),
         (Method::POST, format!("/events/{id}/approve")),
         (Method::POST, format!("/events/{id}/reject")),
+        (Method::PATCH, "/auth/me".into()),
+        (Method::POST, "/auth/me/delete".into()),
+        (Method::GET, "/auth/me/export?x=1".into()),
+        (Method::PATCH, "/organization".into()),
+        (Method::DELETE, format!("/organization/members/{id}")),
+        (Method::GET, "/organization/people".into()),
     ] {
         let request = Request::builder().method(&method).uri(&path).header("authorization", "Bearer x.y.z");
         let response = send(&gateway([]), request, "not json").await;

@@ -78,14 +78,14 @@ impl<T: FromInput> OperationPart for WithOptionalBody<T> {
 }
 
 impl Input {
-    /// Reads a required string.
+    /// Reads a required value.
     pub(super) fn read_required<T>(
         &mut self,
         field: &str,
-        rule: impl FnOnce(&str) -> Result<T, String>,
+        rule: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<T> {
         match self.take(field)? {
-            Some(value) => self.check_text(field, &value, rule),
+            Some(value) => self.violations.check(field, rule(&value)),
             None => {
                 self.violations.add(field, REQUIRED);
                 None
@@ -93,23 +93,23 @@ impl Input {
         }
     }
 
-    /// Reads a string that may be absent or null.
+    /// Reads a value that may be absent or null.
     pub(super) fn read_optional<T>(
         &mut self,
         field: &str,
-        rule: impl FnOnce(&str) -> Result<T, String>,
+        rule: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<Option<T>> {
         match self.take(field)? {
-            Some(value) => self.check_text(field, &value, rule).map(Some),
+            Some(value) => self.violations.check(field, rule(&value)).map(Some),
             None => Some(None),
         }
     }
 
-    /// Reads a string that may be absent, but not null.
+    /// Reads a value that may be absent, but not null.
     pub(super) fn read_optional_not_null<T>(
         &mut self,
         field: &str,
-        rule: impl FnOnce(&str) -> Result<T, String>,
+        rule: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<Option<T>> {
         if self.has_null(field) {
             self.take(field)?;
@@ -119,11 +119,11 @@ impl Input {
         self.read_optional(field, rule)
     }
 
-    /// Reads a string that may be absent (`None`) or null, which clears it (`Some(None)`).
+    /// Reads a value that may be absent (`None`) or null, which clears it (`Some(None)`).
     pub(super) fn read_optional_nullable<T>(
         &mut self,
         field: &str,
-        rule: impl FnOnce(&str) -> Result<T, String>,
+        rule: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<Option<Option<T>>> {
         if self.has_null(field) {
             self.take(field)?;
@@ -150,16 +150,6 @@ impl Input {
     fn take(&mut self, field: &str) -> Option<Option<Value>> {
         let value = self.body.as_mut()?.remove(field);
         Some(value.filter(|value| !value.is_null()))
-    }
-
-    fn check_text<T>(
-        &mut self,
-        field: &str,
-        value: &Value,
-        rule: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let text = value.as_str().ok_or_else(|| "must be a string".to_owned());
-        self.violations.check(field, text.and_then(rule))
     }
 }
 

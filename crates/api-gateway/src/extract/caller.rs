@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     middleware::requester::requester,
     openapi::{OperationDescription, OperationPart, problems::Unauthenticated},
+    policy::OperationPolicy,
     problem::Problem,
     state::AppState,
 };
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct OutgoingCall {
     context: CallContext,
     policy: CallPolicy,
+    requester: Requester,
 }
 
 /// A caller with a valid token, whose user auth-service has validated.
@@ -60,12 +62,22 @@ impl OutgoingCall {
             timings: parts.extensions.get().cloned().unwrap_or_default(),
         };
         let policy = policy.ok_or_else(|| ServiceError::internal("the route has no call policy"))?;
-        Ok(Self { context, policy })
+        Ok(Self { context, policy, requester: requester(&parts.extensions) })
     }
 
     /// Wraps a message in a gRPC request with the metadata and the policy of this call.
     pub(crate) fn request<M>(&self, message: M) -> tonic::Request<M> {
         self.context.request(self.policy, message)
+    }
+
+    /// Like [`request`](Self::request), for a call after the response has begun. It has a deadline of its own.
+    pub(crate) fn later_request<M>(&self, policy: OperationPolicy, message: M) -> tonic::Request<M> {
+        self.context.request(policy.start(), message)
+    }
+
+    /// Who sends the request.
+    pub(crate) fn requester(&self) -> Requester {
+        self.requester
     }
 
     /// Whether the request has a token.

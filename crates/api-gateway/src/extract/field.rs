@@ -11,13 +11,21 @@ use utoipa::{
 use super::input::Input;
 use crate::openapi::schemas;
 
-/// A value that is parsed from a string.
+/// A value of a request: a string, or something that is written as one in a query.
 pub(crate) trait Field: Sized {
     /// Parses and validates the value.
     ///
     /// # Errors
     /// Returns a message that reads as a sentence after the field name.
     fn parse(text: &str) -> Result<Self, String>;
+
+    /// Reads and validates the value in a JSON body, which is a string unless the type says otherwise.
+    ///
+    /// # Errors
+    /// As for `parse`.
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Self::parse(value.as_str().ok_or("must be a string")?)
+    }
 
     /// The OpenAPI schema.
     fn schema() -> RefOr<Schema>;
@@ -94,12 +102,12 @@ pub(crate) trait BodyField: Sized {
     fn schema() -> RefOr<Schema>;
 }
 
-/// A required string.
+/// A required value.
 impl<T: Field> BodyField for T {
     const REQUIRED: bool = true;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.read_required(name, T::parse)
+        input.read_required(name, T::from_json)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -107,12 +115,12 @@ impl<T: Field> BodyField for T {
     }
 }
 
-/// A string that may be absent or null.
+/// A value that may be absent or null.
 impl<T: Field> BodyField for Option<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.read_optional(name, T::parse)
+        input.read_optional(name, T::from_json)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -120,7 +128,7 @@ impl<T: Field> BodyField for Option<T> {
     }
 }
 
-/// A string that a patch may change but not clear: the field may be absent, but not null.
+/// A value that a patch may change but not clear: the field may be absent, but not null.
 #[derive(Debug)]
 pub(crate) struct OptionalNotNull<T>(pub(crate) Option<T>);
 
@@ -128,7 +136,7 @@ impl<T: Field> BodyField for OptionalNotNull<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.read_optional_not_null(name, T::parse).map(Self)
+        input.read_optional_not_null(name, T::from_json).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {
@@ -136,7 +144,7 @@ impl<T: Field> BodyField for OptionalNotNull<T> {
     }
 }
 
-/// A string that a patch may change or clear: absent (`None`), null (`Some(None)`), or a value.
+/// A value that a patch may change or clear: absent (`None`), null (`Some(None)`), or a value.
 #[derive(Debug)]
 pub(crate) struct OptionalNullable<T>(pub(crate) Option<Option<T>>);
 
@@ -144,7 +152,7 @@ impl<T: Field> BodyField for OptionalNullable<T> {
     const REQUIRED: bool = false;
 
     fn read(input: &mut Input, name: &str) -> Option<Self> {
-        input.read_optional_nullable(name, T::parse).map(Self)
+        input.read_optional_nullable(name, T::from_json).map(Self)
     }
 
     fn schema() -> RefOr<Schema> {

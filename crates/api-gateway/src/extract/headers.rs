@@ -1,7 +1,7 @@
 //! Request headers: conditions and the idempotency key.
 
 use eventboard_domain::{Refusal, check_idempotency_key};
-use eventboard_proto::events as proto;
+use eventboard_proto::writes as proto;
 use http::{HeaderName, header};
 use utoipa::openapi::{
     ObjectBuilder,
@@ -65,8 +65,8 @@ impl FromInput for ReadConditions {
 
 impl OperationPart for ReadConditions {
     fn describe(description: &mut OperationDescription) {
-        let if_match = "Returns 412 unless the event's `ETag` is one of these (RFC 9110, section 13.1.1).";
-        let if_none_match = "Returns 304 if the event's `ETag` is one of these (RFC 9110, section 13.1.2).";
+        let if_match = "Returns 412 unless the current `ETag` is one of these (RFC 9110, section 13.1.1).";
+        let if_none_match = "Returns 304 if the current `ETag` is one of these (RFC 9110, section 13.1.2).";
         description.add_parameter(header_parameter("If-Match", if_match, entity_tags()));
         description.add_parameter(header_parameter("If-None-Match", if_none_match, entity_tags()));
         description.add_problem::<PreconditionFailed>();

@@ -187,6 +187,10 @@ macro_rules! path_ids {
 path_ids! {
     /// The id of an event in the path.
     EventId = "The ID of the event: a UUID with hyphens.";
+    /// The id of an invitation in the path.
+    InvitationId = "The ID of the invitation: a UUID with hyphens.";
+    /// The id of a member in the path.
+    MemberId = "The ID of the member: a UUID with hyphens.";
     /// The id of a session in the path.
     SessionId = "The ID of the session: a UUID with hyphens.";
 }

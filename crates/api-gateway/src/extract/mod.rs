@@ -19,10 +19,10 @@ pub(crate) mod shared_fields;
 pub(crate) use self::{
     accept::prefers_html,
     body::{WithBody, WithOptionalBody},
-    caller::{AnonymousCaller, Caller, GenuineCaller, RecordedCaller},
+    caller::{AnonymousCaller, Caller, GenuineCaller, OutgoingCall, RecordedCaller},
     field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},
     headers::{IdempotencyKey, Preconditions, ReadConditions, UnusedKey},
-    input::{EventId, FromInput, Input, Parameters, SessionId},
+    input::{EventId, FromInput, Input, InvitationId, MemberId, Parameters, SessionId, uuid},
     macros::{camel_case, query_parameters, request_body},
 };
 

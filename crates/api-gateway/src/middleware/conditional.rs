@@ -1,5 +1,5 @@
-//! Evaluates the conditions of a read (RFC 9110, section 13). events-service evaluates those of a
-//! write to events, and `extract::Preconditions` those of signup and login.
+//! Evaluates the conditions of a read (RFC 9110, section 13). The services evaluate those of a write to what has a version,
+//! and `extract::Preconditions` those of other writes.
 //!
 //! Every read is evaluated here, with the `ETag` of its response or without one. So a condition has the same meaning for
 //! every resource: `*` matches what exists, and a list of tags matches nothing that has no tag.

@@ -293,7 +293,8 @@ mod tests {
             }
             let counts_for_address = operation.get("security").is_none()
                 || path.starts_with("/auth/password")
-                || path.starts_with("/auth/email");
+                || path.starts_with("/auth/email")
+                || path == "/auth/me/delete";
             let gateway = gateway([("RATE_LIMIT_IP_MAX", "1000"), ("RATE_LIMIT_USER_MAX", "2000")]);
             let path = path.replace("{id}", "01890000-0000-7000-8000-000000000001");
             let request = Request::builder()

@@ -17,7 +17,7 @@ use super::client_ip::ClientAddresses;
 use crate::{config::Config, openapi::PublicOperations};
 
 /// Where operations with a token count for the address nevertheless, because passwords are guessed and mails are sent with them.
-const COUNTED_FOR_ADDRESS: [&str; 2] = ["/auth/password", "/auth/email"];
+const COUNTED_FOR_ADDRESS: [&str; 3] = ["/auth/password", "/auth/email", "/auth/me/delete"];
 
 /// Determines who sends a request.
 #[derive(Clone)]
@@ -116,6 +116,7 @@ mod tests {
             ("POST", "/auth/password"),
             ("POST", "/auth/email"),
             ("DELETE", "/auth/email"),
+            ("POST", "/auth/me/delete"),
             ("POST", "/auth/email/verify/resend"),
             ("GET", "/api"),
             ("GET", "/api/"),

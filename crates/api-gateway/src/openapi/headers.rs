@@ -44,7 +44,7 @@ pub(super) fn all() -> Vec<(&'static str, Header)> {
         (
             "ETag",
             always(
-                "The version of the event. A compressed response has a tag of its own, for example `\"7-gzip\"`.",
+                "The version of the resource. A compressed response has a tag of its own, for example `\"7-gzip\"`.",
                 tag,
             ),
         ),
@@ -58,10 +58,11 @@ pub(super) fn all() -> Vec<(&'static str, Header)> {
         (
             "Location",
             always(
-                "The path of the created event.",
+                "The path of the created resource.",
                 string().format(Some(SchemaFormat::Custom("uri-reference".to_owned()))),
             ),
         ),
+        ("Content-Disposition", always("Asks browsers to save the response as a file.", string())),
         ("Cache-Control", always("How the response may be cached.", string())),
         (
             "Idempotency-Replayed",

@@ -38,8 +38,9 @@ const INTRODUCTION: &str = "Manage the events of an organization: create, submit
     minimum length. Titles, locations, names and e-mail addresses are one line, without control characters and \
     without characters that change the direction of text. Descriptions and reasons may have tabs and line \
     breaks; directional formatting that is left open is closed at the end of its paragraph.\n\n\
-    **Concurrent changes.** Every event has an `ETag`. Send it in `If-Match` to change the event only if \
-    it has not changed since you read it. Send it in `If-None-Match` to read the event only if it has changed.\n\n\
+    **Concurrent changes.** Every event, every member and the organization have an `ETag`. Send it in `If-Match` to \
+    change the resource only if it has not changed since you read it. Send it in `If-None-Match` to read the resource \
+    only if it has changed.\n\n\
     **Retries.** Send an `Idempotency-Key` with a write to make it safe to retry.";
 
 /// The complete document with these operations.
@@ -68,10 +69,10 @@ fn tags() -> [Tag; 4] {
     let tag =
         |name: &str, description: &str| TagBuilder::new().name(name).description(Some(description)).build();
     [
-        tag("auth", "Signup, login, the current user and their notifications."),
+        tag("auth", "Signup, login, the current user and their account."),
         tag("events", "Events and their approval workflow."),
         tag("infrastructure", "Health checks and API documentation."),
-        tag("organization", "What an admin does with the organization."),
+        tag("organization", "The organization, its members, invitations and audit."),
     ]
 }
 

@@ -96,6 +96,11 @@ problems! {
         headers: [], example: "/events/01890000-0000-7000-8000-000000000001/submit",
         wrong_status()
     }
+    LastAdmin {
+        "Nobody could administer the organization afterwards.",
+        headers: [], example: "/organization/members/01890000-0000-7000-8000-0000000000b1",
+        Refusal::LastAdmin
+    }
     QuotaExceeded {
         "The organization has reached a limit. `detail` names it.",
         headers: [], example: "/events", Refusal::QuotaExceeded { quota: Quota::Events, limit: 2_000_000 }

@@ -52,6 +52,11 @@ pub(crate) fn integer(min: u64, max: Option<u64>) -> ObjectBuilder {
     number.maximum(max.map(|max| max as f64))
 }
 
+/// True or false.
+pub(crate) fn boolean() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean)
+}
+
 /// A string in a format that OpenAPI defines.
 pub(crate) fn string_with_format(format: KnownFormat) -> ObjectBuilder {
     string().format(Some(SchemaFormat::KnownFormat(format)))

@@ -171,6 +171,21 @@ async fn every_route_of_the_contract_is_described() {
         "GET /auth/me/notifications",
         "PUT /auth/me/notifications",
         "POST /auth/notifications/unsubscribe",
+        "PATCH /auth/me",
+        "POST /auth/me/delete",
+        "GET /auth/me/export",
+        "POST /auth/invitations/look-up",
+        "GET /organization",
+        "PATCH /organization",
+        "GET /organization/members",
+        "GET /organization/members/{id}",
+        "PATCH /organization/members/{id}",
+        "DELETE /organization/members/{id}",
+        "POST /organization/members/{id}/transfer-events",
+        "GET /organization/people",
+        "POST /organization/invitations",
+        "GET /organization/invitations",
+        "DELETE /organization/invitations/{id}",
         "GET /organization/audit",
         "POST /events",
         "GET /events",
@@ -189,7 +204,7 @@ async fn every_route_of_the_contract_is_described() {
     ] {
         assert!(names.iter().any(|name| name == route), "{route} is not described");
     }
-    assert_eq!(names.len(), 33);
+    assert_eq!(names.len(), 48);
 }
 
 #[tokio::test]
@@ -277,6 +292,9 @@ async fn the_limits_of_body_fields_match_the_rules() {
             "currentPassword",
             accepted_lengths(|text| rules::login_password(text).is_ok(), 0),
         ),
+        ("OrganizationPatch", "name", accepted_lengths(|text| rules::organization_name(text).is_ok(), 0)),
+        ("ProfilePatch", "firstName", accepted_lengths(|text| rules::person_name(text).is_ok(), 0)),
+        ("AccountDeletion", "password", accepted_lengths(|text| rules::login_password(text).is_ok(), 0)),
         ("NewEvent", "title", accepted_lengths(|text| rules::title(text).is_ok(), 0)),
         ("NewEvent", "description", accepted_lengths(|text| rules::description(text).is_ok(), 0)),
         ("NewEvent", "location", accepted_lengths(|text| rules::location(text).is_ok(), 0)),

@@ -18,7 +18,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{NO_STORE, operation, sessions::Tokens, time};
+use super::{notifications::LinkToken, operation, responses::NO_STORE, sessions::Tokens, time};
 use crate::{
     clients::Backend,
     extract::{
@@ -63,17 +63,21 @@ fields! {
 request_body! {
     /// A new user.
     struct Signup {
-        email: EmailAddress,
+        /// Required unless `invitationToken` is given. With an invitation, it must be the address that was invited.
+        email: Option<EmailAddress>,
         /// Must contain an upper-case letter, a lower-case letter, and a digit or symbol. Not trimmed.
         password: NewPassword,
         first_name: PersonName,
         last_name: PersonName,
-        /// Creates an organization with this name. The user becomes its ADMIN. Required without `organizationId`.
+        /// Creates an organization with this name. The user becomes its ADMIN.
         organization_name: Option<OrganizationName>,
-        /// Joins this organization as USER. It must allow open signup. Required without `organizationName`.
+        /// Joins this organization as USER. It must allow open signup.
         organization_id: Option<Id>,
+        /// The token in the link of an invitation. Joins its organization with the role of the invitation, and verifies the
+        /// address.
+        invitation_token: Option<LinkToken>,
     }
-    check check_exactly_one_organization(organization_name, organization_id);
+    check check_organization_and_email(email, organization_name, organization_id, invitation_token);
     example {
         "email": "grace@example.org",
         "password": "Password123!",
@@ -85,8 +89,10 @@ request_body! {
 
 /// Sign up
 ///
-/// Creates a user and opens a session. Exactly one of two fields is required: `organizationName` creates an
-/// organization and makes the user its ADMIN; `organizationId` joins an organization that allows open signup, as USER.
+/// Creates a user and opens a session. Exactly one of three fields is required: `organizationName` creates an organization
+/// and makes the user its ADMIN; `organizationId` joins an organization that allows open signup, as USER;
+/// `invitationToken` joins the organization of an invitation. If its link is unknown, used or expired, `errors` names the
+/// field `token`.
 #[utoipa::path(
     post, path = "/auth/signup", tag = TAG, operation_id = "signup",
     responses(
@@ -164,7 +170,7 @@ async fn me(
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct User {
+pub(super) struct User {
     /// The ID of the user (UUIDv7).
     #[schema(format = Uuid)]
     id: String,
@@ -187,10 +193,16 @@ struct User {
     /// The address that the user wants instead, and has not confirmed yet.
     #[schema(required = true, format = Email)]
     pending_email: Option<String>,
+    /// A language tag (BCP 47). Null: the user has not chosen one.
+    #[schema(required = true, example = "de-AT")]
+    language: Option<String>,
+    /// A time zone of the IANA database. Null: that of the organization.
+    #[schema(required = true, example = "Europe/Berlin")]
+    time_zone: Option<String>,
 }
 
 /// An alias is needed, because the derived schema cannot refer to a generic type.
-type RoleValue = EnumValue<Role>;
+pub(super) type RoleValue = EnumValue<Role>;
 
 /// A user and the tokens of a new session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -204,7 +216,7 @@ struct Session {
 /// An organization (tenant).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Organization {
+pub(super) struct Organization {
     #[schema(format = Uuid)]
     id: String,
     #[schema(example = "Acme Corporation")]
@@ -229,34 +241,54 @@ fn password_schema() -> ObjectBuilder {
         .max_length(Some(*rules::PASSWORD_LENGTH.end()))
 }
 
-fn check_exactly_one_organization(
+fn check_organization_and_email(
     input: &mut Input,
+    email: Option<&Option<EmailAddress>>,
     name: Option<&Option<OrganizationName>>,
     id: Option<&Option<Id>>,
+    invitation: Option<&Option<LinkToken>>,
 ) {
     // An invalid value (the outer `None`) counts as present.
-    match (!matches!(name, Some(None)), !matches!(id, Some(None))) {
-        (false, false) => {
-            input.add_violation("organizationName", "is required unless organizationId is given");
-        }
-        (true, true) => {
-            input.add_violation("organizationName", "must not be given together with organizationId");
-        }
-        (true, false) | (false, true) => {}
+    let has_invitation = !matches!(invitation, Some(None));
+    if matches!(email, Some(None)) && !has_invitation {
+        input.add_violation("email", rules::REQUIRED);
+    }
+    let fields = [
+        ("organizationName", !matches!(name, Some(None))),
+        ("organizationId", !matches!(id, Some(None))),
+        ("invitationToken", has_invitation),
+    ];
+    let given: Vec<_> =
+        fields.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field).collect();
+    if given.is_empty() {
+        let message = "is required unless organizationId or invitationToken is given";
+        input.add_violation("organizationName", message);
+    }
+    for pair in given.windows(2) {
+        input.add_violation(pair[0], format!("must not be given together with {}", pair[1]));
     }
 }
 
 impl From<Signup> for SignupRequest {
     fn from(user: Signup) -> Self {
-        let Signup { email, password, first_name, last_name, organization_name, organization_id } = user;
+        let Signup {
+            email,
+            password,
+            first_name,
+            last_name,
+            organization_name,
+            organization_id,
+            invitation_token,
+        } = user;
         let name = organization_name.map(|name| signup_request::Organization::OrganizationName(name.0));
         let id = organization_id.map(|id| signup_request::Organization::OrganizationId(id.0));
+        let token = invitation_token.map(|token| signup_request::Organization::InvitationToken(token.0));
         Self {
-            email: email.0,
+            email: email.map(|email| email.0).unwrap_or_default(),
             password: password.0,
             first_name: first_name.0,
             last_name: last_name.0,
-            organization: name.or(id),
+            organization: name.or(id).or(token),
         }
     }
 }
@@ -276,6 +308,8 @@ impl TryFrom<proto::User> for User {
             created_at,
             email_verified_at,
             pending_email,
+            language,
+            time_zone,
         } = user;
         let created_at = time::to_rfc3339(created_at);
         Ok(Self {
@@ -288,6 +322,8 @@ impl TryFrom<proto::User> for User {
             created_at: created_at.ok_or_else(|| Backend::Auth.invalid_reply("created_at"))?,
             email_verified_at: time::to_rfc3339(email_verified_at),
             pending_email,
+            language,
+            time_zone,
         })
     }
 }
@@ -310,8 +346,14 @@ impl TryFrom<proto::GetMeReply> for CurrentUser {
         let proto::GetMeReply { user, organization } = reply;
         let user = user.ok_or_else(|| Backend::Auth.invalid_reply("user"))?;
         let organization = organization.ok_or_else(|| Backend::Auth.invalid_reply("organization"))?;
+        Ok(Self { user: user.try_into()?, organization: organization.into() })
+    }
+}
+
+impl From<proto::Organization> for Organization {
+    fn from(organization: proto::Organization) -> Self {
         let proto::Organization { id, name, slug } = organization;
-        Ok(Self { user: user.try_into()?, organization: Organization { id, name, slug } })
+        Self { id, name, slug }
     }
 }
 

@@ -1,21 +1,27 @@
 //! The routes, one file or folder per resource. A file has everything about its operations: input, responses, OpenAPI
 //! texts and handlers. The function `routes` of a file assigns a row of the policy table to each operation.
 
+mod account;
+mod audit;
 mod auth;
 mod docs;
 mod emails;
 mod events;
+mod export;
 mod health;
 mod index;
+mod invitations;
+mod members;
 mod notifications;
 mod organization;
 mod passwords;
+mod people;
+mod responses;
 mod sessions;
 mod time;
 
 use axum::routing::MethodRouter;
 use eventboard_chassis::layer::layer_fn;
-use http::{HeaderName, HeaderValue, header};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -31,17 +37,20 @@ use crate::{
     state::AppState,
 };
 
-/// Responses with tokens or personal data must not be cached.
-const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-
 /// The routes that call services.
 pub(crate) fn api(policies: &Policies) -> OpenApiRouter<AppState> {
     auth::routes(policies)
+        .merge(account::routes(policies))
+        .merge(export::routes(policies))
         .merge(sessions::routes(policies))
         .merge(passwords::routes(policies))
         .merge(emails::routes(policies))
         .merge(notifications::routes(policies))
         .merge(organization::routes(policies))
+        .merge(members::routes(policies))
+        .merge(people::routes(policies))
+        .merge(invitations::routes(policies))
+        .merge(audit::routes(policies))
         .merge(events::routes(policies))
 }
 

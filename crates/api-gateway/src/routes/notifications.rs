@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{NO_STORE, operation};
+use super::{operation, responses::NO_STORE};
 use crate::{
     clients::Backend,
     extract::{
@@ -139,7 +139,7 @@ fn link_token(text: &str) -> Result<String, String> {
 
 /// The mails that a user gets.
 #[derive(Debug, Serialize, ToSchema)]
-struct Notifications {
+pub(super) struct Notifications {
     /// Mails when a moderator approves or rejects an event of the user.
     decisions: DecisionMailsValue,
 }

@@ -1,27 +1,29 @@
-//! `/organization`: what an admin does with the organization.
+//! `/organization`: the organization of the caller, with its settings, limits and usage.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use eventboard_chassis::error::ServiceError;
-use eventboard_domain::{AuditAction, AuditTargetType};
 use eventboard_proto::{
-    auth::{self as proto, ListAuditReply, ListAuditRequest},
-    convert,
+    auth::{self as proto, GetOrganizationRequest, OrganizationReply, UpdateOrganizationRequest},
+    events::{GetUsageRequest, UsageReply},
+    writes::Idempotency,
 };
+use futures::{FutureExt, future::try_join};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{NO_STORE, operation, time};
+use super::{
+    auth::OrganizationName,
+    operation,
+    responses::{NO_STORE, with_replayed, with_version},
+    time,
+};
 use crate::{
     clients::Backend,
     extract::{
-        Caller, EnumValue, OrDefault, Parameters, query_parameters,
-        shared_fields::{Cursor, Id, Instant, Limit},
+        Caller, IdempotencyKey, OptionalNotNull, Parameters, Preconditions, ReadConditions, RecordedCaller,
+        WithBody, request_body,
+        shared_fields::{Flag, TimeZone},
     },
     openapi::problems::Forbidden,
     policy::Policies,
@@ -33,168 +35,265 @@ use crate::{
 const TAG: &str = "organization";
 
 pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
-    OpenApiRouter::default().routes(operation!(policies.list, list_audit))
+    OpenApiRouter::default()
+        .routes(operation!(policies.read, find))
+        .routes(operation!(policies.write, update))
 }
 
-query_parameters! {
-    /// Selects entries of the audit and a page.
-    struct AuditQuery {
-        /// The maximum number of entries to return.
-        limit: OrDefault<Limit>,
-        /// The `nextCursor` of a response with the same filters.
-        cursor: Option<Cursor>,
-        /// Only what the user with this ID did.
-        actor: Option<Id>,
-        /// Only entries with this action.
-        action: Option<EnumValue<AuditAction>>,
-        /// Only entries of this time or later.
-        from: Option<Instant>,
-        /// Only entries of this time or earlier.
-        to: Option<Instant>,
-    }
-}
-
-/// List the audit
+/// Get the organization
 ///
-/// Who did what in the organization, newest first: signups, logins, and what the operator changed. What happened to
-/// events is not part of it.
+/// The settings, the limits, and what the organization uses of them. The `ETag` is the version of the settings. The usage is
+/// at most about a minute old.
 #[utoipa::path(
-    get, path = "/organization/audit", tag = TAG, operation_id = "listAudit",
+    get, path = "/organization", tag = TAG, operation_id = "getOrganization",
     responses(
-        (status = 200, description = "One page of the audit.", body = AuditPage, headers(("Cache-Control"))),
+        (
+            status = 200, description = "The organization.", body = OrganizationDetails,
+            headers(("ETag"), ("Cache-Control")),
+        ),
+        (
+            status = 304,
+            description = "The `ETag` is one of those in `If-None-Match`: the settings have not changed. The usage may have.",
+            headers(("ETag"), ("Cache-Control")),
+        ),
+    ),
+    extensions(("x-access" = json!("any authenticated user"))),
+)]
+async fn find(
+    State(state): State<AppState>,
+    Caller(call): Caller,
+    Parameters(ReadConditions): Parameters<ReadConditions>,
+) -> Result<Response, Problem> {
+    let (mut auth, mut events) = (state.clients().auth(), state.clients().events());
+    let organization = auth.get_organization(call.request(GetOrganizationRequest {}));
+    let usage = events.get_usage(call.request(GetUsageRequest {}));
+    let organization = organization.map(|reply| Backend::Auth.reply(reply));
+    let (organization, usage) =
+        try_join(organization, usage.map(|reply| Backend::Events.reply(reply))).await?;
+    organization_response(organization, usage)
+}
+
+request_body! {
+    /// Changes to the settings of the organization. Omitted fields keep their values.
+    struct OrganizationPatch {
+        /// The slug does not change.
+        name: OptionalNotNull<OrganizationName>,
+        /// Whether anybody may join with the ID of the organization.
+        open_signup: OptionalNotNull<Flag>,
+        /// The time zone (IANA) of members who have not chosen one.
+        time_zone: OptionalNotNull<TimeZone>,
+    }
+    example { "openSignup": true, "timeZone": "Europe/Berlin" }
+}
+
+/// Update the organization
+///
+/// Omitted fields keep their values. What changes nothing does not change the `ETag`.
+#[utoipa::path(
+    patch, path = "/organization", tag = TAG, operation_id = "updateOrganization",
+    responses(
+        (
+            status = 200, description = "The updated organization.", body = OrganizationDetails,
+            headers(("ETag"), ("Cache-Control"), ("Idempotency-Replayed")),
+        ),
         Forbidden,
     ),
     extensions(("x-access" = json!("ADMIN"))),
 )]
-async fn list_audit(
+async fn update(
     State(state): State<AppState>,
-    Caller(call): Caller,
-    Parameters(query): Parameters<AuditQuery>,
+    RecordedCaller(call): RecordedCaller,
+    WithBody((patch, preconditions, key)): WithBody<(OrganizationPatch, Preconditions, IdempotencyKey)>,
 ) -> Result<Response, Problem> {
-    let limit = query.limit.0.0;
-    let reply = state.clients().auth().list_audit(call.request(query.into())).await;
-    let page = AuditPage::new(limit, Backend::Auth.reply(reply)?)?;
-    Ok(([NO_STORE], Json(page)).into_response())
+    let message = patch.into_message(preconditions, key.into_message(call.request_id()));
+    // Asked for first, so that nothing has changed if events-service does not answer.
+    let usage = state.clients().events().get_usage(call.request(GetUsageRequest {})).await;
+    let usage = Backend::Events.reply(usage)?;
+    let reply = state.clients().auth().update_organization(call.request(message)).await;
+    organization_response(Backend::Auth.reply(reply)?, usage)
 }
 
-/// One page of the audit.
+/// The organization of the caller.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AuditPage {
-    data: Vec<AuditEntry>,
-    meta: AuditPageMeta,
-}
-
-/// The position of the page.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AuditPageMeta {
-    #[schema(minimum = 1, maximum = 100)]
-    limit: u32,
-    has_next: bool,
-    /// The `cursor` of the next page. Null on the last page.
-    #[schema(required = true)]
-    next_cursor: Option<String>,
-}
-
-/// Something that was done in the organization.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AuditEntry {
+struct OrganizationDetails {
+    #[schema(format = Uuid)]
+    id: String,
+    #[schema(example = "Acme Corporation")]
+    name: String,
+    /// A unique identifier derived from the first name.
+    #[schema(example = "acme-corp")]
+    slug: String,
     #[schema(format = DateTime)]
-    at: String,
-    /// Who did it. Null: the operator, or somebody who could not log in.
-    #[schema(required = true)]
-    actor: Option<AuditActor>,
-    action: ActionValue,
-    /// What it was done to.
-    #[schema(required = true)]
-    target: Option<AuditTarget>,
-    /// The block of the client's address.
-    #[schema(required = true, example = "203.0.113.0/24")]
-    address: Option<String>,
-    /// What the client said it was (`User-Agent`).
-    #[schema(required = true, example = "curl/8.5.0")]
-    client: Option<String>,
-    /// The correlation ID of the request.
-    #[schema(required = true)]
-    correlation_id: Option<String>,
-    /// More about the action, for example the role before and afterwards.
-    #[schema(value_type = Object)]
-    details: Map<String, Value>,
+    created_at: String,
+    /// Whether anybody may join with the ID of the organization.
+    open_signup: bool,
+    /// The time zone (IANA) of members who have not chosen one.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    limits: OrganizationLimits,
+    usage: OrganizationUsage,
 }
 
-/// A user who did something. The user may have been deleted since.
+/// What an organization may store.
 #[derive(Debug, Serialize, ToSchema)]
-struct AuditActor {
-    #[schema(format = Uuid)]
-    id: String,
+struct OrganizationLimits {
+    #[schema(minimum = 0)]
+    events: i64,
+    /// The bytes of the events, their history and the idempotency keys.
+    #[schema(minimum = 0)]
+    bytes: i64,
+    #[schema(minimum = 0)]
+    members: i64,
 }
 
-/// What an action was about. It may have been deleted since.
+/// What an organization stores, at most about a minute old.
 #[derive(Debug, Serialize, ToSchema)]
-struct AuditTarget {
-    r#type: TargetTypeValue,
-    #[schema(format = Uuid)]
-    id: String,
+struct OrganizationUsage {
+    /// Null while the events are counted for the first time.
+    #[schema(required = true, minimum = 0)]
+    events: Option<i64>,
+    /// The bytes of the events, their history and the idempotency keys. Null like `events`.
+    #[schema(required = true, minimum = 0)]
+    bytes: Option<i64>,
+    /// The members, with those who are disabled.
+    #[schema(minimum = 0)]
+    members: i64,
 }
 
-/// Aliases are needed, because the derived schema cannot refer to a generic type.
-type ActionValue = EnumValue<AuditAction>;
-type TargetTypeValue = EnumValue<AuditTargetType>;
-
-impl From<AuditQuery> for ListAuditRequest {
-    fn from(query: AuditQuery) -> Self {
-        let AuditQuery { limit, cursor, actor, action, from, to } = query;
-        Self {
-            limit: limit.0.0,
-            cursor: cursor.map(|cursor| cursor.0).unwrap_or_default(),
-            actor_id: actor.map(|id| id.0).unwrap_or_default(),
-            action: action.map(|action| proto::AuditAction::from(action.0)).unwrap_or_default().into(),
-            from: from.map(|from| convert::timestamp(from.0)),
-            to: to.map(|to| convert::timestamp(to.0)),
+impl OrganizationPatch {
+    fn into_message(
+        self,
+        preconditions: Preconditions,
+        idempotency: Idempotency,
+    ) -> UpdateOrganizationRequest {
+        let Self { name, open_signup, time_zone } = self;
+        let Preconditions { if_match, if_none_match } = preconditions;
+        UpdateOrganizationRequest {
+            name: name.0.map(|name| name.0),
+            open_signup: open_signup.0.map(|open_signup| open_signup.0),
+            time_zone: time_zone.0.map(|zone| zone.0),
+            if_match,
+            if_none_match,
+            idempotency: Some(idempotency),
         }
     }
 }
 
-impl AuditPage {
-    fn new(limit: u32, reply: ListAuditReply) -> Result<Self, ServiceError> {
-        let ListAuditReply { entries, next_cursor } = reply;
-        // During a rolling update, auth-service may know an action that this gateway does not know.
-        let known = entries.into_iter().filter(|entry| entry.action() != proto::AuditAction::Unspecified);
-        let data = known.map(AuditEntry::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { data, meta: AuditPageMeta { limit, has_next: next_cursor.is_some(), next_cursor } })
-    }
+fn organization_response(organization: OrganizationReply, usage: UsageReply) -> Result<Response, Problem> {
+    let (version, replayed) = (organization.version, organization.replayed);
+    let mut response = with_version(version, OrganizationDetails::new(organization, usage)?)?;
+    response.headers_mut().extend([NO_STORE]);
+    Ok(with_replayed(response, replayed))
 }
 
-impl TryFrom<proto::AuditEntry> for AuditEntry {
-    type Error = ServiceError;
-
-    fn try_from(entry: proto::AuditEntry) -> Result<Self, ServiceError> {
+impl OrganizationDetails {
+    fn new(reply: OrganizationReply, usage: UsageReply) -> Result<Self, ServiceError> {
         let invalid = |field| Backend::Auth.invalid_reply(field);
-        let action = AuditAction::try_from(entry.action()).map_err(|_| invalid("action"))?;
-        let proto::AuditEntry { at, actor_id, action: _, target, address, client, correlation_id, details } =
-            entry;
+        let OrganizationReply {
+            organization,
+            open_signup,
+            time_zone,
+            created_at,
+            max_events,
+            max_bytes,
+            max_members,
+            members,
+            // Sent as headers.
+            version: _,
+            replayed: _,
+        } = reply;
+        let proto::Organization { id, name, slug } = organization.ok_or_else(|| invalid("organization"))?;
+        let UsageReply { events, bytes } = usage;
         Ok(Self {
-            at: time::to_rfc3339(at).ok_or_else(|| invalid("at"))?,
-            actor: actor_id.map(|id| AuditActor { id }),
-            action: EnumValue(action),
-            target: target.map(AuditTarget::try_from).transpose()?,
-            address,
-            client,
-            correlation_id,
-            details: serde_json::from_str(&details).map_err(|_| invalid("details"))?,
+            id,
+            name,
+            slug,
+            created_at: time::to_rfc3339(created_at).ok_or_else(|| invalid("created_at"))?,
+            open_signup,
+            time_zone,
+            limits: OrganizationLimits { events: max_events, bytes: max_bytes, members: max_members },
+            usage: OrganizationUsage { events, bytes, members },
         })
     }
 }
 
-impl TryFrom<proto::AuditTarget> for AuditTarget {
-    type Error = ServiceError;
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
 
-    fn try_from(target: proto::AuditTarget) -> Result<Self, ServiceError> {
-        let kind = AuditTargetType::try_from(target.r#type());
-        let r#type = EnumValue(kind.map_err(|_| Backend::Auth.invalid_reply("target type"))?);
-        let proto::AuditTarget { r#type: _, id } = target;
-        Ok(Self { r#type, id })
+    use super::*;
+    use crate::{
+        extract::testing::{body, violations},
+        testing::json as body_of,
+    };
+
+    fn reply(replayed: bool) -> OrganizationReply {
+        OrganizationReply {
+            organization: Some(proto::Organization {
+                id: "o".into(),
+                name: "Acme".into(),
+                slug: "acme".into(),
+            }),
+            open_signup: true,
+            time_zone: "UTC".into(),
+            created_at: Some(prost_types::Timestamp { seconds: 0, nanos: 0 }),
+            max_events: 3,
+            max_bytes: 2,
+            max_members: 1,
+            members: 1,
+            version: 7,
+            replayed,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_organization_has_its_limits_and_its_usage() {
+        for replayed in [false, true] {
+            let usage = UsageReply { events: Some(0), bytes: None };
+            let response = organization_response(reply(replayed), usage).expect("a response");
+            assert_eq!(response.headers()["etag"], "\"7\"");
+            assert_eq!(response.headers()["cache-control"], "no-store");
+            assert_eq!(response.headers().contains_key("idempotency-replayed"), replayed);
+            assert_eq!(
+                body_of(response).await,
+                json!({
+                    "id": "o",
+                    "name": "Acme",
+                    "slug": "acme",
+                    "createdAt": "1970-01-01T00:00:00.000Z",
+                    "openSignup": true,
+                    "timeZone": "UTC",
+                    "limits": {"events": 3, "bytes": 2, "members": 1},
+                    "usage": {"events": 0, "bytes": null, "members": 1},
+                })
+            );
+        }
+        let incomplete = OrganizationReply { organization: None, ..reply(false) };
+        assert!(organization_response(incomplete, UsageReply::default()).is_err());
+    }
+
+    #[test]
+    fn a_patch_changes_only_the_given_settings() {
+        let patch = json!({"openSignup": false, "name": " Acme "});
+        let (patch, key): (OrganizationPatch, IdempotencyKey) = body(patch).read().expect("no violation");
+        let message = patch.into_message(Preconditions::default(), key.into_message(Uuid::nil()));
+        assert_eq!((message.name.as_deref(), message.open_signup), (Some("Acme"), Some(false)));
+        assert_eq!(message.time_zone, None);
+    }
+
+    #[test]
+    fn settings_are_checked_and_cannot_be_cleared() {
+        let bad = json!({"name": "?", "openSignup": null, "timeZone": "Mars", "slug": "acme"});
+        assert_eq!(
+            violations::<OrganizationPatch>(body(bad)),
+            [
+                "name must be 2 to 100 characters long",
+                "openSignup must not be null",
+                "timeZone must be a time zone of the IANA database, for example Europe/Berlin",
+                "slug is not a known field",
+            ]
+        );
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{NO_STORE, operation, time};
+use super::{operation, responses::NO_STORE, time};
 use crate::{
     clients::Backend,
     extract::{
@@ -216,7 +216,7 @@ struct SessionList {
 /// A session of a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct UserSession {
+pub(super) struct UserSession {
     /// The ID of the session (UUIDv7).
     #[schema(format = Uuid)]
     id: String,

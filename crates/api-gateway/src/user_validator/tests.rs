@@ -1,174 +1,22 @@
 //! Tests against a fake auth-service.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use eventboard_chassis::{correlation::CorrelationId, error::ErrorCode};
 use eventboard_client::CallTimings;
 use eventboard_domain::Role;
-use eventboard_proto::auth::{
-    ChangeEmailReply, ChangeEmailRequest, ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply,
-    ForgetPasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply,
-    ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest,
-    NotificationsReply, RefreshReply, RefreshRequest, ResendVerificationReply, ResendVerificationRequest,
-    ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest,
-    RevokeSessionReply, RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest,
-    UnsubscribeReply, UnsubscribeRequest, VerifyEmailReply, VerifyEmailRequest, WithdrawEmailChangeReply,
-    WithdrawEmailChangeRequest,
-    auth_service_server::{AuthService, AuthServiceServer},
-};
-use tokio::{net::TcpListener, time::Instant};
-use tonic::{Request, Response, Status, transport::server::TcpIncoming};
+use tokio::time::Instant;
+use tonic::Status;
 use uuid::Uuid;
 
 use super::*;
-use crate::{config::Config, testing::env};
-
-/// Counts calls to `ValidateUser`. Responds with the configured result after the configured delay.
-#[derive(Default)]
-struct FakeAuth {
-    calls: AtomicU32,
-    error: Mutex<Option<Status>>,
-    delay: Mutex<Duration>,
-}
-
-#[tonic::async_trait]
-impl AuthService for FakeAuth {
-    async fn validate_user(
-        &self,
-        _: Request<ValidateUserRequest>,
-    ) -> Result<Response<ValidateUserReply>, Status> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let delay = *self.delay.lock().expect("not poisoned");
-        tokio::time::sleep(delay).await;
-        let error = self.error.lock().expect("not poisoned").clone();
-        error.map_or(Ok(Response::new(ValidateUserReply {})), Err)
-    }
-
-    async fn signup(&self, _: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn login(&self, _: Request<LoginRequest>) -> Result<Response<SessionReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn refresh(&self, _: Request<RefreshRequest>) -> Result<Response<RefreshReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn logout(&self, _: Request<LogoutRequest>) -> Result<Response<LogoutReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn list_sessions(
-        &self,
-        _: Request<ListSessionsRequest>,
-    ) -> Result<Response<ListSessionsReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn revoke_session(
-        &self,
-        _: Request<RevokeSessionRequest>,
-    ) -> Result<Response<RevokeSessionReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn revoke_other_sessions(
-        &self,
-        _: Request<RevokeOtherSessionsRequest>,
-    ) -> Result<Response<RevokeOtherSessionsReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn change_password(
-        &self,
-        _: Request<ChangePasswordRequest>,
-    ) -> Result<Response<ChangePasswordReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn forget_password(
-        &self,
-        _: Request<ForgetPasswordRequest>,
-    ) -> Result<Response<ForgetPasswordReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn reset_password(
-        &self,
-        _: Request<ResetPasswordRequest>,
-    ) -> Result<Response<ResetPasswordReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn verify_email(
-        &self,
-        _: Request<VerifyEmailRequest>,
-    ) -> Result<Response<VerifyEmailReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn resend_verification(
-        &self,
-        _: Request<ResendVerificationRequest>,
-    ) -> Result<Response<ResendVerificationReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn change_email(
-        &self,
-        _: Request<ChangeEmailRequest>,
-    ) -> Result<Response<ChangeEmailReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn withdraw_email_change(
-        &self,
-        _: Request<WithdrawEmailChangeRequest>,
-    ) -> Result<Response<WithdrawEmailChangeReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn get_me(&self, _: Request<GetMeRequest>) -> Result<Response<GetMeReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn list_audit(&self, _: Request<ListAuditRequest>) -> Result<Response<ListAuditReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn get_notifications(
-        &self,
-        _: Request<GetNotificationsRequest>,
-    ) -> Result<Response<NotificationsReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn set_notifications(
-        &self,
-        _: Request<SetNotificationsRequest>,
-    ) -> Result<Response<NotificationsReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-
-    async fn unsubscribe(
-        &self,
-        _: Request<UnsubscribeRequest>,
-    ) -> Result<Response<UnsubscribeReply>, Status> {
-        Err(Status::unimplemented("not used by these tests"))
-    }
-}
+use crate::{
+    config::Config,
+    testing::{env, fake_auth::FakeAuth},
+};
 
 async fn validator_of(fake: &Arc<FakeAuth>) -> UserValidator {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port().to_string();
-    let service = AuthServiceServer::from_arc(Arc::clone(fake));
-    let server = tonic::transport::Server::builder().add_service(service);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    let port = fake.serve().await;
     let variables = [("AUTH_SERVICE_HOST", "127.0.0.1"), ("AUTH_SERVICE_PORT", port.as_str())];
     let config = Config::from_env(&mut env(variables));
     UserValidator::new(Clients::new(&config), config.policies.validate_user)

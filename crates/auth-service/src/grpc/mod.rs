@@ -8,23 +8,31 @@ use eventboard_chassis::{
     fairness::Client,
     server::{Caller, ClientAddress, Deadline, Origin},
 };
+use eventboard_domain::{Identity, Violations};
 use eventboard_proto::auth::{
-    ChangeEmailReply, ChangeEmailRequest, ChangePasswordReply, ChangePasswordRequest, ForgetPasswordReply,
-    ForgetPasswordRequest, GetMeReply, GetMeRequest, GetNotificationsRequest, ListAuditReply,
-    ListAuditRequest, ListSessionsReply, ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest,
-    NotificationsReply, RefreshReply, RefreshRequest, ResendVerificationReply, ResendVerificationRequest,
-    ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply, RevokeOtherSessionsRequest,
-    RevokeSessionReply, RevokeSessionRequest, SessionReply, SetNotificationsRequest, SignupRequest,
-    UnsubscribeReply, UnsubscribeRequest, ValidateUserReply, ValidateUserRequest, VerifyEmailReply,
-    VerifyEmailRequest, WithdrawEmailChangeReply, WithdrawEmailChangeRequest,
-    auth_service_server::AuthService,
+    ChangeEmailReply, ChangeEmailRequest, ChangePasswordReply, ChangePasswordRequest,
+    CreateInvitationRequest, DeleteMeReply, DeleteMeRequest, ExportMeReply, ExportMeRequest,
+    ForgetPasswordReply, ForgetPasswordRequest, GetMeReply, GetMeRequest, GetMemberRequest,
+    GetNotificationsRequest, GetOrganizationRequest, InvitationReply, ListAuditReply, ListAuditRequest,
+    ListInvitationsReply, ListInvitationsRequest, ListMembersReply, ListMembersRequest, ListSessionsReply,
+    ListSessionsRequest, LoginRequest, LogoutReply, LogoutRequest, LookUpInvitationReply,
+    LookUpInvitationRequest, MemberReply, NotificationsReply, OrganizationReply, RefreshReply,
+    RefreshRequest, RemoveMemberReply, RemoveMemberRequest, ResendVerificationReply,
+    ResendVerificationRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
+    RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
+    SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, UpdateMeReply,
+    UpdateMeRequest, UpdateMemberRequest, UpdateOrganizationRequest, ValidateUserReply, ValidateUserRequest,
+    VerifyEmailReply, VerifyEmailRequest, WithdrawEmailChangeReply, WithdrawEmailChangeRequest,
+    WithdrawInvitationReply, WithdrawInvitationRequest, auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
 
+use self::requests::KeyedChange;
 use crate::{
     audit::AuditQuery,
-    use_cases::AuthUseCases,
-    user::{EmailChange, LoginCredentials, NewUser, PasswordChange, PasswordReset},
+    organization::MemberQuery,
+    use_cases::{AuthUseCases, Changed},
+    user::{EmailChange, LoginCredentials, PasswordChange, PasswordReset, Signup},
 };
 
 /// The methods of `eventboard.auth.v1.AuthService`.
@@ -38,13 +46,27 @@ impl AuthGrpc {
     }
 }
 
+impl AuthGrpc {
+    /// Performs a change once for each idempotency key.
+    async fn change<T>(&self, request: Request<T>) -> Result<(Identity, Changed), ServiceError>
+    where
+        KeyedChange: TryFrom<T, Error = Violations>,
+    {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let KeyedChange { change, key } = KeyedChange::try_from(request.into_inner())?;
+        let changed = self.use_cases.change(&caller, &change, key, &origin, deadline).await?;
+        Ok((caller, changed))
+    }
+}
+
 #[tonic::async_trait]
 impl AuthService for AuthGrpc {
     async fn signup(&self, request: Request<SignupRequest>) -> Result<Response<SessionReply>, Status> {
         let (block, deadline) = (ClientAddress::of(&request), Deadline::of(&request));
         let origin = Origin::of(&request);
-        let new_user = NewUser::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let signed_in = self.use_cases.signup(new_user, block, &origin, deadline).await?;
+        let signup = Signup::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        let signed_in = self.use_cases.signup(signup, block, &origin, deadline).await?;
         Ok(Response::new(signed_in.into()))
     }
 
@@ -87,7 +109,7 @@ impl AuthService for AuthGrpc {
     ) -> Result<Response<RevokeSessionReply>, Status> {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         let origin = Origin::of(&request);
-        let id = requests::session_id(request.get_ref()).map_err(ServiceError::from)?;
+        let id = requests::required_uuid(&request.get_ref().id).map_err(ServiceError::from)?;
         self.use_cases.revoke_session(&caller, id, &origin, deadline).await?;
         Ok(Response::new(RevokeSessionReply {}))
     }
@@ -221,5 +243,117 @@ impl AuthService for AuthGrpc {
         let caller = Caller::of(&request)?;
         let query = AuditQuery::try_from(request.into_inner()).map_err(ServiceError::from)?;
         Ok(Response::new(self.use_cases.audit(&caller, &query).await?.into()))
+    }
+
+    async fn update_me(&self, request: Request<UpdateMeRequest>) -> Result<Response<UpdateMeReply>, Status> {
+        let (caller, Changed { id: _, replayed }) = self.change(request).await?;
+        let (user, _) = self.use_cases.me(&caller).await?;
+        Ok(Response::new(UpdateMeReply { user: Some(user.into()), replayed }))
+    }
+
+    async fn delete_me(&self, request: Request<DeleteMeRequest>) -> Result<Response<DeleteMeReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let (origin, block) = (Origin::of(&request), ClientAddress::of(&request));
+        let password = requests::password(request.get_ref()).map_err(ServiceError::from)?;
+        self.use_cases.delete_me(&caller, &password, block, &origin, deadline).await?;
+        Ok(Response::new(DeleteMeReply {}))
+    }
+
+    async fn export_me(&self, request: Request<ExportMeRequest>) -> Result<Response<ExportMeReply>, Status> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let after = requests::export_cursor(request.get_ref()).map_err(ServiceError::from)?;
+        let account = match after {
+            None => Some(self.use_cases.copy_account(&caller, &origin, deadline).await?.into()),
+            Some(_) => None,
+        };
+        let ListAuditReply { entries, next_cursor } = self.use_cases.copy_audit(&caller, after).await?.into();
+        Ok(Response::new(ExportMeReply { account, audit: entries, next_cursor }))
+    }
+
+    async fn get_organization(
+        &self,
+        request: Request<GetOrganizationRequest>,
+    ) -> Result<Response<OrganizationReply>, Status> {
+        let details = self.use_cases.organization(&Caller::of(&request)?).await?;
+        Ok(Response::new(replies::organization(details, &self.use_cases.quotas, false)))
+    }
+
+    async fn update_organization(
+        &self,
+        request: Request<UpdateOrganizationRequest>,
+    ) -> Result<Response<OrganizationReply>, Status> {
+        let (caller, Changed { id: _, replayed }) = self.change(request).await?;
+        let details = self.use_cases.organization(&caller).await?;
+        Ok(Response::new(replies::organization(details, &self.use_cases.quotas, replayed)))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<ListMembersRequest>,
+    ) -> Result<Response<ListMembersReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let query = MemberQuery::try_from(request.into_inner()).map_err(ServiceError::from)?;
+        Ok(Response::new(self.use_cases.members(&caller, &query).await?.into()))
+    }
+
+    async fn get_member(&self, request: Request<GetMemberRequest>) -> Result<Response<MemberReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let id = requests::required_uuid(&request.get_ref().id).map_err(ServiceError::from)?;
+        let member = self.use_cases.member(&caller, id).await?;
+        Ok(Response::new(MemberReply { member: Some(member.into()), replayed: false }))
+    }
+
+    async fn update_member(
+        &self,
+        request: Request<UpdateMemberRequest>,
+    ) -> Result<Response<MemberReply>, Status> {
+        let (caller, Changed { id, replayed }) = self.change(request).await?;
+        let member = self.use_cases.changed_member(&caller, id).await?;
+        Ok(Response::new(MemberReply { member: Some(member.into()), replayed }))
+    }
+
+    async fn remove_member(
+        &self,
+        request: Request<RemoveMemberRequest>,
+    ) -> Result<Response<RemoveMemberReply>, Status> {
+        let (_, Changed { id: _, replayed }) = self.change(request).await?;
+        Ok(Response::new(RemoveMemberReply { replayed }))
+    }
+
+    async fn create_invitation(
+        &self,
+        request: Request<CreateInvitationRequest>,
+    ) -> Result<Response<InvitationReply>, Status> {
+        let (caller, Changed { id, replayed }) = self.change(request).await?;
+        let invitation = self.use_cases.created_invitation(&caller, id).await?;
+        Ok(Response::new(InvitationReply { invitation: Some(replies::invitation(invitation)), replayed }))
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<ListInvitationsRequest>,
+    ) -> Result<Response<ListInvitationsReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let (limit, before) = requests::invitation_page(request.get_ref()).map_err(ServiceError::from)?;
+        let (page, has_more) = self.use_cases.invitations(&caller, before, limit).await?;
+        Ok(Response::new(replies::invitations(page, has_more)))
+    }
+
+    async fn withdraw_invitation(
+        &self,
+        request: Request<WithdrawInvitationRequest>,
+    ) -> Result<Response<WithdrawInvitationReply>, Status> {
+        let (_, Changed { id: _, replayed }) = self.change(request).await?;
+        Ok(Response::new(WithdrawInvitationReply { replayed }))
+    }
+
+    async fn look_up_invitation(
+        &self,
+        request: Request<LookUpInvitationRequest>,
+    ) -> Result<Response<LookUpInvitationReply>, Status> {
+        let client = Client::Address(ClientAddress::of(&request));
+        let LookUpInvitationRequest { invitation_token } = request.into_inner();
+        Ok(Response::new(self.use_cases.look_invitation_up(&invitation_token, client).await?.into()))
     }
 }

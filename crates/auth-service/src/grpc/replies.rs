@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use eventboard_domain::{AuditTarget, DecisionMails};
+use eventboard_db::{AsText, OpenInvitation};
+use eventboard_domain::{AuditTarget, DecisionMails, OrganizationSettings, Quotas};
 use eventboard_proto::{auth as proto, convert::timestamp};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::{
     audit::{AuditPage, AuditPosition, AuditRecord},
+    organization::{InvitationContent, Member, MemberPage, MemberPosition, OrganizationDetails},
     session::{ListedSession, SignedIn, Tokens},
+    use_cases::AccountCopy,
     user::{Organization, User},
 };
 
@@ -70,6 +73,8 @@ impl From<User> for proto::User {
             created_at,
             email_verified_at,
             pending_email,
+            language,
+            time_zone,
         } = user;
         Self {
             id: id.to_string(),
@@ -81,6 +86,8 @@ impl From<User> for proto::User {
             created_at: Some(timestamp(created_at)),
             email_verified_at: email_verified_at.map(timestamp),
             pending_email,
+            language,
+            time_zone,
         }
     }
 }
@@ -89,6 +96,103 @@ impl From<Organization> for proto::Organization {
     fn from(organization: Organization) -> Self {
         let Organization { id, name, slug } = organization;
         Self { id: id.to_string(), name, slug }
+    }
+}
+
+impl From<Member> for proto::Member {
+    fn from(member: Member) -> Self {
+        let Member {
+            id,
+            email,
+            first_name,
+            last_name,
+            role,
+            disabled,
+            created_at,
+            email_verified_at,
+            version,
+        } = member;
+        Self {
+            id: id.to_string(),
+            email,
+            first_name,
+            last_name,
+            role: proto::Role::from(role).into(),
+            disabled,
+            created_at: Some(timestamp(created_at)),
+            email_verified_at: email_verified_at.map(timestamp),
+            version,
+        }
+    }
+}
+
+impl From<MemberPage> for proto::ListMembersReply {
+    fn from(page: MemberPage) -> Self {
+        let MemberPage { members, next } = page;
+        Self {
+            members: members.into_iter().map(Into::into).collect(),
+            next_cursor: next.as_ref().map(MemberPosition::to_cursor),
+        }
+    }
+}
+
+pub(super) fn invitation(invitation: OpenInvitation) -> proto::Invitation {
+    let OpenInvitation { id, email, role: AsText(role), created_at, expires_at } = invitation;
+    proto::Invitation {
+        id: id.to_string(),
+        email,
+        role: proto::Role::from(role).into(),
+        created_at: Some(timestamp(created_at)),
+        expires_at: Some(timestamp(expires_at)),
+    }
+}
+
+pub(super) fn invitations(page: Vec<OpenInvitation>, has_more: bool) -> proto::ListInvitationsReply {
+    let next_cursor = page.last().filter(|_| has_more).map(|last| last.id.to_string());
+    proto::ListInvitationsReply { invitations: page.into_iter().map(invitation).collect(), next_cursor }
+}
+
+impl From<InvitationContent> for proto::LookUpInvitationReply {
+    fn from(content: InvitationContent) -> Self {
+        let InvitationContent { organization, email, role } = content;
+        Self { organization: Some(organization.into()), email, role: proto::Role::from(role).into() }
+    }
+}
+
+/// The organization, with the limits of every organization.
+pub(super) fn organization(
+    details: OrganizationDetails,
+    limits: &Quotas,
+    replayed: bool,
+) -> proto::OrganizationReply {
+    let OrganizationDetails { organization, settings, created_at, members, version } = details;
+    // The name is that of the organization.
+    let OrganizationSettings { name: _, open_signup, time_zone } = settings;
+    let Quotas { events, bytes, members: max_members } = *limits;
+    proto::OrganizationReply {
+        organization: Some(organization.into()),
+        open_signup,
+        time_zone,
+        created_at: Some(timestamp(created_at)),
+        max_events: events,
+        max_bytes: bytes,
+        max_members,
+        members,
+        version,
+        replayed,
+    }
+}
+
+impl From<AccountCopy> for proto::ExportedAccount {
+    fn from(copy: AccountCopy) -> Self {
+        let AccountCopy { user, organization, decisions, sessions: listed, invitations: open } = copy;
+        Self {
+            user: Some(user.into()),
+            organization: Some(organization.into()),
+            decisions: proto::DecisionMails::from(decisions).into(),
+            sessions: sessions(listed, None).sessions,
+            invitations: open.into_iter().map(invitation).collect(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use eventboard_chassis::{
     server::{Deadline, Origin},
 };
 use eventboard_db::{Actor, AuditEntry, InstrumentStatement, db_error};
-use eventboard_domain::{AuditAction, AuditEvent, AuditTarget, AuditTargetType, LoginFailure};
+use eventboard_domain::{AuditAction, AuditEvent, AuditTarget, AuditTargetType, Identity, LoginFailure};
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -74,18 +74,58 @@ impl Store {
         query: &AuditQuery,
     ) -> Result<AuditPage, ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(organization_id)).await?;
-        let mut rows: Vec<Row> = statement(organization_id, query)
+        let rows = statement(organization_id, query)
             .build_query_as()
             .fetch_all(&mut *lease)
             .instrumented("SELECT AuditEntry")
             .await
             .map_err(db_error)?;
         lease.release();
-        let has_more = rows.len() > query.limit as usize;
-        rows.truncate(query.limit as usize);
-        let next = rows.last().filter(|_| has_more).map(|row| AuditPosition { at: row.at, id: row.id });
-        Ok(AuditPage { entries: rows.into_iter().filter_map(record).collect(), next })
+        Ok(page(rows, query.limit))
     }
+
+    /// Lists what the caller did, and what was done to the caller, newest first.
+    pub(crate) async fn list_audit_about(
+        &self,
+        caller: &Identity,
+        after: Option<AuditPosition>,
+    ) -> Result<AuditPage, ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(caller.organization_id)).await?;
+        let rows = statement_about(caller, after)
+            .build_query_as()
+            .fetch_all(&mut *lease)
+            .instrumented("SELECT AuditEntry")
+            .await
+            .map_err(db_error)?;
+        lease.release();
+        Ok(page(rows, COPY_PAGE))
+    }
+}
+
+/// The number of entries of a page for a copy.
+const COPY_PAGE: u32 = 100;
+
+/// What the caller did and what was done to the caller, each from its own index. Where somebody else came from is not the caller's.
+fn statement_about(caller: &Identity, after: Option<AuditPosition>) -> QueryBuilder<Postgres> {
+    let mut statement = QueryBuilder::new("select * from (");
+    for (index, column) in [r#""actorId""#, r#""targetId""#].into_iter().enumerate() {
+        statement.push(if index == 0 { "(" } else { ") union (" });
+        statement.push(
+            r#"select id, at, "actorId" as actor_id, action, "targetType" as target_type, "targetId" as target_id,
+            case when own then address end as address, case when own then client end as client,
+            case when own then "correlationId" end as correlation_id, details::text as details
+            from "AuditEntry", lateral (select "actorId" is null or "actorId" = "#,
+        );
+        statement.push_bind(caller.user_id).push(r#" as own) whose where "organizationId" = "#);
+        statement.push_bind(caller.organization_id).push(format!(" and {column} = "));
+        statement.push_bind(caller.user_id);
+        if let Some(AuditPosition { at, id }) = after {
+            statement.push(" and (at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+        }
+        statement.push(" order by at desc, id desc limit ").push_bind(i64::from(COPY_PAGE) + 1);
+    }
+    statement.push(")) about order by at desc, id desc limit ").push_bind(i64::from(COPY_PAGE) + 1);
+    statement
 }
 
 /// Each combination of filters is a statement of its own, so that PostgreSQL chooses the index that fits it.
@@ -114,6 +154,14 @@ fn statement(organization_id: Uuid, query: &AuditQuery) -> QueryBuilder<Postgres
     // One row more than is shown, to detect whether more rows exist.
     statement.push(" order by at desc, id desc limit ").push_bind(i64::from(*limit) + 1);
     statement
+}
+
+/// Makes a page of rows. There is one row more than is shown, to detect whether more rows exist.
+fn page(mut rows: Vec<Row>, limit: u32) -> AuditPage {
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| has_more).map(|row| AuditPosition { at: row.at, id: row.id });
+    AuditPage { entries: rows.into_iter().filter_map(record).collect(), next }
 }
 
 /// Returns the entry. `None` if a later release has recorded something that this one does not know, before a rollback or

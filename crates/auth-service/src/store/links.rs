@@ -43,7 +43,8 @@ impl Store {
                 coalesce("normalizedEmail", lower(owner.email)) as "compared!", "firstName" as first_name, "lastName" as last_name,
                 role::text as "role!: AsText<Role>", "organizationId" as organization_id,
                 owner."createdAt" as created_at, "emailVerifiedAt" as email_verified_at,
-                case when "pendingEmailExpiresAt" > now() then "pendingEmail" end as pending_email
+                case when "pendingEmailExpiresAt" > now() then "pendingEmail" end as pending_email,
+                owner.language, owner."timeZone" as time_zone
             from "AccountLink" link join "User" owner on owner.id = link."userId" and not owner.disabled
             where link.id = $1 and link."endedAt" is null and link."expiresAt" > now()
             "#,
@@ -69,6 +70,8 @@ impl Store {
             created_at: row.created_at,
             email_verified_at: row.email_verified_at,
             pending_email: row.pending_email,
+            language: row.language,
+            time_zone: row.time_zone,
         };
         Ok(LinkedAccount { user, compared_email: row.compared, purpose })
     }

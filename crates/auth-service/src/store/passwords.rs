@@ -101,7 +101,8 @@ impl Store {
             select email as "email!", coalesce("normalizedEmail", lower(email)) as "compared!", "firstName" as "first_name!",
                 "lastName" as "last_name!", "createdAt" as "created_at!", "passwordHash" as "password_hash!",
                 "passwordVersion" as "password_version!", "emailVerifiedAt" as email_verified_at,
-                case when "pendingEmailExpiresAt" > now() then "pendingEmail" end as pending_email
+                case when "pendingEmailExpiresAt" > now() then "pendingEmail" end as pending_email,
+                language, "timeZone" as time_zone
             from current_caller($1, $2, $3::text::"Role", $4, $5)
             "#,
             identity.user_id,
@@ -128,6 +129,8 @@ impl Store {
             created_at: row.created_at,
             email_verified_at: row.email_verified_at,
             pending_email: row.pending_email,
+            language: row.language,
+            time_zone: row.time_zone,
         };
         let (password_hash, password_version) = (row.password_hash, row.password_version);
         let account = Account { user, password_hash, password_version, state: AccountState::Enabled };

@@ -425,7 +425,8 @@ async fn find_presented_session(
             session."revokedAt" is not null or owner.disabled as "has_ended!",
             owner.id as user_id, owner.email, owner."firstName", owner."lastName",
             owner.role::text as "role!: AsText<Role>", owner."organizationId", owner."createdAt", owner."emailVerifiedAt",
-            case when owner."pendingEmailExpiresAt" > now() then owner."pendingEmail" end as pending_email
+            case when owner."pendingEmailExpiresAt" > now() then owner."pendingEmail" end as pending_email,
+            owner.language, owner."timeZone" as time_zone
         from "Session" session join "User" owner on owner.id = session."userId"
         where session.id = $1
         for update of session
@@ -450,6 +451,8 @@ async fn find_presented_session(
             created_at: row.createdAt,
             email_verified_at: row.emailVerifiedAt,
             pending_email: row.pending_email,
+            language: row.language,
+            time_zone: row.time_zone,
         },
         session: Session { id: session_id, seed, key, generation: row.generation, left },
         seen: row.seen_seconds.map(seconds),
@@ -558,7 +561,7 @@ async fn end_session(
 }
 
 /// The caller, whose row is locked.
-pub(super) struct LockedCaller {
+pub(crate) struct LockedCaller {
     pub email: String,
     pub is_verified: bool,
     pub password_version: i32,

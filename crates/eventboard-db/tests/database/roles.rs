@@ -147,7 +147,7 @@ async fn privileges(superuser: &mut PgConnection) -> BTreeSet<String> {
 /// A new table needs a decision: add it here and to `roles::PRIVILEGES`.
 fn expected_privileges() -> BTreeSet<String> {
     let read_and_write = ["SELECT", "INSERT", "UPDATE", "DELETE"];
-    let tables: [(&str, &[&str]); 14] = [
+    let tables: [(&str, &[&str]); 15] = [
         ("Organization", &read_and_write),
         ("User", &read_and_write),
         ("Event", &read_and_write),
@@ -158,6 +158,7 @@ fn expected_privileges() -> BTreeSet<String> {
         ("AddressThrottle", &read_and_write),
         ("KnownAddress", &read_and_write),
         ("AccountLink", &read_and_write),
+        ("Invitation", &read_and_write),
         ("RequestedMail", &read_and_write),
         ("EventHistory", &["SELECT", "INSERT"]),
         ("AuditEntry", &["SELECT", "INSERT"]),

@@ -279,6 +279,31 @@ impl EventsService for Service {
     async fn reject(&self, _: Request<proto::RejectRequest>) -> Result<Response<proto::EventReply>, Status> {
         Err(Status::unimplemented(""))
     }
+
+    async fn transfer(
+        &self,
+        _: Request<proto::TransferRequest>,
+    ) -> Result<Response<proto::TransferReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_people(
+        &self,
+        _: Request<proto::ListPeopleRequest>,
+    ) -> Result<Response<proto::ListPeopleReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_usage(
+        &self,
+        _: Request<proto::GetUsageRequest>,
+    ) -> Result<Response<proto::UsageReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn export(&self, _: Request<proto::ExportRequest>) -> Result<Response<proto::ExportReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
 }
 
 fn internal(error: impl std::fmt::Display) -> Status {

@@ -28,6 +28,23 @@ const GENERAL: &[(&str, Row)] = &[
     ("signup",               [201, 201, 201, 201, 201, 201]),
     ("login",                [200, 200, 200, 200, 200, 200]),
     ("getCurrentUser",       [401, 200, 200, 200, 200, 200]),
+    ("updateCurrentUser",    [401, 200, 200, 200, 200, 200]),
+    // With a wrong password.
+    ("deleteCurrentUser",    [401, 400, 400, 400, 400, 400]),
+    ("exportCurrentUser",    [401, 200, 200, 200, 200, 200]),
+    ("getOrganization",      [401, 200, 200, 200, 200, 200]),
+    ("updateOrganization",   [401, 403, 403, 403, 200, 200]),
+    ("listMembers",          [401, 403, 403, 200, 200, 200]),
+    ("getMember",            [401, 403, 403, 200, 200, 404]),
+    ("updateMember",         [401, 403, 403, 403, 200, 404]),
+    ("removeMember",         [401, 403, 403, 403, 204, 404]),
+    ("transferEvents",       [401, 403, 403, 403, 200, 404]),
+    ("listPeople",           [401, 200, 200, 200, 200, 200]),
+    ("createInvitation",     [401, 403, 403, 403, 201, 201]),
+    ("listInvitations",      [401, 403, 403, 403, 200, 200]),
+    ("withdrawInvitation",   [401, 403, 403, 403, 204, 404]),
+    // Without a genuine token of a link.
+    ("lookUpInvitation",     [400, 400, 400, 400, 400, 400]),
     ("listAudit",            [401, 403, 403, 403, 200, 200]),
     ("getNotifications",     [401, 200, 200, 200, 200, 200]),
     ("setNotifications",     [401, 200, 200, 200, 200, 200]),
@@ -151,15 +168,28 @@ async fn a_caller_whose_session_was_revoked_or_who_is_disabled_gets_401_from_eve
 }
 
 /// What somebody without a verified address may not do, where addresses have to be verified.
-const NEEDS_VERIFIED_EMAIL: [&str; 5] =
-    ["updateEvent", "deleteEvent", "submitEvent", "approveEvent", "rejectEvent"];
+const NEEDS_VERIFIED_EMAIL: [&str; 11] = [
+    "updateEvent",
+    "deleteEvent",
+    "submitEvent",
+    "approveEvent",
+    "rejectEvent",
+    "updateOrganization",
+    "updateMember",
+    "removeMember",
+    "transferEvents",
+    "createInvitation",
+    "withdrawInvitation",
+];
 
 #[tokio::test]
-async fn the_unverified_do_everything_but_submit_decide_and_change_events_of_others_where_addresses_have_to_be_verified()
+async fn the_unverified_do_everything_but_submit_decide_administer_and_change_events_of_others_where_addresses_have_to_be_verified()
  {
     let fixture = Fixture::create_with(&[("REQUIRE_VERIFIED_EMAIL", "true")]).await;
     let verify = r#"update "User" set "emailVerifiedAt" = now() where id = $1"#;
-    execute(fixture.stack.as_ref(), verify, fixture.owner.id()).await;
+    for helper in [&fixture.owner, &fixture.admin] {
+        execute(fixture.stack.as_ref(), verify, helper.id()).await;
+    }
     let operations = operations(&fixture.stack.anonymous()).await;
     for operation in operations.iter().filter(|operation| operation.needs_token) {
         let caller = fixture.admin.add_colleague(&fixture.stack, "ADMIN").await;
@@ -172,7 +202,11 @@ async fn the_unverified_do_everything_but_submit_decide_and_change_events_of_oth
         assert_eq!(unverified == 403, is_refused, "{}: {unverified}", operation.id);
         if is_refused {
             execute(fixture.stack.as_ref(), verify, caller.id()).await;
-            let expected = if operation.id == "deleteEvent" { 204 } else { 200 };
+            let expected = match operation.id.as_str() {
+                "deleteEvent" | "removeMember" | "withdrawInvitation" => 204,
+                "createInvitation" => 201,
+                _ => 200,
+            };
             let verified = fixture.request(Some(&caller), operation, Some(&event)).await;
             assert_eq!(verified, expected, "{}", operation.id);
         }
@@ -257,17 +291,37 @@ impl Fixture {
         id
     }
 
+    /// The id in the path of an operation: that of the event, unless the operation is about something else. What is removed
+    /// is created first.
+    async fn id_for(&self, operation: &str, event: Option<&str>) -> String {
+        match operation {
+            "revokeSession" => self.owners_session.clone(),
+            "getMember" | "updateMember" => self.owner.id().to_string(),
+            "removeMember" | "transferEvents" => {
+                self.admin.add_colleague(&self.stack, "USER").await.id().to_string()
+            }
+            "withdrawInvitation" => {
+                let invitation = body("createInvitation");
+                self.admin.post("/organization/invitations", &invitation).await.expect(201).id()
+            }
+            _ => event.unwrap_or_default().to_owned(),
+        }
+    }
+
     /// Sends a request as this caller and returns the status.
     async fn request(&self, caller: Option<&Actor>, operation: &Operation, event: Option<&str>) -> u16 {
-        let id =
-            if operation.id == "revokeSession" { &self.owners_session } else { event.unwrap_or_default() };
-        let path = operation.path.replace("{id}", id);
+        let mut path = operation.path.replace("{id}", &self.id_for(&operation.id, event).await);
+        if operation.id == "listPeople" {
+            path = format!("{path}?ids={}", self.owner.id());
+        }
         let request = match caller {
             Some(actor) => actor.request(operation.method.clone(), &path),
             None => self.stack.anonymous().request(operation.method.clone(), &path),
         };
         let body = match operation.id.as_str() {
             "login" => json!({ "email": self.owner.user["email"], "password": "Password123!" }),
+            // To the caller, so that a caller of another organization cannot find the member.
+            "transferEvents" => json!({ "to": caller.unwrap_or(&self.admin).id() }),
             id => body(id),
         };
         send(if body.is_null() { request } else { request.json(&body) }).await.status
@@ -292,6 +346,12 @@ fn body(operation: &str) -> Value {
         "verifyEmail" => json!({ "token": "a token" }),
         "changeEmail" => json!({ "newEmail": "new@example.org", "password": "Password124!" }),
         "changePassword" => json!({ "currentPassword": "Password124!", "newPassword": "Password125!" }),
+        "updateCurrentUser" => json!({ "language": "en" }),
+        "deleteCurrentUser" => json!({ "password": "Password124!" }),
+        "updateOrganization" => json!({ "timeZone": "Europe/Berlin" }),
+        "updateMember" => json!({ "disabled": false }),
+        "createInvitation" => json!({ "email": format!("{}@example.org", Uuid::now_v7()), "role": "USER" }),
+        "lookUpInvitation" => json!({ "invitationToken": "a token" }),
         "logout" => json!({}),
         "setNotifications" => json!({ "decisions": "off" }),
         "rejectEvent" | "reject" => json!({ "reason": "Not good enough" }),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::organization;
+use super::lookup::find_organization;
 use crate::{
     cli::AuditArgs,
     database,
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<()> {
     let AuditArgs { organization, list } = args;
     let work = async |connection: &mut PgConnection| {
         let organization_id = match &organization {
-            Some(slug) => Some(organization::find_id(connection, slug).await?),
+            Some(slug) => Some(find_organization(connection, slug).await?.id),
             None => None,
         };
         load_entries(connection, organization_id, list.fetch_limit()).await

@@ -1,13 +1,13 @@
 //! `eventboard idempotency`: the idempotency keys of completed writes.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use eventboard_db::{Actor, AuditEntry};
-use eventboard_domain::{AuditEvent, AuditTarget, normalize_email};
+use eventboard_domain::{AuditEvent, AuditTarget};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::user;
+use super::lookup::{FoundUser, find_user};
 use crate::{
     cli::{ClearArgs, IdempotencyCommand, ListArgs},
     database,
@@ -129,19 +129,13 @@ async fn remove(connection: &mut PgConnection, selection: &ClearArgs) -> anyhow:
     Ok(keys)
 }
 
-/// The user whose keys are listed or removed.
-struct Caller {
-    id: Uuid,
-    organization_id: Uuid,
-}
-
-async fn find_caller(connection: &mut PgConnection, email: Option<&str>) -> anyhow::Result<Option<Caller>> {
-    let Some(email) = email else { return Ok(None) };
-    let caller = sqlx::query_as!(
-        Caller,
-        r#"select id as "id!", "organizationId" as "organization_id!" from user_with_email($1, $2)"#,
-        email,
-        normalize_email(email),
-    );
-    caller.fetch_optional(connection).await?.with_context(|| user::not_found(email)).map(Some)
+/// Finds the user whose keys are listed or removed.
+async fn find_caller(
+    connection: &mut PgConnection,
+    email: Option<&str>,
+) -> anyhow::Result<Option<FoundUser>> {
+    match email {
+        Some(email) => find_user(connection, email).await.map(Some),
+        None => Ok(None),
+    }
 }

@@ -3,17 +3,20 @@
 pub(crate) mod audit;
 pub(crate) mod event;
 pub(crate) mod idempotency;
+mod lookup;
 pub(crate) mod organization;
 pub(crate) mod outbox;
 pub(crate) mod user;
 
 use std::net::SocketAddr;
 
-use anyhow::{bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use eventboard_chassis::{
     config::{self, AppEnv, ListenConfig},
+    error::{ErrorCode, ServiceError},
     server::connectable,
 };
+use sqlx::{Connection, Executor, PgConnection, Postgres, Transaction};
 
 use crate::{cli::SeedArgs, database, dotenv, http_get, output, seed};
 
@@ -64,4 +67,29 @@ fn container_address() -> Result<SocketAddr, config::ConfigError> {
         ListenConfig::from_env(env, "GATEWAY_PORT", 3000)
     })?;
     Ok(connectable(SocketAddr::new(listen.host, listen.port)))
+}
+
+/// Begins a transaction whose statements may take up to ten minutes, because they are about everything in an organization. The
+/// role may have a short limit for the statements of the services.
+async fn begin_long(connection: &mut PgConnection) -> sqlx::Result<Transaction<'_, Postgres>> {
+    let mut transaction = connection.begin().await?;
+    transaction.execute("set local statement_timeout = '10min'").await?;
+    Ok(transaction)
+}
+
+/// Words a refusal for the operator, who may do more than an admin.
+fn explain_refusal(error: ServiceError) -> anyhow::Error {
+    match error.code() {
+        ErrorCode::LastAdmin => anyhow!("{} Or use --force.", error.message()),
+        ErrorCode::QuotaExceeded => anyhow!("{}", error.message()),
+        _ => error.into(),
+    }
+}
+
+/// A number of things, in the singular or the plural: `1 event`, `2 events`.
+fn counted(number: impl Into<i128>, one: &str, several: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {several}"),
+    }
 }

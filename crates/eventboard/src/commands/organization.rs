@@ -1,13 +1,23 @@
-//! `eventboard org`: organizations, what they use of their quotas, and whether they are open for signup.
+//! `eventboard org`: organizations, what they use of their quotas, and what their admins do.
 
-use anyhow::Context;
+mod delete;
+mod invitations;
+mod members;
+mod settings;
+mod transfer;
+
+use anyhow::{Context, ensure};
 use eventboard_chassis::{config, quotas::quotas_from_env};
-use eventboard_db::{Actor, AuditEntry, count_usage};
-use eventboard_domain::{AuditEvent, AuditTarget, Changed, Quotas, StorageUsage};
+use eventboard_db::{count_usage, lock_organization};
+use eventboard_domain::{Quotas, StorageUsage};
 use serde::Serialize;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::{
+    begin_long,
+    lookup::{FoundOrganization, find_organization, no_organization},
+};
 use crate::{
     cli::OrganizationCommand,
     database, dotenv,
@@ -33,7 +43,7 @@ impl Row for Organization {
         vec![
             self.slug.clone(),
             self.name.clone(),
-            if self.open_signup { "open" } else { "closed" }.to_owned(),
+            signup_state(self.open_signup),
             self.users.to_string(),
             self.id.to_string(),
             self.created_at.clone(),
@@ -78,36 +88,32 @@ pub(crate) async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
             output::list(database::with_connection(work).await?, list)
         }
         OrganizationCommand::Show { organization, json } => show(&organization, json).await,
-        OrganizationCommand::Open { slug } => {
-            let (slug, id) = set_open_signup(&slug, true).await?;
-            let text =
-                format!("{slug} is open: users who sign up with organizationId {id} join it as USER.\n");
-            output::print(&text)
-        }
-        OrganizationCommand::Close { slug } => {
-            let (slug, _) = set_open_signup(&slug, false).await?;
-            output::print(&format!("{slug} is closed: users cannot join it by signup.\n"))
-        }
+        OrganizationCommand::Open { slug } => settings::open(&slug).await,
+        OrganizationCommand::Close { slug } => settings::close(&slug).await,
+        OrganizationCommand::Settings(args) => settings::run(args).await,
+        OrganizationCommand::Members(args) => members::list(args).await,
+        OrganizationCommand::Invite(args) => invitations::invite(args).await,
+        OrganizationCommand::Invitations { slug, list } => invitations::list(&slug, list).await,
+        OrganizationCommand::Uninvite { slug, id } => invitations::withdraw(&slug, id).await,
+        OrganizationCommand::Transfer(args) => transfer::transfer(args).await,
+        OrganizationCommand::Delete { slug, force } => delete::delete(&slug, force).await,
     }
 }
 
-/// The error message for a slug that does not exist.
-fn not_found(slug: &str) -> String {
-    format!("there is no organization {slug}; `eventboard org list` lists all organizations")
+/// How a table shows whether an organization is open for signup.
+fn signup_state(open_signup: bool) -> String {
+    if open_signup { "open" } else { "closed" }.to_owned()
 }
 
-/// Finds an organization by its slug. A terminal may encode accents in another way than the slug does, so the slug is also
-/// searched in its normal form.
+/// Finds an organization by its slug, and locks it until the transaction ends.
 ///
 /// # Errors
 /// When there is no such organization.
-pub(super) async fn find_id(connection: &mut PgConnection, slug: &str) -> anyhow::Result<Uuid> {
-    let id = sqlx::query_scalar!(
-        r#"select id from "Organization" where slug in ($1, $2) order by slug = $1 desc limit 1"#,
-        slug,
-        eventboard_domain::slug(slug),
-    );
-    id.fetch_optional(connection).await?.with_context(|| not_found(slug))
+async fn lock(connection: &mut PgConnection, slug: &str) -> anyhow::Result<FoundOrganization> {
+    let organization = find_organization(connection, slug).await?;
+    // It may have been deleted meanwhile.
+    ensure!(lock_organization(connection, organization.id).await?, no_organization(slug));
+    Ok(organization)
 }
 
 /// Loads one organization or all, sorted by slug.
@@ -147,13 +153,11 @@ async fn show(slug_or_id: &str, json: bool) -> anyhow::Result<()> {
         // A UUID is an id, even if it is also the slug of an organization.
         let id = match slug_or_id.parse() {
             Ok(id) => id,
-            Err(_) => find_id(connection, slug_or_id).await?,
+            Err(_) => find_organization(connection, slug_or_id).await?.id,
         };
         let found = load_organizations(connection, Some(id), 1).await?.pop();
-        let organization = found.with_context(|| not_found(slug_or_id))?;
-        let mut transaction = connection.begin().await?;
-        // The role may have a short limit for the statements of the services.
-        transaction.execute("set local statement_timeout = '10min'").await?;
+        let organization = found.with_context(|| no_organization(slug_or_id))?;
+        let mut transaction = begin_long(connection).await?;
         let usage = count_usage(&mut transaction, organization.id).await?;
         transaction.commit().await?;
         let quotas = quotas(&limits, usage, organization.users);
@@ -177,33 +181,4 @@ fn quotas(limits: &Quotas, usage: StorageUsage, members: i64) -> [Quota; 3] {
         Quota { name: "bytes", used: bytes, limit: max_bytes, setting: "MAX_BYTES_PER_ORGANIZATION" },
         Quota { name: "members", used: members, limit: max_members, setting: "MAX_MEMBERS_PER_ORGANIZATION" },
     ]
-}
-
-/// Returns the slug as stored, and the id.
-async fn set_open_signup(slug: &str, open: bool) -> anyhow::Result<(String, Uuid)> {
-    database::with_connection(async |connection| {
-        let mut transaction = connection.begin().await?;
-        let id = find_id(&mut transaction, slug).await?;
-        let found = sqlx::query!(
-            r#"select slug, "openSignup" as open_signup from "Organization" where id = $1 for update"#,
-            id,
-        );
-        let found = found.fetch_optional(&mut *transaction).await?.with_context(|| not_found(slug))?;
-        if found.open_signup != open {
-            sqlx::query!(r#"update "Organization" set "openSignup" = $2 where id = $1"#, id, open)
-                .execute(&mut *transaction)
-                .await?;
-            let open_signup = Changed { from: found.open_signup, to: open };
-            let changed = AuditEntry {
-                organization_id: Some(id),
-                actor: Actor::Operator,
-                event: AuditEvent::SettingsChanged { open_signup },
-                target: Some(AuditTarget::organization(id)),
-            };
-            changed.record(&mut transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok((found.slug, id))
-    })
-    .await
 }

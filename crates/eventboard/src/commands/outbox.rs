@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use super::counted;
 use crate::{
     cli::{DeadMails, FailedMails, ListArgs, OutboxCommand},
     database,
@@ -123,7 +124,7 @@ async fn retry(FailedMails { ids, dead, due }: &FailedMails) -> anyhow::Result<(
             "none of these mails is DEAD or waits for another attempt; `eventboard outbox list` shows their state"
         );
     }
-    output::print(&format!("{} will be sent again.\n", counted(retried)))
+    output::print(&format!("{} will be sent again.\n", counted(retried, "mail", "mails")))
 }
 
 async fn discard(DeadMails { ids, dead }: &DeadMails) -> anyhow::Result<()> {
@@ -137,7 +138,7 @@ async fn discard(DeadMails { ids, dead }: &DeadMails) -> anyhow::Result<()> {
     if discarded == 0 && !ids.is_empty() {
         bail!("none of these mails is DEAD; `eventboard outbox list --state dead` lists those that are");
     }
-    output::print(&format!("{} deleted.\n", counted(discarded)))
+    output::print(&format!("{} deleted.\n", counted(discarded, "mail", "mails")))
 }
 
 /// Changes mails, and records the change in the audit. Returns their number.
@@ -155,8 +156,4 @@ async fn change(
         Ok(mails)
     })
     .await
-}
-
-fn counted(mails: u64) -> String {
-    format!("{mails} {}", if mails == 1 { "mail" } else { "mails" })
 }

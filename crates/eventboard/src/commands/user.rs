@@ -1,17 +1,17 @@
 //! `eventboard user`: users and their roles.
 
+mod membership;
 mod password;
 mod sessions;
 
 use anyhow::Context;
-use eventboard_db::{Actor, AsText, AuditEntry, withdraw_links};
-use eventboard_domain::{AuditEvent, AuditTarget, Role, normalize_email};
+use eventboard_db::{Actor, AuditEntry};
+use eventboard_domain::{AuditEvent, AuditTarget, normalize_email};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use self::sessions::end_all_sessions;
-use super::organization;
+use super::lookup::{FoundUser, find_organization, no_user};
 use crate::{
     cli::{ListArgs, UserCommand},
     database,
@@ -61,22 +61,15 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             };
             output::list(database::with_connection(work).await?, list)
         }
-        UserCommand::Role { email, role } => change_role(&email, role).await,
+        UserCommand::Role { email, role, force } => membership::change_role(&email, role, force).await,
         UserCommand::Password { email } => password::set(&email).await,
         UserCommand::Verify { email } => verify(&email).await,
         UserCommand::Sessions { email, list } => sessions::list(&email, list).await,
         UserCommand::Revoke { email, session } => sessions::revoke(&email, session).await,
-        UserCommand::Disable { email } => disable(&email).await,
-        UserCommand::Enable { email } => {
-            let email = set_disabled(&email, false).await?;
-            output::print(&format!("{email} is enabled and may log in.\n"))
-        }
+        UserCommand::Disable { email, force } => membership::disable(&email, force).await,
+        UserCommand::Enable { email } => membership::enable(&email).await,
+        UserCommand::Delete { email, force } => membership::delete(&email, force).await,
     }
-}
-
-/// The error message for an email address that does not exist.
-pub(super) fn not_found(email: &str) -> String {
-    format!("there is no user {email}; `eventboard user list` lists all users")
 }
 
 /// In the order of the forms in which addresses are compared, so that the form of a twin, which has its id at the end, follows that of
@@ -88,7 +81,7 @@ async fn load_users(
     list: ListArgs,
 ) -> anyhow::Result<Vec<User>> {
     let organization_id = match slug {
-        Some(slug) => Some(organization::find_id(connection, slug).await?),
+        Some(slug) => Some(find_organization(connection, slug).await?.id),
         None => None,
     };
     let rows = sqlx::query!(
@@ -131,53 +124,6 @@ async fn load_users(
     Ok(users.collect())
 }
 
-async fn change_role(email: &str, role: Role) -> anyhow::Result<()> {
-    let email = change_user(email, async |transaction, user| {
-        sqlx::query!(
-            r#"update "User" set role = $2::text::"Role" where id = $1"#,
-            user.id,
-            AsText(role) as _
-        )
-        .execute(transaction)
-        .await?;
-        let event = AuditEvent::RoleChanged { from: user.role.0, to: role };
-        Ok((user.role.0 != role).then_some(event).into_iter().collect())
-    })
-    .await?;
-    let text = format!(
-        "{email} is {role}. Tokens with another role remain valid for up to another {VALIDATION_CACHE_SECONDS} seconds; \
-         then the client refreshes them, or the user must log in again.\n"
-    );
-    output::print(&text)
-}
-
-async fn disable(email: &str) -> anyhow::Result<()> {
-    let email = set_disabled(email, true).await?;
-    let text = format!(
-        "{email} is disabled and cannot log in. All sessions have ended; their tokens remain valid for up to another \
-         {VALIDATION_CACHE_SECONDS} seconds. The user's events stay.\n"
-    );
-    output::print(&text)
-}
-
-/// A disabled user has no sessions and no links that work, so that enabling brings none back. Returns the email address as stored.
-async fn set_disabled(email: &str, disabled: bool) -> anyhow::Result<String> {
-    change_user(email, async |transaction, user| {
-        sqlx::query!(r#"update "User" set disabled = $2 where id = $1"#, user.id, disabled)
-            .execute(&mut *transaction)
-            .await?;
-        let mut events = Vec::new();
-        if disabled {
-            events = end_all_sessions(transaction, user.id).await?;
-            withdraw_links(transaction, user.id).await?;
-        }
-        let event = if disabled { AuditEvent::UserDisabled {} } else { AuditEvent::UserEnabled {} };
-        events.extend((user.disabled != disabled).then_some(event));
-        Ok(events)
-    })
-    .await
-}
-
 /// Vouches for the address of a user who cannot prove that it is theirs, because they get no mail.
 async fn verify(email: &str) -> anyhow::Result<()> {
     let email = change_user(email, async |transaction, user| {
@@ -193,16 +139,6 @@ async fn verify(email: &str) -> anyhow::Result<()> {
     output::print(&format!("The address {email} counts as verified.\n"))
 }
 
-/// A user before a change.
-struct FoundUser {
-    id: Uuid,
-    organization_id: Uuid,
-    /// As stored, which may differ from the argument in letter case.
-    email: String,
-    role: AsText<Role>,
-    disabled: bool,
-}
-
 /// Changes a user, and records what the change returns in the audit, in one transaction. Returns the email address as
 /// stored.
 async fn change_user(
@@ -214,13 +150,13 @@ async fn change_user(
         let user = sqlx::query_as!(
             FoundUser,
             r#"
-            select id, "organizationId" as organization_id, email, role::text as "role!: AsText<Role>", disabled
+            select id, "organizationId" as organization_id, email
             from "User" where id = (select id from user_with_email($1, $2)) for update
             "#,
             email,
             normalize_email(email),
         );
-        let user = user.fetch_optional(&mut *transaction).await?.with_context(|| not_found(email))?;
+        let user = user.fetch_optional(&mut *transaction).await?.with_context(|| no_user(email))?;
         for event in change(&mut transaction, &user).await? {
             let changed = AuditEntry {
                 organization_id: Some(user.organization_id),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use eventboard_domain::AuditAction;
+use serde_json::Value;
 
 use crate::{
     support::{Installation, run},
@@ -91,7 +92,31 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
             command("user disable user@acme.com");
             command("user enable user@acme.com");
         }
+        AuditAction::UserDeleted => command("user delete changed@acme.com"),
+        AuditAction::EventsTransferred => {
+            command("org transfer acme-corp --from user@acme.com --to admin@acme.com");
+        }
+        AuditAction::DataExported => {
+            let session = up.post_for_json("/auth/login", &credentials("Password123!"));
+            assert_eq!(up.get_as(session["accessToken"].as_str().unwrap(), "/auth/me/export"), 200);
+        }
+        AuditAction::InvitationCreated => command("org invite acme-corp invited@example.org"),
+        AuditAction::InvitationUsed => {
+            command("org invite acme-corp joining@example.org");
+            let token = installation.link_in_mail("joining@example.org", "/join?token=").await;
+            let body = format!(
+                r#"{{"invitationToken": "{token}", "password": "Seven-blue-kettles-9", "firstName": "Joan",
+                "lastName": "Clarke"}}"#
+            );
+            assert_eq!(up.post("/auth/signup", &body), 201);
+        }
+        AuditAction::InvitationWithdrawn => {
+            let invitation = installation.run("org invite acme-corp withdrawn@example.org --json").success();
+            let invitation: Value = serde_json::from_str(&invitation).unwrap();
+            command(&format!("org uninvite acme-corp {}", invitation["id"].as_str().unwrap()));
+        }
         AuditAction::SettingsChanged => command("org close acme-corp"),
+        AuditAction::OrganizationDeleted => command("org delete tech-innovators --force"),
         AuditAction::IdempotencyKeysCleared => {
             installation.execute(IDEMPOTENCY_KEY).await;
             command("idempotency clear --key a");

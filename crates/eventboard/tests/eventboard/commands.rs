@@ -127,7 +127,7 @@ async fn changing_a_role_reports_when_it_takes_effect() {
 async fn a_user_can_be_disabled_and_enabled() {
     let installation = Installation::create_with_demo_data().await;
     let admin_is_disabled = || installation.run("user list --json").json()[0]["disabled"].as_bool().unwrap();
-    let output = installation.run("user disable admin@acme.com").success();
+    let output = installation.run("user disable admin@acme.com --force").success();
     assert!(output.contains("30 seconds") && output.contains("events stay"), "{output}");
     assert!(admin_is_disabled());
     installation.run("user enable admin@acme.com").success();
@@ -197,7 +197,7 @@ const LINKS: &str = r#"
 
 #[tokio::test]
 async fn a_new_password_and_disabling_withdraw_the_links_in_mails() {
-    for arguments in ["user password admin@acme.com", "user disable admin@acme.com"] {
+    for arguments in ["user password admin@acme.com", "user disable admin@acme.com --force"] {
         let installation = Installation::create_with_demo_data().await;
         installation.execute(LINKS).await;
         installation.run_with_input(arguments, "Seven-blue-kettles-9\n").success();
@@ -266,7 +266,7 @@ async fn twins_are_listed_next_to_the_accounts_that_keep_their_addresses() {
 async fn a_user_who_is_disabled_has_no_sessions_when_enabled_again() {
     let installation = Installation::create_with_demo_data().await;
     installation.execute(SESSIONS).await;
-    installation.run("user disable admin@acme.com").success();
+    installation.run("user disable admin@acme.com --force").success();
     installation.run("user enable admin@acme.com").success();
     assert!(installation.run("user sessions admin@acme.com --json").json().is_empty());
 }
@@ -347,12 +347,20 @@ async fn an_error_names_what_does_not_exist() {
         ("org show nowhere", "there is no organization nowhere"),
         ("org open nowhere", "there is no organization nowhere"),
         ("org close nowhere", "there is no organization nowhere"),
+        ("org settings nowhere", "there is no organization nowhere"),
+        ("org members nowhere", "there is no organization nowhere"),
+        ("org invite nowhere ada@example.org", "there is no organization nowhere"),
+        ("org invitations nowhere", "there is no organization nowhere"),
+        ("org uninvite nowhere 00000000-0000-0000-0000-000000000009", "there is no organization nowhere"),
+        ("org transfer nowhere --from a@acme.com --to b@acme.com", "there is no organization nowhere"),
+        ("org delete nowhere --force", "there is no organization nowhere"),
         ("user list --org nowhere", "there is no organization nowhere"),
         ("user role nobody@acme.com ADMIN", "there is no user nobody@acme.com"),
         ("user sessions nobody@acme.com", "there is no user nobody@acme.com"),
         ("user revoke nobody@acme.com", "there is no user nobody@acme.com"),
         ("user disable nobody@acme.com", "there is no user nobody@acme.com"),
         ("user enable nobody@acme.com", "there is no user nobody@acme.com"),
+        ("user delete nobody@acme.com", "there is no user nobody@acme.com"),
         ("idempotency list --caller nobody@acme.com", "there is no user nobody@acme.com"),
         ("idempotency clear --caller nobody@acme.com", "there is no user nobody@acme.com"),
         ("idempotency clear --key nothing", "no such idempotency key: nothing"),
@@ -388,9 +396,15 @@ async fn every_command_that_changes_something_is_in_the_audit() {
         "org close acme-corp",
         "user role user@acme.com moderator",
         "user enable user@acme.com",
+        "org settings acme-corp --open-signup false",
+        "org transfer acme-corp --from moderator@acme.com --to admin@acme.com",
         "idempotency clear --all",
         "seed",
         "migrate",
+        // These change something again.
+        "org settings acme-corp --time-zone Europe/Berlin",
+        "org invite acme-corp ada@example.org",
+        "org transfer acme-corp --from user@acme.com --to admin@acme.com",
     ] {
         installation.run(command).success();
     }
@@ -404,7 +418,16 @@ async fn every_command_that_changes_something_is_in_the_audit() {
             (text("action"), text("target"), entry["details"].to_string())
         })
         .collect();
+    let invitation = installation.run("org invitations acme-corp --json").json();
+    let invitation = invitation[0]["id"].as_str().unwrap();
     let expected = [
+        (
+            "EVENTS_TRANSFERRED",
+            "user@acme.com",
+            r#"{"events":1,"to":"01890000-0000-7000-8000-0000000000b1"}"#,
+        ),
+        ("INVITATION_CREATED", invitation, r#"{"role":"USER"}"#),
+        ("SETTINGS_CHANGED", "acme-corp", r#"{"timeZone":{"from":"UTC","to":"Europe/Berlin"}}"#),
         ("USER_ENABLED", "user@acme.com", "{}"),
         ("USER_DISABLED", "user@acme.com", "{}"),
         ("ROLE_CHANGED", "user@acme.com", r#"{"from":"USER","to":"MODERATOR"}"#),

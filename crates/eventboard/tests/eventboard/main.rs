@@ -6,6 +6,8 @@ mod commands;
 mod configuration;
 mod environment;
 mod healthcheck;
+mod members;
+mod organizations;
 mod roles;
 mod seed;
 mod streams;

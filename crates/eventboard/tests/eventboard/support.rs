@@ -10,6 +10,7 @@ use std::{
 
 use eventboard_testing::TestDatabase;
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 /// The variables that the binary inherits, because they locate programs, libraries and PostgreSQL.
@@ -118,6 +119,45 @@ impl Installation {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// The rows of the whole database that contain a text, in any letter case, each after the name of its table.
+    pub(crate) async fn rows_with(&self, text: &str) -> Vec<String> {
+        let mut connection = self.database.connect().await;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        let mut found = Vec::new();
+        for table in tables {
+            let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+                r#"select row::text from "{table}" row where strpos(lower(row::text), lower($1)) > 0"#
+            )))
+            .bind(text)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+            found.extend(rows.into_iter().map(|row| format!("{table} {row}")));
+        }
+        found
+    }
+
+    /// The kinds of the mails in the outbox, newest first.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let mails = self.run("outbox list --json").json();
+        mails.iter().map(|mail| mail["kind"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The actions in the audit of an organization and their details, newest first.
+    pub(crate) fn audit(&self, slug: &str) -> Vec<(String, Value)> {
+        let audit = self.run(&format!("audit --organization {slug} --json")).json();
+        let entries = audit.into_iter().map(|entry| {
+            assert_eq!(entry["client"], "eventboard (operator)", "{entry}");
+            (entry["action"].as_str().unwrap().to_owned(), entry["details"].clone())
+        });
+        entries.collect()
     }
 
     /// Executes one or more statements, separated by semicolons.

@@ -73,6 +73,12 @@ impl Up {
         response.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
+    /// Reads a page with a token. Returns the status of the response.
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> u16 {
+        let response = self.send(&format!("GET {path}"), &format!("Authorization: Bearer {token}\r\n"), "");
+        response.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// Like [`Up::post`], but returns the body of a successful response.
     pub(crate) fn post_for_json(&self, path: &str, body: &str) -> serde_json::Value {
         let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());

@@ -6,14 +6,15 @@ mod requests;
 use eventboard_chassis::{
     correlation::CorrelationId,
     error::ServiceError,
-    server::{Caller, Deadline},
+    server::{Caller, Deadline, Origin},
 };
 use eventboard_domain::Violations;
 use eventboard_idempotency::WriteResponse;
 use eventboard_proto::events::{
     ApproveRequest, CreateRequest, DeleteReply, DeleteRequest, Event as EventMessage, EventReply,
-    FindAllReply, FindAllRequest, FindOneRequest, RejectRequest, SubmitRequest, UpdateRequest,
-    events_service_server::EventsService,
+    ExportReply, ExportRequest, FindAllReply, FindAllRequest, FindOneRequest, GetUsageRequest,
+    ListPeopleReply, ListPeopleRequest, RejectRequest, SubmitRequest, TransferReply, TransferRequest,
+    UpdateRequest, UsageReply, events_service_server::EventsService,
 };
 use tonic::{Request, Response, Status};
 
@@ -56,6 +57,16 @@ impl EventsGrpc {
         self.use_cases.find(&caller, id).await.map(event_message)
     }
 
+    async fn transfer_events(
+        &self,
+        request: Request<TransferRequest>,
+    ) -> Result<WriteResponse, ServiceError> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let origin = Origin::of(&request);
+        let command = requests::transfer(request.into_inner())?;
+        self.use_cases.transfer(&caller, command, &origin, deadline).await
+    }
+
     async fn list_events(&self, request: Request<FindAllRequest>) -> Result<FindAllReply, ServiceError> {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         let query = requests::list_query(&caller, request.into_inner())?;
@@ -95,5 +106,29 @@ impl EventsService for EventsGrpc {
 
     async fn reject(&self, request: Request<RejectRequest>) -> Result<Response<EventReply>, Status> {
         Ok(replies::event(&self.change_event(request, requests::reject).await?)?)
+    }
+
+    async fn transfer(&self, request: Request<TransferRequest>) -> Result<Response<TransferReply>, Status> {
+        Ok(replies::transfer(&self.transfer_events(request).await?)?)
+    }
+
+    async fn list_people(
+        &self,
+        request: Request<ListPeopleRequest>,
+    ) -> Result<Response<ListPeopleReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let ids = requests::person_ids(&request.get_ref().ids).map_err(ServiceError::from)?;
+        Ok(Response::new(replies::people(self.use_cases.people(&caller, &ids).await?)))
+    }
+
+    async fn get_usage(&self, request: Request<GetUsageRequest>) -> Result<Response<UsageReply>, Status> {
+        let usage = self.use_cases.usage(&Caller::of(&request)?).await?;
+        Ok(Response::new(replies::usage(usage)))
+    }
+
+    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<ExportReply>, Status> {
+        let caller = Caller::of(&request)?;
+        let after = requests::copy_position(&request.get_ref().cursor).map_err(ServiceError::from)?;
+        Ok(Response::new(replies::copy(self.use_cases.export(&caller, after).await?)))
     }
 }

@@ -1,13 +1,23 @@
 //! Converts results of the use cases into protobuf messages.
 
 use eventboard_chassis::error::ServiceError;
+use eventboard_domain::StorageUsage;
 use eventboard_idempotency::WriteResponse;
-use eventboard_proto::events::{DeleteReply, EventReply, FindAllReply};
+use eventboard_proto::{
+    convert::timestamp,
+    events::{
+        DeleteReply, EventReply, ExportReply, FindAllReply, ListPeopleReply, Person as PersonMessage,
+        TransferReply, UsageReply, WrittenReason as ReasonMessage,
+    },
+};
+use prost::Message;
 use tonic::Response;
 
 use crate::{
+    copy::{CopyPage, CopyPosition, WrittenReason},
     listing::Page,
     message::{decode_response, event_message},
+    person::Person,
 };
 
 /// Converts the response of a write that returns an event.
@@ -20,6 +30,37 @@ pub(super) fn event(response: &WriteResponse) -> Result<Response<EventReply>, Se
 pub(super) fn deletion(response: &WriteResponse) -> Response<DeleteReply> {
     let WriteResponse { encoded: _, replayed } = response;
     Response::new(DeleteReply { replayed: *replayed })
+}
+
+/// Converts the response of a transfer.
+pub(super) fn transfer(response: &WriteResponse) -> Result<Response<TransferReply>, ServiceError> {
+    let WriteResponse { encoded, replayed } = response;
+    let reply = TransferReply::decode(&**encoded).map_err(ServiceError::internal)?;
+    Ok(Response::new(TransferReply { replayed: *replayed, ..reply }))
+}
+
+pub(super) fn people(people: Vec<Person>) -> ListPeopleReply {
+    let person = |Person { id, display_name }| PersonMessage { id: id.to_string(), display_name };
+    ListPeopleReply { people: people.into_iter().map(person).collect() }
+}
+
+pub(super) fn usage(usage: Option<StorageUsage>) -> UsageReply {
+    UsageReply { events: usage.map(|usage| usage.events), bytes: usage.map(|usage| usage.bytes) }
+}
+
+/// Converts a page of a copy.
+pub(super) fn copy(page: CopyPage) -> ExportReply {
+    let CopyPage { events, reasons, next } = page;
+    let reason = |WrittenReason { id: _, event_id, reason, at }| ReasonMessage {
+        event_id: event_id.to_string(),
+        reason,
+        at: Some(timestamp(at)),
+    };
+    ExportReply {
+        events: events.into_iter().map(event_message).collect(),
+        reasons: reasons.into_iter().map(reason).collect(),
+        next_cursor: next.map(CopyPosition::to_cursor),
+    }
 }
 
 /// Converts a page and the cursor of the next page.

@@ -3,24 +3,25 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::{
-    EntityTags, EventChange, EventPatch, EventStatus, Identity, NewEvent, Preconditions, SortBy, Violations,
-    Visibility, check_idempotency_key, rules,
+    EventChange, EventPatch, EventStatus, Identity, NewEvent, Preconditions, SortBy, Violations, Visibility,
+    rules,
 };
-use eventboard_idempotency::RequestKey;
 use eventboard_proto::{
-    convert::checked_instant,
+    convert::{checked_instant, preconditions},
     events::{
-        ApproveRequest, CreateRequest, DeleteRequest, EntityTags as EntityTagsMessage,
-        EventStatus as EventStatusMessage, FindAllRequest, Idempotency, RejectRequest,
-        SortBy as SortByMessage, SubmitRequest, UpdateRequest, find_all_request,
+        ApproveRequest, CreateRequest, DeleteRequest, EventStatus as EventStatusMessage, FindAllRequest,
+        RejectRequest, SortBy as SortByMessage, SubmitRequest, TransferRequest, UpdateRequest,
+        find_all_request,
     },
+    writes::Idempotency,
 };
 use prost_types::Timestamp;
 use uuid::Uuid;
 
 use crate::{
+    copy::CopyPosition,
     listing::{ListCriteria, ListQuery, PageSelector},
-    use_cases::{ChangeCommand, CreateCommand},
+    use_cases::{ChangeCommand, CreateCommand, TransferCommand},
 };
 
 pub(super) fn create(message: CreateRequest) -> Result<CreateCommand, Violations> {
@@ -36,7 +37,7 @@ pub(super) fn create(message: CreateRequest) -> Result<CreateCommand, Violations
     } = message;
     let content = new_event(&title, &description, location, start_date, end_date)?;
     let preconditions = preconditions(if_match, if_none_match);
-    Ok(CreateCommand { content, preconditions, key: request_key(idempotency)? })
+    Ok(CreateCommand { content, preconditions, key: idempotency.try_into()? })
 }
 
 fn new_event(
@@ -118,39 +119,47 @@ fn change_command(
     change: EventChange,
     idempotency: Option<Idempotency>,
 ) -> Result<ChangeCommand, Violations> {
-    Ok(ChangeCommand { id: event_id(id)?, preconditions, change, key: request_key(idempotency)? })
-}
-
-fn preconditions(
-    if_match: Option<EntityTagsMessage>,
-    if_none_match: Option<EntityTagsMessage>,
-) -> Preconditions {
-    let tags = |EntityTagsMessage { any, versions }| {
-        if any { EntityTags::Any } else { EntityTags::Versions(versions) }
-    };
-    Preconditions { if_match: if_match.map(tags), if_none_match: if_none_match.map(tags) }
+    Ok(ChangeCommand { id: event_id(id)?, preconditions, change, key: idempotency.try_into()? })
 }
 
 pub(super) fn event_id(text: &str) -> Result<Uuid, Violations> {
-    Uuid::try_parse(text).map_err(|_| Violations::one("id", "must be a UUID"))
+    uuid(text).map_err(|message| Violations::one("id", message))
 }
 
-/// Returns the idempotency key of the call. A call without a key gets a generated key, so that all writes use the
-/// same code path. A generated key does not protect against repeated requests.
-fn request_key(message: Option<Idempotency>) -> Result<RequestKey, Violations> {
-    let Some(message) = message else {
-        let id = Uuid::now_v7();
-        return Ok(RequestKey { key: id.to_string(), request_id: id, generated: true });
-    };
+pub(super) fn transfer(message: TransferRequest) -> Result<TransferCommand, Violations> {
+    let TransferRequest { from_id, to_id, idempotency } = message;
     let mut violations = Violations::default();
-    let key = check_idempotency_key(message.key.as_bytes()).map(str::to_owned);
-    let key = violations.check("Idempotency-Key", key);
-    let request_id = Uuid::try_parse(&message.request_id).map_err(|_| "must be a UUID".to_owned());
-    let request_id = violations.check("requestId", request_id);
-    match (key, request_id) {
-        (Some(key), Some(request_id)) => Ok(RequestKey { key, request_id, generated: message.generated }),
-        _ => Err(violations),
+    let from = violations.check("id", uuid(&from_id));
+    let to = violations.check("to", uuid(&to_id));
+    let (Some(from), Some(to)) = (from, to) else { return Err(violations) };
+    Ok(TransferCommand { from, to, key: idempotency.try_into()? })
+}
+
+/// The maximum number of people in one request.
+const MAX_PEOPLE: usize = 100;
+
+/// Reads the IDs, each once.
+pub(super) fn person_ids(texts: &[String]) -> Result<Vec<Uuid>, Violations> {
+    let invalid = |message: &str| Violations::one("ids", message);
+    if texts.is_empty() || texts.len() > MAX_PEOPLE {
+        return Err(invalid("must be 1 to 100 ids"));
     }
+    let mut ids = Vec::with_capacity(texts.len());
+    for text in texts {
+        let id = uuid(text).map_err(|_| invalid("must be UUIDs"))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+pub(super) fn copy_position(cursor: &str) -> Result<CopyPosition, Violations> {
+    CopyPosition::from_cursor(cursor).ok_or_else(|| Violations::one("cursor", "is not a cursor of this list"))
+}
+
+fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text).map_err(|_| "must be a UUID".to_owned())
 }
 
 pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<ListQuery, Violations> {

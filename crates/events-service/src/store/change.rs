@@ -21,6 +21,11 @@ impl<'l> EventTransaction<'l> {
         lease.begin(deadline).await.map(Self)
     }
 
+    /// The connection, for the statements of other files.
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+
     /// Claims the key, or returns the stored response of the key. Checks the caller in the same statement.
     ///
     /// # Errors

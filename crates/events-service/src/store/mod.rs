@@ -2,22 +2,25 @@
 
 mod callers;
 mod change;
+mod copy;
 mod create;
 mod event;
 mod find;
 mod list;
 mod list_statement;
 mod long_lists;
+mod people;
 mod search_budget;
 mod search_text;
 mod shown_length;
+mod transfer;
 mod usage;
 
 use std::{sync::Arc, time::Instant};
 
 use eventboard_chassis::{error::ServiceError, fairness::Client};
 use eventboard_db::{Database, Lease};
-use eventboard_domain::Identity;
+use eventboard_domain::{Identity, StorageUsage};
 use uuid::Uuid;
 
 use self::{
@@ -66,6 +69,11 @@ impl Store {
     /// connection too.
     pub(crate) async fn usage(&self, organization_id: Uuid) -> Arc<OrganizationUsage> {
         self.usages.of(organization_id).await
+    }
+
+    /// Returns what the organization stores, at most about a minute old. `None` while it is counted for the first time.
+    pub(crate) async fn present_usage(&self, organization_id: Uuid) -> Option<StorageUsage> {
+        self.usages.present(organization_id).await
     }
 
     /// Leases a connection for the work of an organization.

@@ -100,9 +100,17 @@ impl Usages {
         }
         if usage.is_first_count_running() {
             // Boxed, because it is rarely needed and would enlarge the future of every write.
-            Box::pin(usage.wait_for_first_count()).await;
+            Box::pin(usage.wait_for_count(State::is_first_count_running)).await;
         }
         usage
+    }
+
+    /// Returns the usage of the organization, and waits for a count that is due: at most about a minute old. `None` while the first
+    /// count takes longer. Call this without holding a connection, because a count may need the last one.
+    pub(super) async fn present(&self, organization_id: Uuid) -> Option<StorageUsage> {
+        let usage = self.of(organization_id).await;
+        usage.wait_for_count(|state| state.next_count.is_none()).await;
+        usage.present()
     }
 
     async fn count(self, organization_id: Uuid, usage: Arc<OrganizationUsage>) {
@@ -180,12 +188,18 @@ impl OrganizationUsage {
         self.0.borrow().is_first_count_running()
     }
 
-    async fn wait_for_first_count(&self) {
+    async fn wait_for_count(&self, is_running: fn(&State) -> bool) {
         let mut state = self.0.subscribe();
         let Some(began) = self.0.borrow().count_began else { return };
-        // After this time, the write goes on without a count.
-        let ended = state.wait_for(|state| !state.is_first_count_running());
+        // After this time, the caller goes on without a count.
+        let ended = state.wait_for(|state| !is_running(state));
         let _ = tokio::time::timeout_at((began + MAX_WAIT).into(), ended).await;
+    }
+
+    /// The usage with what is being written. `None` before the first count.
+    fn present(&self) -> Option<StorageUsage> {
+        let state = self.0.borrow();
+        state.counted.map(|_| state.usage())
     }
 
     fn written(&self) -> StorageUsage {

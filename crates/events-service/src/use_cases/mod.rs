@@ -3,8 +3,12 @@
 
 mod change;
 mod create;
+mod export;
 mod find;
 mod list;
+mod people;
+mod transfer;
+mod usage;
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::Quotas;
@@ -13,6 +17,7 @@ use eventboard_idempotency::Idempotency;
 pub(crate) use self::{
     change::{ChangeCall, ChangeCommand},
     create::CreateCommand,
+    transfer::TransferCommand,
 };
 use crate::{cursor::CursorSigner, store::Store};
 

@@ -1,7 +1,10 @@
 //! Tests that every write with an idempotency key is performed once.
 
 use eventboard_domain::Role;
-use eventboard_proto::events::{DeleteRequest, Idempotency, RejectRequest, SubmitRequest};
+use eventboard_proto::{
+    events::{DeleteRequest, RejectRequest, SubmitRequest},
+    writes::Idempotency,
+};
 use eventboard_testing::TestDatabase;
 use futures::future::join_all;
 use tonic::Code;

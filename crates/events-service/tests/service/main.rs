@@ -7,6 +7,7 @@ mod deadline;
 mod idempotency;
 mod listing;
 mod mails;
+mod owners;
 mod quotas;
 mod reads;
 mod rolling_update;

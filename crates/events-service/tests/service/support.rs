@@ -8,9 +8,14 @@ use eventboard_chassis::{
     token::{Identity, TokenConfig, TokenIssuer},
 };
 use eventboard_domain::Role;
-use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, DeleteRequest, EntityTags, Event, EventReply, FindOneRequest, Idempotency,
-    RejectRequest, SubmitRequest, UpdateRequest, events_service_client::EventsServiceClient,
+use eventboard_proto::{
+    events::{
+        ApproveRequest, CreateRequest, DeleteRequest, Event, EventReply, ExportReply, ExportRequest,
+        FindOneRequest, GetUsageRequest, ListPeopleReply, ListPeopleRequest, RejectRequest, SubmitRequest,
+        TransferReply, TransferRequest, UpdateRequest, UsageReply,
+        events_service_client::EventsServiceClient,
+    },
+    writes::{EntityTags, Idempotency},
 };
 use eventboard_testing::TestDatabase;
 use events_service::Config;
@@ -205,6 +210,10 @@ impl Actor {
     method!(approve, ApproveRequest, EventReply);
     method!(reject, RejectRequest, EventReply);
     method!(find_one, FindOneRequest, Event);
+    method!(transfer, TransferRequest, TransferReply);
+    method!(list_people, ListPeopleRequest, ListPeopleReply);
+    method!(get_usage, GetUsageRequest, UsageReply);
+    method!(export, ExportRequest, ExportReply);
     method!(find_all, eventboard_proto::events::FindAllRequest, eventboard_proto::events::FindAllReply);
 
     pub async fn create_draft(&self, title: &str) -> Event {

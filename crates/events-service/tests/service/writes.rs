@@ -1,9 +1,12 @@
 //! Tests of creating, changing and moderating events.
 
 use eventboard_domain::Role;
-use eventboard_proto::events::{
-    ApproveRequest, CreateRequest, DeleteRequest, EntityTags, EventStatus, LocationChange, RejectRequest,
-    SubmitRequest, UpdateRequest,
+use eventboard_proto::{
+    events::{
+        ApproveRequest, CreateRequest, DeleteRequest, EventStatus, LocationChange, RejectRequest,
+        SubmitRequest, UpdateRequest,
+    },
+    writes::EntityTags,
 };
 use eventboard_testing::TestDatabase;
 use tonic::{Code, Status};

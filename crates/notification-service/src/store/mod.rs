@@ -31,8 +31,19 @@ pub(crate) struct LeasedRow {
     pub(crate) attempts: i32,
     pub(crate) kind: AsText<MailKind>,
     pub(crate) has_link: bool,
+    /// Whether the invitation has counted for the limit of its address.
+    pub(crate) is_counted: bool,
     /// The address that somebody typed, until its account is known.
     pub(crate) typed_email: Option<String>,
+}
+
+/// What must be done once, before a mail can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Preparation {
+    /// Its link is made, which counts for the limit of the address.
+    MakeLink(LinkKind),
+    /// The invitation, which is the link, counts for the limit of its address.
+    CountInvitation,
 }
 
 /// What is stored about an attempt.
@@ -45,20 +56,24 @@ pub(crate) struct Record<'r> {
 }
 
 impl LeasedRow {
-    /// The link that must be made before the mail can be sent.
-    pub(crate) fn missing_link(&self) -> Option<LinkKind> {
+    /// What is still to do before the mail can be sent.
+    pub(crate) fn missing_preparation(&self) -> Option<Preparation> {
         let link = match self.kind.0 {
             MailKind::PasswordReset => LinkKind::ResetPassword,
             MailKind::VerifyEmail => LinkKind::VerifyEmail,
             MailKind::ConfirmEmail => LinkKind::ChangeEmail,
+            MailKind::Invitation => return (!self.is_counted).then_some(Preparation::CountInvitation),
             MailKind::Welcome
             | MailKind::EmailChangeRequested
             | MailKind::EmailChanged
             | MailKind::PasswordChanged
+            | MailKind::RoleChanged
+            | MailKind::UserDisabled
+            | MailKind::AccountDeleted
             | MailKind::EventApproved
             | MailKind::EventRejected => return None,
         };
-        (!self.has_link).then_some(link)
+        (!self.has_link).then_some(Preparation::MakeLink(link))
     }
 }
 
@@ -86,7 +101,7 @@ impl Store {
             from due where "Outbox".id = due.id
             returning "Outbox".id, "correlationId" as correlation_id, attempts,
                 kind as "kind: AsText<MailKind>", "linkId" is not null as "has_link!",
-                "typedEmail" as typed_email
+                "countedAt" is not null as "is_counted!", "typedEmail" as typed_email
             "#,
             i64::try_from(limit).unwrap_or(i64::MAX),
             duration.as_secs_f64(),
@@ -99,7 +114,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Stores the outcome of an attempt. Returns false when the lease has ended and another process has taken the row.
+    /// Stores the outcome of an attempt. Returns false when the lease has ended and another process has taken the row. As soon as
+    /// somebody who was deleted has been told, nothing keeps the address.
     pub(crate) async fn record(&self, row: &LeasedRow, record: Record<'_>) -> Result<bool, ServiceError> {
         let mut lease = self.acquire().await?;
         let recorded = sqlx::query!(
@@ -108,6 +124,7 @@ impl Store {
                 "typedEmail" = case when $3 = 'DUE' then "typedEmail" end,
                 "clientAddress" = case when $3 = 'DUE' then "clientAddress" end,
                 client = case when $3 = 'DUE' then client end,
+                "toEmail" = case when kind = 'ACCOUNT_DELETED' and $3 = 'DONE' then null else "toEmail" end,
                 "dueAt" = case when $3 = 'DUE' then now() + make_interval(secs => $4) else "dueAt" end,
                 "finishedAt" = case when $3 = 'DUE' then null else now() end
             where id = $1 and attempts = $2 and state = 'DUE'

@@ -1,4 +1,5 @@
-//! Prepares the mails that somebody asked for: finds whom they are for, applies the limit, and makes their links.
+//! Prepares the mails that somebody asked for: finds whom they are for, applies the limit, and makes their links. An invitation
+//! is a link itself.
 
 use eventboard_chassis::{account_key::AccountKeys, error::ServiceError, server::Deadline};
 use eventboard_db::{Actor, AuditEntry, InstrumentStatement, count_requested_mail, db_error, insert_link};
@@ -6,7 +7,7 @@ use eventboard_domain::{AuditEvent, AuditTarget, LinkKind, LinkPurpose, normaliz
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{LeasedRow, Store};
+use super::{LeasedRow, Preparation, Store};
 
 /// Whom a mail is for.
 struct Recipient {
@@ -20,27 +21,81 @@ struct Recipient {
 }
 
 impl Store {
-    /// Finds the recipient of a mail and makes its link, unless the address gets too many mails, or there is nobody to write to. Then
-    /// the mail stays without a link and is not sent. A retry of a mail that has a link sends the same link.
+    /// Prepares a mail, unless the address gets too many mails, or there is nobody to write to. Then the mail stays as it is and is
+    /// not sent. A retry of a mail that is prepared sends the same link and does not count again.
     pub(crate) async fn prepare(
         &self,
         row: &LeasedRow,
-        kind: LinkKind,
+        preparation: Preparation,
         account_keys: &AccountKeys,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         let mut lease = self.acquire().await?;
         let mut transaction = lease.begin(deadline).await?;
-        if let Some(recipient) = find_recipient(&mut transaction, row, kind).await? {
-            let address = account_keys.of(&normalize_email(&recipient.email));
-            if count_requested_mail(&mut transaction, &address).await? {
-                make_link(&mut transaction, row, recipient, kind).await?;
-            }
+        match preparation {
+            Preparation::MakeLink(kind) => prepare_link(&mut transaction, row, kind, account_keys).await?,
+            Preparation::CountInvitation => count_invitation(&mut transaction, row, account_keys).await?,
         }
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(())
     }
+}
+
+async fn prepare_link(
+    connection: &mut PgConnection,
+    row: &LeasedRow,
+    kind: LinkKind,
+    account_keys: &AccountKeys,
+) -> Result<(), ServiceError> {
+    let Some(recipient) = find_recipient(connection, row, kind).await? else { return Ok(()) };
+    let address = account_keys.of(&normalize_email(&recipient.email));
+    if count_requested_mail(connection, &address).await? {
+        make_link(connection, row, recipient, kind).await?;
+    }
+    Ok(())
+}
+
+/// Counts an invitation, unless its address got too many mails.
+async fn count_invitation(
+    connection: &mut PgConnection,
+    row: &LeasedRow,
+    account_keys: &AccountKeys,
+) -> Result<(), ServiceError> {
+    let Some(email) = find_invited_email(connection, row).await? else { return Ok(()) };
+    let address = account_keys.of(&normalize_email(&email));
+    if count_requested_mail(connection, &address).await? {
+        sqlx::query!(r#"update "Outbox" set "countedAt" = now() where id = $1"#, row.id)
+            .execute(connection)
+            .instrumented("UPDATE Outbox")
+            .await
+            .map_err(db_error)?;
+    }
+    Ok(())
+}
+
+/// Locks the mail, so that no other worker counts it after the lease has ended. Returns the address, unless the invitation has
+/// ended. It may end after that, so nothing is locked that an admin waits for.
+async fn find_invited_email(
+    connection: &mut PgConnection,
+    row: &LeasedRow,
+) -> Result<Option<String>, ServiceError> {
+    sqlx::query_scalar!(
+        r#"
+        select invitation.email as "email!"
+        from "Outbox" mail join "Invitation" invitation on invitation.id = mail."linkId"
+            and invitation."organizationId" = mail."organizationId"
+        where mail.id = $1 and mail.attempts = $2 and mail."countedAt" is null
+            and invitation."endedAt" is null and invitation."expiresAt" > now()
+        for no key update of mail
+        "#,
+        row.id,
+        row.attempts,
+    )
+    .fetch_optional(connection)
+    .instrumented("SELECT Invitation")
+    .await
+    .map_err(db_error)
 }
 
 /// Locks the mail, so that no other worker prepares it after the lease has ended, and the user, so that nothing withdraws the link

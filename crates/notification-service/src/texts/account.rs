@@ -3,9 +3,10 @@
 use std::fmt;
 
 use eventboard_chassis::link_token::LinkSeed;
+use eventboard_domain::{FORMER_MEMBER, Role};
 use uuid::Uuid;
 
-use super::{Texts, subject};
+use super::{Texts, role_with_article, subject};
 use crate::line::Line;
 
 /// What happened to the recipient's account, or what somebody asked for.
@@ -27,6 +28,13 @@ pub(crate) enum AccountNews {
     PasswordReset(Link),
     /// The recipient's password was changed.
     PasswordChanged,
+    /// The recipient has another role.
+    RoleChanged {
+        /// The one that they have now.
+        role: Role,
+    },
+    /// The recipient can no longer log in.
+    UserDisabled,
 }
 
 /// A link with which the recipient does something once.
@@ -55,7 +63,9 @@ impl AccountNews {
             | Self::EmailTaken
             | Self::EmailChangeRequested
             | Self::EmailChanged
-            | Self::PasswordChanged => ("/", None),
+            | Self::PasswordChanged
+            | Self::RoleChanged { role: _ }
+            | Self::UserDisabled => ("/", None),
         }
     }
 }
@@ -65,6 +75,7 @@ pub(super) fn about_account(organization: &Line, news: &AccountNews, link: Strin
     let organization_name = organization.unlinked();
     let (subject, happened, link_label, why) = match news {
         AccountNews::Welcome { verification } => return welcome(organization, verification.as_ref(), link),
+        AccountNews::RoleChanged { role } => return role_changed(organization, *role, link),
         AccountNews::VerifyEmail(_) => (
             "Verify your e-mail address",
             format!(
@@ -129,6 +140,15 @@ pub(super) fn about_account(organization: &Line, news: &AccountNews, link: Strin
             "Open EventBoard",
             SECURITY,
         ),
+        AccountNews::UserDisabled => (
+            "Your account was disabled",
+            format!(
+                "An admin disabled your account in {organization_name}. Nobody can log in to it any more, and wherever you \
+                 were logged in, you are not now. If you do not know why, ask an admin of your organization."
+            ),
+            "Open EventBoard",
+            SECURITY,
+        ),
     };
     Texts { subject: subject.to_owned(), happened, quotation: None, link_label, link, why }
 }
@@ -136,6 +156,52 @@ pub(super) fn about_account(organization: &Line, news: &AccountNews, link: Strin
 /// Why the recipient gets a mail that they did not ask for.
 const SECURITY: &str =
     "You get this mail because it is about the security of your account. Such mails cannot be switched off.";
+
+fn role_changed(organization: &Line, role: Role, link: String) -> Texts {
+    let can_do = match role {
+        Role::User => "You can draft events and submit them for review.",
+        Role::Moderator => "You can see, edit, publish and send back all events of the organization.",
+        Role::Admin => {
+            "You can edit, publish, send back and delete all events of the organization, and you decide on its members, \
+             invitations and settings."
+        }
+    };
+    Texts {
+        subject: subject("Your role in ", organization),
+        happened: format!(
+            "You are {} of {} now, because an admin changed your role. {can_do}",
+            role_with_article(role),
+            organization.unlinked()
+        ),
+        quotation: None,
+        link_label: "Open EventBoard",
+        link,
+        why: SECURITY,
+    }
+}
+
+/// Writes the texts of the mail about a deleted account. Without an organization, there is no admin left to ask.
+pub(super) fn about_deletion(organization: Option<&Line>, link: String) -> Texts {
+    let happened = match organization {
+        Some(organization) => format!(
+            "Your EventBoard account with this address was deleted, by you or by an admin of {}. Events that were published \
+             stay there under “{FORMER_MEMBER}”. The address is free for a new account. If it was not you, ask an admin of \
+             the organization.",
+            organization.unlinked()
+        ),
+        None => "Your EventBoard account with this address was deleted, together with its organization and all events \
+            there. The address is free for a new account. If it was not you, ask whoever runs this EventBoard."
+            .to_owned(),
+    };
+    Texts {
+        subject: "Your account was deleted".to_owned(),
+        happened,
+        quotation: None,
+        link_label: "Open EventBoard",
+        link,
+        why: "You get this mail because this was the address of the account. There will be no other mail about it.",
+    }
+}
 
 fn welcome(organization: &Line, verification: Option<&Link>, link: String) -> Texts {
     let ready = format!(

@@ -4,7 +4,10 @@
 mod content;
 mod crash;
 mod faults;
+mod invitations;
 mod lifecycle;
+mod members;
 mod requested;
+mod sending;
 mod smtp_server;
 mod support;

@@ -3,8 +3,8 @@
 use mail_parser::MessageParser;
 
 use crate::{
-    smtp_server::SmtpServer,
-    support::{Outbox, Service},
+    sending::{count, envelope, send_due, text_of},
+    support::Outbox,
 };
 
 /// Asks for a link so many times, as auth-service does, and sends what is due. Returns the mails.
@@ -17,25 +17,6 @@ async fn sent(outbox: &Outbox, typed: &str, times: i32) -> Vec<Vec<u8>> {
     let insert = sqlx::query(insert).bind(typed).bind(times);
     insert.execute(&mut outbox.connect().await).await.unwrap();
     send_due(outbox).await
-}
-
-async fn send_due(outbox: &Outbox) -> Vec<Vec<u8>> {
-    let server = SmtpServer::start().await;
-    let url = server.url();
-    let variables = [("SMTP_URL", &*url), ("PUBLIC_URL", "https://board.example.org")];
-    let service = Service::start(outbox, &variables).await;
-    let rows = outbox.wait_until_attempted().await;
-    assert!(rows.iter().all(|row| row.state == "DONE"), "{rows:?}");
-    service.stop().await;
-    server.mails()
-}
-
-fn text_of(mail: &[u8]) -> String {
-    MessageParser::default().parse(mail).unwrap().body_text(0).unwrap().into_owned()
-}
-
-async fn count(outbox: &Outbox, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(&mut outbox.connect().await).await.unwrap()
 }
 
 const REQUESTS: &str = r#"select count(*) from "AuditEntry" 
@@ -108,14 +89,12 @@ async fn change_sent(outbox: &Outbox, new_email: &'static str) -> Vec<Vec<u8>> {
 }
 
 /// To whom, with which subject, and whether it has a link with a token.
-fn envelope(mail: &[u8]) -> (String, String, bool) {
-    let parsed = MessageParser::default().parse(mail).unwrap();
-    let to = parsed.to().unwrap().first().unwrap().address().unwrap().to_owned();
-    (to, parsed.subject().unwrap().to_owned(), text_of(mail).contains("/verify-email?token="))
-}
-
 fn envelopes(mails: &[Vec<u8>]) -> Vec<(String, String, bool)> {
-    let mut envelopes: Vec<_> = mails.iter().map(|mail| envelope(mail)).collect();
+    let envelope_and_link = |mail: &Vec<u8>| {
+        let (to, subject) = envelope(mail);
+        (to, subject, text_of(mail).contains("/verify-email?token="))
+    };
+    let mut envelopes: Vec<_> = mails.iter().map(envelope_and_link).collect();
     envelopes.sort();
     envelopes
 }

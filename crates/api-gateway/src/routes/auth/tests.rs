@@ -45,8 +45,35 @@ fn exactly_one_organization_field_is_required() {
     let neither = without(valid_signup(), "organizationName");
     assert_eq!(
         violations::<Signup>(body(neither)),
-        ["organizationName is required unless organizationId is given"]
+        ["organizationName is required unless organizationId or invitationToken is given"]
     );
+    let mut all = both;
+    all["invitationToken"] = "a.b".into();
+    assert_eq!(
+        violations::<Signup>(body(all.clone())),
+        [
+            "organizationName must not be given together with organizationId",
+            "organizationId must not be given together with invitationToken",
+        ]
+    );
+    let name_and_token = without(all, "organizationId");
+    assert_eq!(
+        violations::<Signup>(body(name_and_token)),
+        ["organizationName must not be given together with invitationToken"]
+    );
+}
+
+#[test]
+fn an_address_is_required_without_an_invitation() {
+    let without_address = without(valid_signup(), "email");
+    assert_eq!(violations::<Signup>(body(without_address.clone())), ["email is required"]);
+    let mut invited = without(without_address, "organizationName");
+    invited["invitationToken"] = "a.b".into();
+    let message = SignupRequest::from(body(invited.clone()).read::<Signup>().expect("no violation"));
+    assert_eq!(message.email, "");
+    assert_eq!(message.organization, Some(signup_request::Organization::InvitationToken("a.b".into())));
+    invited["email"] = "ada".into();
+    assert_eq!(violations::<Signup>(body(invited)), ["email must be a valid e-mail address"]);
 }
 
 #[test]
@@ -83,6 +110,8 @@ fn user() -> proto::User {
         created_at: Some(prost_types::Timestamp { seconds: 0, nanos: 1_000_000 }),
         email_verified_at: None,
         pending_email: Some("b@b.cd".into()),
+        language: None,
+        time_zone: Some("Europe/Berlin".into()),
     }
 }
 
@@ -102,6 +131,8 @@ fn me_contains_the_user_and_the_organization() {
             "createdAt": "1970-01-01T00:00:00.001Z",
             "emailVerifiedAt": null,
             "pendingEmail": "b@b.cd",
+            "language": null,
+            "timeZone": "Europe/Berlin",
             "organization": {"id": "o", "name": "Acme", "slug": "acme"},
         })
     );

@@ -1,24 +1,22 @@
 //! The representation of an event in responses, and the responses of the event operations.
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use axum::response::Response;
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::EventStatus;
 use eventboard_proto::events::{self as proto, DeleteReply, EventReply};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{clients::Backend, entity_tag, extract::EnumValue, problem::Problem, routes::time};
-
-/// Marks a response that was stored by an earlier request with the same key.
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// Only the caller's own cache may store the response, and the cache must revalidate the response before each use.
-pub(super) const REVALIDATE: (HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+use crate::{
+    clients::Backend,
+    extract::EnumValue,
+    problem::Problem,
+    routes::{
+        responses::{REVALIDATE, with_location, with_replayed, with_version},
+        time,
+    },
+};
 
 /// An event.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,7 +35,7 @@ pub(super) const REVALIDATE: (HeaderName, HeaderValue) =
     "createdAt": "2026-01-10T08:30:00.000Z",
     "updatedAt": "2026-01-12T16:05:00.000Z",
 }))]
-pub(super) struct Event {
+pub(in crate::routes) struct Event {
     /// The ID of the event (UUIDv7).
     #[schema(format = Uuid)]
     id: String,
@@ -110,11 +108,8 @@ impl TryFrom<proto::Event> for Event {
 /// The response to a creation, including a replayed one.
 pub(super) fn created_response(reply: EventReply) -> Result<Response, Problem> {
     let (event, replayed) = (require_event(reply.event)?, reply.replayed);
-    let location = header_value(&format!("/events/{}", event.id))?;
-    let mut response = event_response(event)?;
-    *response.status_mut() = StatusCode::CREATED;
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(with_replayed(response, replayed))
+    let location = format!("/events/{}", event.id);
+    Ok(with_replayed(with_location(event_response(event)?, &location)?, replayed))
 }
 
 /// The response to an update or a transition.
@@ -125,7 +120,7 @@ pub(super) fn updated_response(reply: EventReply) -> Result<Response, Problem> {
 
 /// The response to a deletion.
 pub(super) fn deleted_response(reply: DeleteReply) -> Response {
-    with_replayed(StatusCode::NO_CONTENT.into_response(), reply.replayed)
+    with_replayed(StatusCode::NO_CONTENT, reply.replayed)
 }
 
 /// The response to a read.
@@ -136,23 +131,11 @@ pub(super) fn found_response(event: proto::Event) -> Result<Response, Problem> {
 }
 
 fn event_response(event: proto::Event) -> Result<Response, Problem> {
-    let tag = header_value(&entity_tag::format_version(event.version))?;
-    Ok(([(header::ETAG, tag)], Json(Event::try_from(event)?)).into_response())
-}
-
-fn with_replayed(mut response: Response, replayed: bool) -> Response {
-    if replayed {
-        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
+    with_version(event.version, Event::try_from(event)?)
 }
 
 fn require_event(event: Option<proto::Event>) -> Result<proto::Event, ServiceError> {
     event.ok_or_else(|| Backend::Events.invalid_reply("event"))
-}
-
-fn header_value(text: &str) -> Result<HeaderValue, ServiceError> {
-    HeaderValue::from_str(text).map_err(ServiceError::internal)
 }
 
 #[cfg(test)]
@@ -190,7 +173,7 @@ mod tests {
             assert_eq!(response.headers()["location"], "/events/e");
             assert_eq!(response.headers()["etag"], "\"7\"");
             assert_eq!(
-                response.headers().get(IDEMPOTENCY_REPLAYED).is_some_and(|value| value == "true"),
+                response.headers().get("idempotency-replayed").is_some_and(|value| value == "true"),
                 replayed
             );
         }

@@ -15,10 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{
-    TAG,
-    event::{Event, REVALIDATE},
-};
+use super::{TAG, event::Event};
 use crate::{
     clients::Backend,
     extract::{
@@ -30,7 +27,7 @@ use crate::{
     openapi::schemas::integer,
     policy::Policies,
     problem::Problem,
-    routes::operation,
+    routes::{operation, responses::REVALIDATE},
     state::AppState,
 };
 

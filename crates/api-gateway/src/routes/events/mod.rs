@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use eventboard_domain::rules;
 use eventboard_proto::{
     convert,
-    events::{CreateRequest, DeleteRequest, FindOneRequest, Idempotency, LocationChange, UpdateRequest},
+    events::{CreateRequest, DeleteRequest, FindOneRequest, LocationChange, UpdateRequest},
+    writes::Idempotency,
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use self::event::Event;
+pub(super) use self::event::Event;
 use super::operation;
 use crate::{
     clients::Backend,

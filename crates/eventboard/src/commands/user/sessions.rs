@@ -1,14 +1,14 @@
 //! `eventboard user sessions` and `eventboard user revoke`: where a user is logged in.
 
-use anyhow::Context;
-use eventboard_domain::{AuditEvent, SessionEnd, normalize_email};
+use eventboard_domain::{AuditEvent, SessionEnd};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{VALIDATION_CACHE_SECONDS, change_user, not_found};
+use super::{VALIDATION_CACHE_SECONDS, change_user};
 use crate::{
     cli::ListArgs,
+    commands::lookup::find_user,
     database,
     output::{self, Row},
 };
@@ -52,14 +52,7 @@ async fn load_sessions(
     email: &str,
     list: ListArgs,
 ) -> anyhow::Result<Vec<Session>> {
-    let user_id = sqlx::query_scalar!(
-        r#"select id as "id!" from user_with_email($1, $2)"#,
-        email,
-        normalize_email(email)
-    )
-    .fetch_optional(&mut *connection)
-    .await?
-    .with_context(|| not_found(email))?;
+    let user = find_user(connection, email).await?;
     let rows = sqlx::query!(
         r#"
         select id, "createdAt" as created_at, "lastUsedAt" as last_used_at, "expiresAt" as expires_at, address, client
@@ -68,7 +61,7 @@ async fn load_sessions(
         order by "lastUsedAt" desc, id desc
         limit $2
         "#,
-        user_id,
+        user.id,
         list.fetch_limit(),
     )
     .fetch_all(connection)

@@ -1,0 +1,65 @@
+//! An account goes, or its owner takes a copy of it.
+
+use eventboard_chassis::{
+    error::ServiceError,
+    fairness::Client,
+    server::{Deadline, Origin},
+};
+use eventboard_db::{InstrumentStatement, Removal, db_error, lock_for_removal, lock_member, remove_member};
+use eventboard_domain::{AuditEvent, Identity, Refusal};
+
+use super::{
+    Store,
+    changes::member_write,
+    sessions::{lock_caller, record_by_caller},
+};
+use crate::throttle::ThrottleKey;
+
+impl Store {
+    /// Deletes the caller. `None` if the password was changed after it was checked.
+    ///
+    /// # Errors
+    /// `TokenOutdated` when the caller's token is; `LastAdmin` when nobody could administer the organization afterwards.
+    pub(crate) async fn delete_caller(
+        &self,
+        identity: &Identity,
+        checked_version: i32,
+        checked: ThrottleKey,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<Option<Removal>, ServiceError> {
+        let mut lease = self.database.acquire(Client::Address(checked.block)).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        lock_for_removal(&mut transaction, identity.organization_id, identity.user_id).await?;
+        let caller = lock_caller(&mut transaction, identity).await?;
+        if caller.password_version != checked_version {
+            return Ok(None);
+        }
+        let member = lock_member(&mut transaction, identity.organization_id, identity.user_id).await?;
+        let member = member.ok_or(Refusal::TokenOutdated)?;
+        let write = member_write(identity, origin);
+        let removal = remove_member(&mut transaction, &member, Some(&checked.account), write).await?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(Some(removal))
+    }
+
+    /// Records that the caller takes a copy of their data.
+    ///
+    /// # Errors
+    /// `TokenOutdated` when the caller's token is.
+    pub(crate) async fn record_export(
+        &self,
+        identity: &Identity,
+        origin: &Origin,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        lock_caller(&mut transaction, identity).await?;
+        record_by_caller(&mut transaction, identity, origin, AuditEvent::DataExported {}).await?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
+        lease.release();
+        Ok(())
+    }
+}

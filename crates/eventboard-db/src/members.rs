@@ -1,0 +1,260 @@
+//! The members of an organization: what an admin, a member and the operator do with them. auth-service and the operator's
+//! commands call the same functions.
+//!
+//! Whoever may take an ADMIN away first locks the organization, then members. So of two admins who demote each other at the same
+//! instant, the second one finds out.
+
+use eventboard_chassis::{correlation::CorrelationId, error::ServiceError};
+use eventboard_domain::{
+    AuditEvent, AuditTarget, InvitationEnd, MemberChange, MemberState, OtherMembers, Role, SessionEnd,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    account_link::withdraw_links,
+    as_text::AsText,
+    audit::{Actor, AuditEntry},
+    error::db_error,
+    invitation::end_invitations_of,
+    outbox::{AccountMail, Recipient},
+    statement::InstrumentStatement,
+};
+
+/// A member whose row is locked.
+#[derive(Debug, Clone)]
+pub struct LockedMember {
+    /// The user.
+    pub id: Uuid,
+    /// The user's organization.
+    pub organization_id: Uuid,
+    /// The address of the account.
+    pub email: String,
+    /// What the member may do, and whether the member can log in.
+    pub state: MemberState,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+/// Who changes something about members, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberWrite<'a> {
+    /// Who does it.
+    pub actor: Actor<'a>,
+    /// The request that asked for it.
+    pub correlation: &'a CorrelationId,
+    /// Whether the last admin may go, because the operator says so.
+    pub force: bool,
+}
+
+/// Locks an organization, so that nobody else takes one of its admins away until the transaction ends. Returns whether it exists.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn lock_organization(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+) -> Result<bool, ServiceError> {
+    // Stronger than a change needs: nobody joins while the last member takes the organization along.
+    let locked = sqlx::query!(r#"select id from "Organization" where id = $1 for update"#, organization_id)
+        .fetch_optional(connection)
+        .instrumented("LOCK Organization")
+        .await
+        .map_err(db_error)?;
+    Ok(locked.is_some())
+}
+
+/// Locks a member of the organization, which is locked already. Until the transaction ends, nothing is written in the member's name.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn lock_member(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+    user_id: Uuid,
+) -> Result<Option<LockedMember>, ServiceError> {
+    let row = sqlx::query!(
+        r#"
+        select id, "organizationId" as organization_id, email, role::text as "role!: AsText<Role>", disabled, version
+        from "User" where id = $1 and "organizationId" = $2 for update
+        "#,
+        user_id,
+        organization_id,
+    )
+    .fetch_optional(connection)
+    .instrumented("LOCK User")
+    .await
+    .map_err(db_error)?;
+    Ok(row.map(|row| LockedMember {
+        id: row.id,
+        organization_id: row.organization_id,
+        email: row.email,
+        state: MemberState { role: row.role.0, disabled: row.disabled },
+        version: row.version,
+    }))
+}
+
+/// Changes a member, records that, and tells the member. A member who is disabled has no sessions, no links and no open invitations
+/// any more, so that enabling brings none back. Returns whether anything is different.
+///
+/// # Errors
+/// `LastAdmin` when nobody could administer the organization afterwards. When a statement fails.
+pub async fn change_member(
+    connection: &mut PgConnection,
+    member: &LockedMember,
+    change: MemberChange,
+    write: MemberWrite<'_>,
+) -> Result<bool, ServiceError> {
+    let LockedMember { id, organization_id, email: _, state: before, version: _ } = member;
+    let others = other_members(connection, member, write.force).await?;
+    let after = before.change(change, others)?;
+    if after == *before {
+        return Ok(false);
+    }
+    sqlx::query!(
+        r#"update "User" set role = $2::text::"Role", disabled = $3 where id = $1"#,
+        id,
+        AsText(after.role) as _,
+        after.disabled,
+    )
+    .execute(&mut *connection)
+    .instrumented("UPDATE User")
+    .await
+    .map_err(db_error)?;
+    let recipient = Recipient { organization_id: *organization_id, user_id: *id };
+    if after.role != before.role {
+        let event = AuditEvent::RoleChanged { from: before.role, to: after.role };
+        record(connection, member, write.actor, event).await?;
+        if !after.disabled {
+            AccountMail::RoleChanged.write(connection, recipient, write.correlation).await?;
+        }
+    }
+    match (before.disabled, after.disabled) {
+        (false, true) => {
+            end_sessions(connection, member, SessionEnd::UserDisabled, write.actor).await?;
+            withdraw_links(connection, *id).await.map_err(db_error)?;
+            let inviter = (*organization_id, *id);
+            end_invitations_of(connection, inviter, InvitationEnd::InviterLeft, write.actor).await?;
+            record(connection, member, write.actor, AuditEvent::UserDisabled {}).await?;
+            AccountMail::UserDisabled.write(connection, recipient, write.correlation).await?;
+        }
+        (true, false) => record(connection, member, write.actor, AuditEvent::UserEnabled {}).await?,
+        (true, true) | (false, false) => {}
+    }
+    Ok(true)
+}
+
+/// The maximum number of events that one call of [`transfer_events`] hands over. It limits the locks and the time.
+const MAX_TRANSFERRED: i64 = 10_000;
+
+/// Hands events of an organization over to a member, whose row is locked, and records that. Returns how many. The present owner may
+/// have been deleted.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn transfer_events(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+    (from, to): (Uuid, Uuid),
+    actor: Actor<'_>,
+) -> Result<u64, ServiceError> {
+    let events = sqlx::query!(
+        r#"
+        with chosen as materialized (
+            select id from "Event" where "createdById" = $1 and "organizationId" = $3
+            order by id limit $4 for no key update
+        )
+        update "Event" set "createdById" = $2, "updatedAt" = now(), version = version + 1
+        from chosen where "Event".id = chosen.id
+        "#,
+        from,
+        to,
+        organization_id,
+        MAX_TRANSFERRED,
+    )
+    .execute(&mut *connection)
+    .instrumented("TRANSFER Event")
+    .await
+    .map_err(db_error)?
+    .rows_affected();
+    if events > 0 {
+        let transferred = AuditEntry {
+            organization_id: Some(organization_id),
+            actor,
+            event: AuditEvent::EventsTransferred { to, events },
+            target: Some(AuditTarget::user(from)),
+        };
+        transferred.record(connection).await.map_err(db_error)?;
+    }
+    Ok(events)
+}
+
+/// Ends all sessions of a user whose row is locked, and records that. Also those that have expired: a refresh that is about to be
+/// committed may have extended them. Tokens without a session become invalid.
+///
+/// # Errors
+/// When a statement fails.
+async fn end_sessions(
+    connection: &mut PgConnection,
+    member: &LockedMember,
+    reason: SessionEnd,
+    actor: Actor<'_>,
+) -> Result<(), ServiceError> {
+    sqlx::query!(r#"update "User" set "tokensValidFrom" = clock_timestamp() where id = $1"#, member.id)
+        .execute(&mut *connection)
+        .instrumented("UPDATE User")
+        .await
+        .map_err(db_error)?;
+    let ended = sqlx::query_scalar!(
+        r#"
+        update "Session" set "revokedAt" = clock_timestamp() where "userId" = $1 and "revokedAt" is null returning id
+        "#,
+        member.id
+    )
+    .fetch_all(&mut *connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    for session_id in ended {
+        record(connection, member, actor, AuditEvent::SessionRevoked { session_id, reason }).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the other members of an organization that is locked.
+pub(crate) async fn other_members(
+    connection: &mut PgConnection,
+    member: &LockedMember,
+    force: bool,
+) -> Result<OtherMembers, ServiceError> {
+    let others = sqlx::query!(
+        r#"
+        select exists (select from "User" where "organizationId" = $1 and id <> $2) as "exist!",
+            exists (
+                select from "User" where "organizationId" = $1 and role = 'ADMIN' and not disabled and id <> $2
+            ) as "include_admin!"
+        "#,
+        member.organization_id,
+        member.id,
+    )
+    .fetch_one(connection)
+    .instrumented("SELECT members")
+    .await
+    .map_err(db_error)?;
+    Ok(OtherMembers { exist: others.exist, include_admin: others.include_admin || force })
+}
+
+pub(crate) async fn record(
+    connection: &mut PgConnection,
+    member: &LockedMember,
+    actor: Actor<'_>,
+    event: AuditEvent,
+) -> Result<(), ServiceError> {
+    let entry = AuditEntry {
+        organization_id: Some(member.organization_id),
+        actor,
+        event,
+        target: Some(AuditTarget::user(member.id)),
+    };
+    entry.record(connection).await.map_err(db_error)
+}
