@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::{
     bare,
     client::{CONNECTIONS, Connection, Requests},
-    seed::{COMMON_WORD, Organization, Owner, PASSWORD, RARE_WORD},
+    seed::{COMMON_NAME, COMMON_WORD, Organization, Owner, PASSWORD, RARE_WORD},
 };
 
 /// A measured case: a request or statement that is repeated.
@@ -58,12 +58,22 @@ pub(crate) enum Case {
     SearchRare,
     SearchTwoCharacters,
     SearchNone,
+    /// The first members of an organization with as many members as events, at most 100,000.
+    Members,
+    /// All pages of members, one after the other by cursor.
+    MembersCursor,
+    /// Some twenty members by name.
+    MembersSearchRare,
+    /// Members by a name that many have.
+    MembersSearchCommon,
+    /// No member by name.
+    MembersSearchNone,
     Me,
     Login,
 }
 
 /// Cases that are measured for organizations of every size.
-pub(crate) const LISTING_CASES: [Case; 11] = [
+pub(crate) const LISTING_CASES: [Case; 16] = [
     Case::ListFirst,
     Case::List100,
     Case::List100Gzip,
@@ -75,6 +85,11 @@ pub(crate) const LISTING_CASES: [Case; 11] = [
     Case::SearchRare,
     Case::SearchTwoCharacters,
     Case::SearchNone,
+    Case::Members,
+    Case::MembersCursor,
+    Case::MembersSearchRare,
+    Case::MembersSearchCommon,
+    Case::MembersSearchNone,
 ];
 
 /// Cases that are compared with their baselines. These cases and their baselines are measured alternately.
@@ -103,6 +118,8 @@ const REPLAYED_KEYS: usize = 100;
 const DEEP_PAGE: u32 = 900;
 
 const LIST_100: &str = "/events?limit=100";
+
+const MEMBERS: &str = "/organization/members";
 
 /// An organization and the tokens of its administrator and its member.
 #[derive(Clone)]
@@ -145,11 +162,16 @@ impl Case {
             Self::List100Brotli => repeat(get_coded(&tenant.token, LIST_100, "br")),
             Self::List100Zstd => repeat(get_coded(&tenant.token, LIST_100, "zstd")),
             Self::ListDeep => repeat(get(&tenant.token, &format!("/events?page={DEEP_PAGE}"))),
-            Self::ListCursor => list_by_cursor(&tenant.token, usize::MAX),
+            Self::ListCursor => list_by_cursor(&tenant.token, "/events", usize::MAX),
             Self::SearchHalf => repeat(get(&tenant.token, &format!("/events?search={COMMON_WORD}"))),
             Self::SearchRare => repeat(get(&tenant.token, &format!("/events?search={RARE_WORD}"))),
             Self::SearchTwoCharacters => repeat(get(&tenant.token, "/events?search=ar")),
             Self::SearchNone => repeat(get(&tenant.token, "/events?search=quixotic")),
+            Self::Members => repeat(get(&tenant.token, MEMBERS)),
+            Self::MembersCursor => list_by_cursor(&tenant.token, MEMBERS, usize::MAX),
+            Self::MembersSearchRare => search_members(tenant, RARE_WORD),
+            Self::MembersSearchCommon => search_members(tenant, COMMON_NAME),
+            Self::MembersSearchNone => search_members(tenant, "quixotic"),
             Self::Me => repeat(get(&tenant.token, "/auth/me")),
             Self::Login => repeat(login(&tenant.organization.login_email(connection))),
             Self::PgbenchSelect | Self::PgbenchInsert => unreachable!("pgbench has no requests"),
@@ -203,6 +225,10 @@ fn create(tenant: &Tenant, key: impl std::fmt::Display) -> Vec<u8> {
 /// The same request again and again.
 pub(crate) fn repeat(request: Vec<u8>) -> Requests {
     Box::new(move |_, out| out.extend_from_slice(&request))
+}
+
+fn search_members(tenant: &Tenant, name: &str) -> Requests {
+    repeat(get(&tenant.token, &format!("{MEMBERS}?search={name}")))
 }
 
 fn get_random_events(tenant: &Tenant, connection: usize) -> Requests {
@@ -260,17 +286,17 @@ fn decide(tenant: &Tenant, owner: Owner) -> Requests {
 }
 
 /// Requests the page after the previous response. Repeats the page with this number, and begins again after the last one.
-pub(crate) fn list_by_cursor(token: &str, repeated: usize) -> Requests {
+pub(crate) fn list_by_cursor(token: &str, path: &'static str, repeated: usize) -> Requests {
     const NEXT_CURSOR: &str = r#""nextCursor":""#;
     let token = token.to_owned();
-    let first = get(&token, "/events");
+    let first = get(&token, path);
     let (mut page, mut request) = (0, Vec::new());
     Box::new(move |previous, out| {
         let meta = String::from_utf8_lossy(&previous[previous.len().saturating_sub(1024)..]);
         let cursor = meta.rsplit_once(NEXT_CURSOR).and_then(|(_, rest)| rest.split('"').next());
         (page, request) = match cursor {
             _ if page == repeated => (page, std::mem::take(&mut request)),
-            Some(cursor) => (page + 1, get(&token, &format!("/events?cursor={cursor}"))),
+            Some(cursor) => (page + 1, get(&token, &format!("{path}?cursor={cursor}"))),
             None => (1, first.clone()),
         };
         out.extend_from_slice(&request);

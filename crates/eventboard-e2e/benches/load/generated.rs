@@ -122,7 +122,7 @@ async fn sizes(database: &Database) -> Vec<u32> {
 /// The requests that one connection sends.
 fn requests(case: &str, caller: &Caller) -> Requests {
     let Some((_, query)) = CASES.iter().find(|(name, _)| *name == case) else {
-        return list_by_cursor(&caller.token, CURSOR_PAGE);
+        return list_by_cursor(&caller.token, "/events", CURSOR_PAGE);
     };
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let query = query.replace("{from}", &text(Utc::now() - WINDOW)).replace("{to}", &text(Utc::now()));

@@ -13,8 +13,14 @@ pub(crate) const PASSWORD: &str = "Password123!";
 /// A word that occurs in every second event.
 pub(crate) const COMMON_WORD: &str = "workshop";
 
-/// A word that occurs in about twenty events of each organization.
+/// A word that occurs in about twenty events of each organization, and the last name of about twenty members.
 pub(crate) const RARE_WORD: &str = "zeppelin";
+
+/// The first name of every tenth member.
+pub(crate) const COMMON_NAME: &str = "Philippa";
+
+/// The most members of an organization, which is the default limit.
+const MAX_MEMBERS: u32 = 100_000;
 
 /// The number of submitted events of each of the two users, for the cases that decide about events.
 const SUBMITTED_EVENTS: u32 = 1024;
@@ -124,6 +130,8 @@ fn insert_organization(organization: &Organization, hash: &str) -> String {
     let Organization { number, size, id, admin, email, member, member_email } = organization;
     let event = organization.event_sql("n");
     let rare = (size / 20).max(1);
+    let members = (*size).min(MAX_MEMBERS);
+    let rare_member = (members / 20).max(1);
     format!(
         r#"
         insert into "Organization" (id, name, slug) values ('{id}', 'Bench {number}', 'bench-{number}');
@@ -133,6 +141,11 @@ fn insert_organization(organization: &Organization, hash: &str) -> String {
         insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
         select gen_random_uuid(), '{id}', 'login-' || n || '@bench-{number}.example', 'Lin', 'Login', 'USER', '{hash}'
         from generate_series(0, {CONNECTIONS} - 1) n;
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+        select gen_random_uuid(), '{id}', 'person-' || n || '@bench-{number}.example',
+            case n % 10 when 0 then '{COMMON_NAME}' else initcap(word[1]) end,
+            case n % {rare_member} when 0 then initcap('{RARE_WORD}') else initcap(word[2]) || n end, 'USER', '{hash}'
+        from generate_series(1, {members}) n join phrase on number = hashint4(n) & ({PHRASES} - 1);
         insert into "Event" (id, "organizationId", "createdById", title, description, location, "startDate", "endDate",
             status, "rejectionReason", "createdAt", "updatedAt", "foldedTitle", "searchText", "foldedVersion")
         select {event}, '{id}', case when n > {size} + {SUBMITTED_EVENTS} then '{member}' else '{admin}' end::uuid,

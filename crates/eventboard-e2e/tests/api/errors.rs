@@ -42,7 +42,7 @@ async fn a_405_lists_the_allowed_methods() {
         (Method::PUT, event, &["GET", "HEAD", "PATCH", "DELETE"]),
         (Method::GET, &submit, &["POST"]),
         (Method::GET, "/auth/login", &["POST"]),
-        (Method::POST, "/auth/me", &["GET", "HEAD"]),
+        (Method::POST, "/auth/me", &["GET", "HEAD", "PATCH"]),
         (Method::DELETE, "/health", &["GET", "HEAD"]),
         (Method::OPTIONS, "/events", &["GET", "HEAD", "POST"]),
     ] {

@@ -16,6 +16,7 @@ mod former_member;
 mod health;
 mod host;
 mod metrics;
+mod organization;
 mod quotas;
 mod rate_limit;
 mod startup;

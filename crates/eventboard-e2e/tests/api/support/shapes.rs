@@ -17,16 +17,18 @@ pub(crate) const EVENT: [&str; 12] = [
     "title",
     "updatedAt",
 ];
-pub(crate) const USER: [&str; 9] = [
+pub(crate) const USER: [&str; 11] = [
     "createdAt",
     "email",
     "emailVerifiedAt",
     "firstName",
     "id",
+    "language",
     "lastName",
     "organizationId",
     "pendingEmail",
     "role",
+    "timeZone",
 ];
 pub(crate) const META: [&str; 8] =
     ["hasNext", "hasPrevious", "limit", "nextCursor", "page", "total", "totalIsExact", "totalPages"];
