@@ -54,15 +54,15 @@ alter table "Event" drop constraint if exists event_owner_fkey;
 create table if not exists "Invitation" (
     id uuid constraint invitation_pkey primary key,
     "organizationId" uuid not null constraint invitation_organization_fkey references "Organization" (id) on delete cascade,
-    -- Null: the operator.
-    "invitedById" uuid constraint invitation_inviter_fkey references "User" (id) on delete cascade,
+    -- Null: the operator, or somebody who was deleted.
+    "invitedById" uuid constraint invitation_inviter_fkey references "User" (id) on delete set null,
     -- Null as soon as the invitation has ended, so that nothing is left of somebody who was deleted or has never come.
     email text,
     role "Role" not null,
     seed bytea not null,
     "createdAt" timestamptz(3) not null default now(),
     "expiresAt" timestamptz(3) not null,
-    -- When it was used, withdrawn or replaced. The row stays for a day, because it counts for the limit.
+    -- When it was used or withdrawn. The row stays for a day, because it counts for the limit.
     "endedAt" timestamptz(3),
     constraint invitation_email check ((email is null) = ("endedAt" is not null)),
     constraint invitation_email_length check (char_length(email) between 3 and 254),
@@ -75,9 +75,6 @@ create index if not exists invitation_organization_idx on "Invitation" ("organiz
 create index if not exists invitation_inviter_idx on "Invitation" ("invitedById");
 -- What can be deleted.
 create index if not exists invitation_expires_idx on "Invitation" ("expiresAt");
-
--- What must go when a user is deleted.
-create index if not exists outbox_recipient_idx on "Outbox" ("recipientId");
 
 -- When an invitation counted for the limit of its address. Another mail that counts gets its link at the same time.
 alter table "Outbox" add column if not exists "countedAt" timestamptz(3);

@@ -162,4 +162,43 @@ mod tests {
         let fingerprints: HashSet<_> = changes.iter().map(Change::fingerprint).collect();
         assert_eq!(fingerprints.len(), changes.len());
     }
+
+    #[test]
+    fn a_fingerprint_does_not_change_between_releases() {
+        let id = Uuid::from_u128(1);
+        let preconditions =
+            || Preconditions { if_match: Some(EntityTags::Versions(vec![1])), if_none_match: None };
+        let text = |text: &str| Some(text.to_owned());
+        let profile = ProfilePatch {
+            first_name: text("Ada"),
+            last_name: text("Lovelace"),
+            language: Some(text("en")),
+            time_zone: Some(text("UTC")),
+        };
+        let patch =
+            SettingsPatch { name: text("Acme"), open_signup: Some(true), time_zone: text("Europe/Berlin") };
+        let change = MemberChange { role: Some(Role::Admin), disabled: Some(false) };
+        let invitation = NewInvitation { email: "ada@example.org".to_owned(), role: Role::User };
+        let changes = [
+            Change::UpdateMe(profile),
+            Change::UpdateOrganization { patch, preconditions: preconditions() },
+            Change::UpdateMember { id, change, preconditions: preconditions() },
+            Change::RemoveMember { id, preconditions: preconditions() },
+            Change::CreateInvitation(invitation),
+            Change::WithdrawInvitation { id },
+        ];
+        let fingerprints = changes
+            .map(|change| change.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(
+            fingerprints,
+            [
+                "866e85b798e047bfa32c1ed75b8aa9a7f9b1c0bed7a0461ac17a8d38c0838dbc",
+                "443731036bc76ab78b814b95036c47ab4e56015b1c9bb249b50b73f8bbbfb6a8",
+                "a7bc28ea2615f89653ebcc7f3213274b97d5233f97d998f2d512a62a4064d840",
+                "b018d7fba7e20c7b3d1c404596d4e225c1aa345eb1dc84fd2c93ed767926db7f",
+                "e65693ca8ef5b8f29a438a8547003a7c6f92457df86543c646dbbdb0555a4d5c",
+                "30d821825fd075601fb25210c43e9f15070224ed664c06877834e3071c8fbba8"
+            ]
+        );
+    }
 }

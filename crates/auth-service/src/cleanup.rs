@@ -15,7 +15,7 @@ pub(crate) async fn delete_old_rows(store: Store) {
     loop {
         report("Expired sessions", delete_sessions(&store).await);
         report("Old links", store.delete_old_links().await);
-        report("Old invitations", store.delete_old_invitations().await);
+        report("Old invitations", delete_invitations(&store).await);
         report("Old counters of wrong passwords", delete_throttle_rows(&store).await);
         tokio::time::sleep(DELETION_INTERVAL).await;
     }
@@ -33,6 +33,16 @@ async fn delete_sessions(store: &Store) -> Result<u64, ServiceError> {
     let mut deleted = 0;
     loop {
         match store.delete_expired_sessions().await? {
+            0 => return Ok(deleted),
+            batch => deleted += batch,
+        }
+    }
+}
+
+async fn delete_invitations(store: &Store) -> Result<u64, ServiceError> {
+    let mut deleted = 0;
+    loop {
+        match store.delete_old_invitations().await? {
             0 => return Ok(deleted),
             batch => deleted += batch,
         }

@@ -39,6 +39,12 @@ pub(crate) struct MemberQuery {
     pub limit: u32,
     /// The last member of the page before.
     pub after: Option<MemberPosition>,
+    pub filters: MemberFilters,
+}
+
+/// Which members are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MemberFilters {
     /// Each of its words begins a word in the name or in the address.
     pub search: Option<String>,
     pub role: Option<Role>,
@@ -67,17 +73,27 @@ pub(crate) struct InvitationContent {
     pub role: Role,
 }
 
+impl MemberFilters {
+    /// The filters in one line.
+    fn line(&self) -> String {
+        let Self { search, role, disabled } = self;
+        format!("{role:?} {disabled:?} {search:?}")
+    }
+}
+
 impl MemberPosition {
-    /// The position as an opaque text. It is not signed, as every position is a valid one: it only says where a list continues.
-    pub(crate) fn to_cursor(&self) -> String {
+    /// The position in a list as an opaque text. It is not signed, as every position is a valid one: it only says where a list
+    /// continues.
+    pub(crate) fn to_cursor(&self, filters: &MemberFilters) -> String {
         let Self { last_name, first_name, id } = self;
-        URL_SAFE_NO_PAD.encode(format!("{id}{last_name}\n{first_name}"))
+        URL_SAFE_NO_PAD.encode(format!("{id}{}\n{last_name}\n{first_name}", filters.line()))
     }
 
-    /// Reads a text from [`MemberPosition::to_cursor`]. `None` for any other text.
-    pub(crate) fn from_cursor(cursor: &str) -> Option<Self> {
+    /// Reads a text from [`MemberPosition::to_cursor`]. `None` for any other text, and for another list.
+    pub(crate) fn from_cursor(cursor: &str, filters: &MemberFilters) -> Option<Self> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let (id, names) = text.split_at_checked(36)?;
+        let (id, rest) = text.split_at_checked(36)?;
+        let names = rest.strip_prefix(&filters.line())?.strip_prefix('\n')?;
         let (last_name, first_name) = names.split_once('\n')?;
         // PostgreSQL's type `text` can store every character except NUL.
         if names.contains('\0') {
@@ -97,23 +113,32 @@ mod tests {
 
     use super::*;
 
+    const ALL: MemberFilters = MemberFilters { search: None, role: None, disabled: None };
+
     proptest! {
         #[test]
-        fn a_position_is_read_from_its_cursor(last_name in "\\PC{1,50}", first_name in "\\PC{1,50}", id in any::<u128>()) {
+        fn a_position_is_read_from_its_cursor_in_the_same_list(
+            last_name in "\\PC{1,50}", first_name in "\\PC{1,50}", id in any::<u128>(), search in any::<Option<String>>(),
+        ) {
             let position = MemberPosition { last_name, first_name, id: Uuid::from_u128(id) };
-            prop_assert_eq!(MemberPosition::from_cursor(&position.to_cursor()), Some(position));
+            let filters = MemberFilters { search, role: None, disabled: Some(false) };
+            let cursor = position.to_cursor(&filters);
+            prop_assert_eq!(MemberPosition::from_cursor(&cursor, &filters), Some(position));
+            let other = MemberFilters { disabled: None, ..filters };
+            prop_assert_eq!(MemberPosition::from_cursor(&cursor, &other), None);
         }
 
         #[test]
-        fn any_text_is_a_cursor_or_not(text in "\\PC{0,80}") {
-            let _ = MemberPosition::from_cursor(&text);
+        fn any_other_text_is_no_cursor(text in "\\PC{0,80}") {
+            prop_assert_eq!(MemberPosition::from_cursor(&text, &ALL), None);
         }
     }
 
     #[test]
     fn a_cursor_has_no_character_that_cannot_be_stored() {
-        let cursor = URL_SAFE_NO_PAD.encode(format!("{}a\0\nb", Uuid::nil()));
-        assert_eq!(MemberPosition::from_cursor(&cursor), None);
-        assert_eq!(MemberPosition::from_cursor(&URL_SAFE_NO_PAD.encode("x")), None);
+        let position =
+            MemberPosition { last_name: "a\0".to_owned(), first_name: "b".to_owned(), id: Uuid::nil() };
+        assert_eq!(MemberPosition::from_cursor(&position.to_cursor(&ALL), &ALL), None);
+        assert_eq!(MemberPosition::from_cursor(&URL_SAFE_NO_PAD.encode("x"), &ALL), None);
     }
 }

@@ -237,6 +237,7 @@ impl From<&Refusal> for ErrorCode {
             | Refusal::OrganizationClosed
             | Refusal::ModeratorRequired
             | Refusal::AdminRequired
+            | Refusal::OwnAccount
             | Refusal::EmailNotVerified => Self::Forbidden,
             Refusal::StaleVersion | Refusal::PreconditionFailed { header: _ } => Self::StaleVersion,
             Refusal::WrongStatus { status: _, allowed: _, participle: _ } => Self::WrongStatus,

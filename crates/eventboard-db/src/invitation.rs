@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// Invites somebody to an organization that is locked, and records that. An invitation of the same address that waits for an answer
-/// is replaced. The mail tells whether the address has an account, so this does not. Returns the ID of the invitation.
+/// is renewed: its link keeps working, because the address may get no other mail for some time. The mail tells whether the address
+/// has an account, so this does not. Returns the ID of the invitation.
 ///
 /// # Errors
 /// `QuotaExceeded` when the organization has made too many. When a statement fails.
@@ -29,21 +30,28 @@ pub async fn create_invitation(
     actor: Actor<'_>,
     correlation: &CorrelationId,
 ) -> Result<Uuid, ServiceError> {
+    let unused = find_unused_invitations(connection, organization_id, &invitation.email).await?;
+    let id = match unused.into_iter().find(|unused| unused.is_open) {
+        Some(UnusedInvitation { id, is_open: _ }) => id,
+        None => {
+            count_invitations(connection, organization_id).await?.check_another()?;
+            Uuid::now_v7()
+        }
+    };
     let NewInvitation { email, role } = invitation;
-    end_invitations_to(connection, organization_id, email, InvitationEnd::Replaced, actor).await?;
-    count_invitations(connection, organization_id).await?.check_another()?;
-    let (id, seed) = (Uuid::now_v7(), rand::random::<LinkSeed>());
     sqlx::query!(
         r#"
         insert into "Invitation" (id, "organizationId", "invitedById", email, role, seed, "expiresAt")
         values ($1, $2, $3, $4, $5::text::"Role", $6, now() + make_interval(secs => $7))
+        on conflict (id) do update set "invitedById" = excluded."invitedById", email = excluded.email, role = excluded.role,
+            "expiresAt" = excluded."expiresAt"
         "#,
         id,
         organization_id,
         actor.user_id(),
         email,
         AsText(*role) as _,
-        &seed[..],
+        &rand::random::<LinkSeed>()[..],
         INVITATION_LIFETIME.as_secs_f64(),
     )
     .execute(&mut *connection)
@@ -55,7 +63,7 @@ pub async fn create_invitation(
     Ok(id)
 }
 
-/// Ends an invitation that waits for an answer, and records why. Returns false if there is no such invitation.
+/// Ends an invitation that nobody has used, and records why. One that has expired still has an address, which goes with it. Returns false if there is no such invitation.
 ///
 /// # Errors
 /// When a statement fails.
@@ -69,7 +77,7 @@ pub async fn end_invitation(
     let ended = sqlx::query!(
         r#"
         update "Invitation" set "endedAt" = clock_timestamp(), email = null
-        where id = $1 and "organizationId" = $2 and "endedAt" is null and "expiresAt" > now()
+        where id = $1 and "organizationId" = $2 and "endedAt" is null
         "#,
         id,
         organization_id,
@@ -93,7 +101,7 @@ pub(crate) async fn end_invitations_of(
     actor: Actor<'_>,
 ) -> Result<(), ServiceError> {
     let open = sqlx::query_scalar!(
-        r#"select id from "Invitation" where "invitedById" = $1 and "endedAt" is null and "expiresAt" > now()"#,
+        r#"select id from "Invitation" where "invitedById" = $1 and "endedAt" is null"#,
         user_id
     )
     .fetch_all(&mut *connection)
@@ -106,7 +114,7 @@ pub(crate) async fn end_invitations_of(
     Ok(())
 }
 
-/// Ends the invitations of an address that wait for an answer.
+/// Ends the invitations of an address that nobody has used.
 pub(crate) async fn end_invitations_to(
     connection: &mut PgConnection,
     organization_id: Uuid,
@@ -114,22 +122,30 @@ pub(crate) async fn end_invitations_to(
     reason: InvitationEnd,
     actor: Actor<'_>,
 ) -> Result<(), ServiceError> {
-    for id in find_open_invitations(connection, organization_id, email).await? {
+    for UnusedInvitation { id, is_open: _ } in
+        find_unused_invitations(connection, organization_id, email).await?
+    {
         end_invitation(connection, organization_id, id, reason, actor).await?;
     }
     Ok(())
 }
 
-/// Returns the open invitations of an address: none or one.
-async fn find_open_invitations(
+/// An invitation that nobody has used.
+struct UnusedInvitation {
+    id: Uuid,
+    /// Whether it has not expired.
+    is_open: bool,
+}
+
+async fn find_unused_invitations(
     connection: &mut PgConnection,
     organization_id: Uuid,
     email: &str,
-) -> Result<Vec<Uuid>, ServiceError> {
-    let open = sqlx::query!(
+) -> Result<Vec<UnusedInvitation>, ServiceError> {
+    let unused = sqlx::query!(
         r#"
-        select id, email as "email!" from "Invitation"
-        where "organizationId" = $1 and "endedAt" is null and "expiresAt" > now()
+        select id, email as "email!", "expiresAt" > now() as "is_open!" from "Invitation"
+        where "organizationId" = $1 and "endedAt" is null
         "#,
         organization_id
     )
@@ -138,8 +154,8 @@ async fn find_open_invitations(
     .await
     .map_err(db_error)?;
     let compared = normalize_email(email);
-    let same = open.into_iter().filter(|row| normalize_email(&row.email) == compared);
-    Ok(same.map(|row| row.id).collect())
+    let same = unused.into_iter().filter(|row| normalize_email(&row.email) == compared);
+    Ok(same.map(|row| UnusedInvitation { id: row.id, is_open: row.is_open }).collect())
 }
 
 async fn count_invitations(
@@ -176,14 +192,13 @@ pub struct OpenInvitation {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Lists the invitations of an organization that wait for an answer, newest first, or one of them. There are at most 100.
+/// Lists the invitations of an organization that wait for an answer, newest first. There are at most 100.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn load_open_invitations(
     connection: &mut PgConnection,
     organization_id: Uuid,
-    id: Option<Uuid>,
 ) -> Result<Vec<OpenInvitation>, ServiceError> {
     sqlx::query_as!(
         OpenInvitation,
@@ -191,11 +206,10 @@ pub async fn load_open_invitations(
         select id, email as "email!", role::text as "role!: AsText<Role>",
             "createdAt" as created_at, "expiresAt" as expires_at
         from "Invitation"
-        where "organizationId" = $1 and ($2::uuid is null or id = $2) and "endedAt" is null and "expiresAt" > now()
+        where "organizationId" = $1 and "endedAt" is null and "expiresAt" > now()
         order by "createdAt" desc, id desc
         "#,
-        organization_id,
-        id,
+        organization_id
     )
     .fetch_all(connection)
     .instrumented("SELECT Invitation")

@@ -35,11 +35,14 @@ pub use self::{
     invitation::{
         OpenInvitation, create_invitation, end_invitation, load_open_invitations, load_own_invitations,
     },
-    members::{LockedMember, MemberWrite, change_member, lock_member, lock_organization, transfer_events},
+    members::{
+        LockedMember, MemberWrite, change_member, lock_member, lock_organization, record_transfer,
+        transfer_some_events,
+    },
     migrations::migrate,
     outbox::{AccountMail, Recipient, write_password_reset},
     pool::{Database, Lease},
-    removal::{Removal, delete_organization, lock_for_removal, remove_member},
+    removal::{Removal, delete_organization, lock_for_removal, lock_organization_for_removal, remove_member},
     requested_mail::count_requested_mail,
     settings::{LockedSettings, change_settings, lock_settings},
     statement::InstrumentStatement,

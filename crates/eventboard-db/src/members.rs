@@ -30,6 +30,8 @@ pub struct LockedMember {
     pub organization_id: Uuid,
     /// The address of the account.
     pub email: String,
+    /// The address in the form in which addresses are compared.
+    pub compared_email: String,
     /// What the member may do, and whether the member can log in.
     pub state: MemberState,
     /// Grows with every change.
@@ -55,12 +57,12 @@ pub async fn lock_organization(
     connection: &mut PgConnection,
     organization_id: Uuid,
 ) -> Result<bool, ServiceError> {
-    // Stronger than a change needs: nobody joins while the last member takes the organization along.
-    let locked = sqlx::query!(r#"select id from "Organization" where id = $1 for update"#, organization_id)
-        .fetch_optional(connection)
-        .instrumented("LOCK Organization")
-        .await
-        .map_err(db_error)?;
+    let locked =
+        sqlx::query!(r#"select id from "Organization" where id = $1 for no key update"#, organization_id)
+            .fetch_optional(connection)
+            .instrumented("LOCK Organization")
+            .await
+            .map_err(db_error)?;
     Ok(locked.is_some())
 }
 
@@ -75,7 +77,8 @@ pub async fn lock_member(
 ) -> Result<Option<LockedMember>, ServiceError> {
     let row = sqlx::query!(
         r#"
-        select id, "organizationId" as organization_id, email, role::text as "role!: AsText<Role>", disabled, version
+        select id, "organizationId" as organization_id, email, coalesce("normalizedEmail", lower(email)) as "compared!",
+            role::text as "role!: AsText<Role>", disabled, version
         from "User" where id = $1 and "organizationId" = $2 for update
         "#,
         user_id,
@@ -89,13 +92,14 @@ pub async fn lock_member(
         id: row.id,
         organization_id: row.organization_id,
         email: row.email,
+        compared_email: row.compared,
         state: MemberState { role: row.role.0, disabled: row.disabled },
         version: row.version,
     }))
 }
 
-/// Changes a member, records that, and tells the member. A member who is disabled has no sessions, no links and no open invitations
-/// any more, so that enabling brings none back. Returns whether anything is different.
+/// Changes a member, records that, and tells the member. A member who is disabled has no sessions and no links any more, and one who
+/// is no admin any more has no open invitations, so that nothing brings them back. Returns whether anything is different.
 ///
 /// # Errors
 /// `LastAdmin` when nobody could administer the organization afterwards. When a statement fails.
@@ -105,7 +109,7 @@ pub async fn change_member(
     change: MemberChange,
     write: MemberWrite<'_>,
 ) -> Result<bool, ServiceError> {
-    let LockedMember { id, organization_id, email: _, state: before, version: _ } = member;
+    let LockedMember { id, organization_id, email: _, compared_email: _, state: before, version: _ } = member;
     let others = other_members(connection, member, write.force).await?;
     let after = before.change(change, others)?;
     if after == *before {
@@ -121,6 +125,10 @@ pub async fn change_member(
     .instrumented("UPDATE User")
     .await
     .map_err(db_error)?;
+    if before.is_enabled_admin() && !after.is_enabled_admin() {
+        let inviter = (*organization_id, *id);
+        end_invitations_of(connection, inviter, InvitationEnd::InviterNoAdmin, write.actor).await?;
+    }
     let recipient = Recipient { organization_id: *organization_id, user_id: *id };
     if after.role != before.role {
         let event = AuditEvent::RoleChanged { from: before.role, to: after.role };
@@ -133,8 +141,6 @@ pub async fn change_member(
         (false, true) => {
             end_sessions(connection, member, SessionEnd::UserDisabled, write.actor).await?;
             withdraw_links(connection, *id).await.map_err(db_error)?;
-            let inviter = (*organization_id, *id);
-            end_invitations_of(connection, inviter, InvitationEnd::InviterLeft, write.actor).await?;
             record(connection, member, write.actor, AuditEvent::UserDisabled {}).await?;
             AccountMail::UserDisabled.write(connection, recipient, write.correlation).await?;
         }
@@ -144,21 +150,21 @@ pub async fn change_member(
     Ok(true)
 }
 
-/// The maximum number of events that one call of [`transfer_events`] hands over. It limits the locks and the time.
-const MAX_TRANSFERRED: i64 = 10_000;
+/// The number of events that one statement hands over. An event has an entry in many indexes, two of them of its words, so each
+/// takes some milliseconds.
+const TRANSFER_BATCH: i64 = 100;
 
-/// Hands events of an organization over to a member, whose row is locked, and records that. Returns how many. The present owner may
-/// have been deleted.
+/// Hands some events of an organization over to a member, whose row is locked. Returns how many: none if there are no more. The
+/// present owner may have been deleted. Whoever calls this records the sum with [`record_transfer`].
 ///
 /// # Errors
-/// When a statement fails.
-pub async fn transfer_events(
+/// When the statement fails.
+pub async fn transfer_some_events(
     connection: &mut PgConnection,
     organization_id: Uuid,
     (from, to): (Uuid, Uuid),
-    actor: Actor<'_>,
 ) -> Result<u64, ServiceError> {
-    let events = sqlx::query!(
+    let transferred = sqlx::query!(
         r#"
         with chosen as materialized (
             select id from "Event" where "createdById" = $1 and "organizationId" = $3
@@ -170,23 +176,36 @@ pub async fn transfer_events(
         from,
         to,
         organization_id,
-        MAX_TRANSFERRED,
+        TRANSFER_BATCH,
     )
-    .execute(&mut *connection)
+    .execute(connection)
     .instrumented("TRANSFER Event")
     .await
-    .map_err(db_error)?
-    .rows_affected();
-    if events > 0 {
-        let transferred = AuditEntry {
-            organization_id: Some(organization_id),
-            actor,
-            event: AuditEvent::EventsTransferred { to, events },
-            target: Some(AuditTarget::user(from)),
-        };
-        transferred.record(connection).await.map_err(db_error)?;
+    .map_err(db_error)?;
+    Ok(transferred.rows_affected())
+}
+
+/// Records that events were handed over, if there were any.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn record_transfer(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+    (from, to): (Uuid, Uuid),
+    events: u64,
+    actor: Actor<'_>,
+) -> Result<(), ServiceError> {
+    if events == 0 {
+        return Ok(());
     }
-    Ok(events)
+    let transferred = AuditEntry {
+        organization_id: Some(organization_id),
+        actor,
+        event: AuditEvent::EventsTransferred { to, events },
+        target: Some(AuditTarget::user(from)),
+    };
+    transferred.record(connection).await.map_err(db_error)
 }
 
 /// Ends all sessions of a user whose row is locked, and records that. Also those that have expired: a refresh that is about to be

@@ -1,8 +1,10 @@
 //! Members go, and what belongs to nobody else goes along. The last member takes the organization along.
 
-use eventboard_chassis::{account_key::AccountKey, error::ServiceError};
+use std::{collections::HashSet, slice};
+
+use eventboard_chassis::{account_key::AccountKeys, error::ServiceError};
 use eventboard_domain::{
-    AuditEvent, AuditTarget, HistoryAction, InvitationEnd, MailKind, MemberState, Role, normalize_email,
+    AuditEvent, AuditTarget, HistoryAction, InvitationEnd, MemberState, Role, normalize_email,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -12,7 +14,7 @@ use crate::{
     audit::{Actor, AuditEntry},
     error::db_error,
     invitation::{end_invitations_of, end_invitations_to},
-    members::{LockedMember, MemberWrite, lock_member, lock_organization, other_members, record},
+    members::{LockedMember, MemberWrite, lock_member, other_members, record},
     outbox::{AccountMail, Recipient},
     statement::InstrumentStatement,
 };
@@ -41,41 +43,69 @@ pub async fn lock_for_removal(
         .instrumented("LOCK Outbox")
         .await
         .map_err(db_error)?;
-    lock_organization(connection, organization_id).await?;
+    lock_against_joining(connection, organization_id).await?;
     lock_member(connection, organization_id, user_id).await
 }
 
-/// Deletes a member and what belongs to nobody else, records that, and tells the member. The events that everybody has seen stay.
-/// The last member takes the organization along. `counters` names the member's counters of wrong passwords, if the caller can
-/// name them; otherwise they end by themselves.
+/// Locks what the deletion of an organization needs, in the same order. Returns whether it exists.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn lock_organization_for_removal(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+) -> Result<bool, ServiceError> {
+    sqlx::query!(
+        r#"select id from "Outbox" where "organizationId" = $1 order by id for update"#,
+        organization_id
+    )
+    .fetch_all(&mut *connection)
+    .instrumented("LOCK Outbox")
+    .await
+    .map_err(db_error)?;
+    lock_against_joining(connection, organization_id).await
+}
+
+/// Locks an organization more strongly than a change needs: nobody joins while the last member takes it along.
+async fn lock_against_joining(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+) -> Result<bool, ServiceError> {
+    let locked = sqlx::query!(r#"select id from "Organization" where id = $1 for update"#, organization_id)
+        .fetch_optional(connection)
+        .instrumented("LOCK Organization")
+        .await
+        .map_err(db_error)?;
+    Ok(locked.is_some())
+}
+
+/// Deletes a member for whose removal everything is locked, and what belongs to nobody else, records that, and tells the member. The
+/// events that everybody has seen stay. The last member takes the organization along. `counters` names the counters of wrong
+/// passwords; without it, they end by themselves.
 ///
 /// # Errors
 /// `LastAdmin` when nobody could administer the organization afterwards. When a statement fails.
 pub async fn remove_member(
     connection: &mut PgConnection,
     member: &LockedMember,
-    counters: Option<&AccountKey>,
+    counters: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<Removal, ServiceError> {
-    let LockedMember { id, organization_id, email, state, version: _ } = member;
+    let LockedMember { id, organization_id, email, compared_email: _, state, version: _ } = member;
     let others = other_members(connection, member, write.force).await?;
     state.check_removal(others)?;
-    if let Some(account) = counters {
-        delete_counters(connection, account).await?;
-    }
     if !others.exist {
-        delete_organization(connection, *organization_id, write).await?;
+        delete_organization(connection, *organization_id, counters, write).await?;
         return Ok(Removal::Organization);
     }
     let inviter = (*organization_id, *id);
-    end_invitations_of(connection, inviter, InvitationEnd::InviterLeft, write.actor).await?;
+    end_invitations_of(connection, inviter, InvitationEnd::InviterNoAdmin, write.actor).await?;
     // Otherwise, somebody who was removed could come back with it.
     end_invitations_to(connection, *organization_id, email, InvitationEnd::Withdrawn, write.actor).await?;
     delete_events(connection, *organization_id, Some(*id), write.actor).await?;
-    delete_mails_and_keys(connection, *id, email).await?;
+    delete_traces(connection, slice::from_ref(member), counters).await?;
     record(connection, member, write.actor, AuditEvent::UserDeleted {}).await?;
-    let recipient = Recipient { organization_id: *organization_id, user_id: *id };
-    AccountMail::AccountDeleted { to: email }.write(connection, recipient, write.correlation).await?;
+    tell(connection, member, write).await?;
     sqlx::query!(r#"delete from "User" where id = $1"#, id)
         .execute(connection)
         .instrumented("DELETE User")
@@ -84,24 +114,24 @@ pub async fn remove_member(
     Ok(Removal::Member)
 }
 
-/// Deletes an organization that is locked, with its members and its events, records that, and tells the members.
+/// Deletes an organization for whose removal everything is locked, with its members and its events, records that, and tells the
+/// members. `counters` is as for [`remove_member`].
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn delete_organization(
     connection: &mut PgConnection,
     organization_id: Uuid,
+    counters: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<(), ServiceError> {
     lock_members(connection, organization_id).await?;
     delete_events(connection, organization_id, None, write.actor).await?;
-    for member in load_members(connection, organization_id).await? {
-        delete_mails_and_keys(connection, member.id, &member.email).await?;
-        record(connection, &member, write.actor, AuditEvent::UserDeleted {}).await?;
-        let recipient = Recipient { organization_id, user_id: member.id };
-        AccountMail::AccountDeleted { to: &member.email }
-            .write(connection, recipient, write.correlation)
-            .await?;
+    let members = load_members(connection, organization_id).await?;
+    delete_traces(connection, &members, counters).await?;
+    for member in &members {
+        record(connection, member, write.actor, AuditEvent::UserDeleted {}).await?;
+        tell(connection, member, write).await?;
     }
     for statement in [
         r#"delete from "Outbox" where "organizationId" = $1 and kind = 'INVITATION'"#,
@@ -124,6 +154,16 @@ pub async fn delete_organization(
     deleted.record(connection).await.map_err(db_error)
 }
 
+/// Tells a member that the account was deleted.
+async fn tell(
+    connection: &mut PgConnection,
+    member: &LockedMember,
+    write: MemberWrite<'_>,
+) -> Result<(), ServiceError> {
+    let recipient = Recipient { organization_id: member.organization_id, user_id: member.id };
+    AccountMail::AccountDeleted { to: &member.email }.write(connection, recipient, write.correlation).await
+}
+
 async fn lock_members(connection: &mut PgConnection, organization_id: Uuid) -> Result<(), ServiceError> {
     sqlx::query!(
         r#"select id from "User" where "organizationId" = $1 order by id for update"#,
@@ -142,7 +182,8 @@ async fn load_members(
 ) -> Result<Vec<LockedMember>, ServiceError> {
     let rows = sqlx::query!(
         r#"
-        select id, email, role::text as "role!: AsText<Role>", disabled, version
+        select id, email, coalesce("normalizedEmail", lower(email)) as "compared!", role::text as "role!: AsText<Role>",
+            disabled, version
         from "User" where "organizationId" = $1
         "#,
         organization_id
@@ -155,6 +196,7 @@ async fn load_members(
         id: row.id,
         organization_id,
         email: row.email,
+        compared_email: row.compared,
         state: MemberState { role: row.role.0, disabled: row.disabled },
         version: row.version,
     });
@@ -192,65 +234,68 @@ async fn delete_events(
     Ok(())
 }
 
-/// Deletes the mails to a user, those that somebody asked for with the user's address, and the responses to the user's requests.
-async fn delete_mails_and_keys(
+/// Deletes what is left of users besides what goes with their rows: the mails to them, those that somebody asked for with their
+/// addresses, the responses to their requests, and the counters of wrong passwords.
+async fn delete_traces(
     connection: &mut PgConnection,
-    user_id: Uuid,
-    email: &str,
+    members: &[LockedMember],
+    counters: Option<&AccountKeys>,
 ) -> Result<(), ServiceError> {
-    sqlx::query!(
-        r#"delete from "Outbox" where "recipientId" = $1 and kind <> $2"#,
-        user_id,
-        AsText(MailKind::AccountDeleted) as _,
-    )
-    .execute(&mut *connection)
-    .instrumented("DELETE Outbox")
-    .await
-    .map_err(db_error)?;
-    delete_typed_mails(connection, email).await?;
-    sqlx::query!(r#"delete from "IdempotencyKey" where "callerId" = $1"#, user_id)
-        .execute(connection)
+    let ids: Vec<Uuid> = members.iter().map(|member| member.id).collect();
+    let accounts = members.iter().filter_map(|member| Some(counters?.of(&member.compared_email).to_vec()));
+    let accounts: Vec<Vec<u8>> = accounts.collect();
+    sqlx::query!(r#"delete from "Outbox" where "recipientId" = any ($1)"#, &ids)
+        .execute(&mut *connection)
+        .instrumented("DELETE Outbox")
+        .await
+        .map_err(db_error)?;
+    delete_typed_mails(connection, members).await?;
+    sqlx::query!(r#"delete from "IdempotencyKey" where "callerId" = any ($1)"#, &ids)
+        .execute(&mut *connection)
         .instrumented("DELETE IdempotencyKey")
         .await
         .map_err(db_error)?;
+    sqlx::query!(
+        r#"
+        with of_accounts as (delete from "AccountThrottle" where account = any ($1))
+        delete from "AddressThrottle" where account = any ($1)
+        "#,
+        &accounts
+    )
+    .execute(connection)
+    .instrumented("DELETE throttle")
+    .await
+    .map_err(db_error)?;
     Ok(())
 }
 
 /// Deletes the mails that somebody asked for with any spelling of an address and that wait. notification-service has locked those
 /// that it is about to send. It finds no account and forgets the address itself.
-async fn delete_typed_mails(connection: &mut PgConnection, email: &str) -> Result<(), ServiceError> {
+async fn delete_typed_mails(
+    connection: &mut PgConnection,
+    members: &[LockedMember],
+) -> Result<(), ServiceError> {
     let waiting = sqlx::query!(
         r#"
-        select id, "typedEmail" as "typed_email!" from "Outbox"
-        where state = 'DUE' and "typedEmail" is not null for update skip locked
+        select id, "typedEmail" as "typed_email!" from "Outbox" where state = 'DUE' and "typedEmail" is not null
         "#
     )
     .fetch_all(&mut *connection)
-    .instrumented("LOCK Outbox")
+    .instrumented("SELECT Outbox")
     .await
     .map_err(db_error)?;
-    let compared = normalize_email(email);
-    let of_user = waiting.into_iter().filter(|mail| normalize_email(&mail.typed_email) == compared);
-    let ids: Vec<Uuid> = of_user.map(|mail| mail.id).collect();
-    sqlx::query!(r#"delete from "Outbox" where id = any ($1)"#, &ids)
-        .execute(connection)
-        .instrumented("DELETE Outbox")
-        .await
-        .map_err(db_error)?;
-    Ok(())
-}
-
-async fn delete_counters(connection: &mut PgConnection, account: &AccountKey) -> Result<(), ServiceError> {
-    for statement in [
-        r#"delete from "AccountThrottle" where account = $1"#,
-        r#"delete from "AddressThrottle" where account = $1"#,
-    ] {
-        sqlx::query(statement)
-            .bind(&account[..])
-            .execute(&mut *connection)
-            .instrumented("DELETE throttle")
-            .await
-            .map_err(db_error)?;
-    }
+    let deleted: HashSet<String> = members.iter().map(|member| normalize_email(&member.email)).collect();
+    let typed = waiting.into_iter().filter(|mail| deleted.contains(&normalize_email(&mail.typed_email)));
+    let ids: Vec<Uuid> = typed.map(|mail| mail.id).collect();
+    sqlx::query!(
+        r#"
+        delete from "Outbox" where id in (select id from "Outbox" where id = any ($1) for update skip locked)
+        "#,
+        &ids
+    )
+    .execute(connection)
+    .instrumented("DELETE Outbox")
+    .await
+    .map_err(db_error)?;
     Ok(())
 }

@@ -55,6 +55,8 @@ pub enum Refusal {
     AdminRequired,
     /// Nobody could administer the organization afterwards.
     LastAdmin,
+    /// The caller would delete their own account without its password.
+    OwnAccount,
     /// The organization has no member with the id.
     MemberNotFound,
     /// The organization has no invitation with the id that waits for an answer.
@@ -114,6 +116,9 @@ impl Refusal {
             Self::AdminRequired => "Only an admin of the organization may do this.",
             Self::LastAdmin => {
                 "This is the last admin of the organization who can log in. Make another member an admin first."
+            }
+            Self::OwnAccount => {
+                "This is your own account. Delete it with POST /auth/me/delete, which asks for your password."
             }
             Self::MemberNotFound => "The organization has no member with this id.",
             Self::InvitationNotFound => "There is no open invitation with this id.",

@@ -212,10 +212,8 @@ string_enum! {
     InvitationEnd {
         /// An admin withdrew it.
         Withdrawn = "WITHDRAWN",
-        /// The same address was invited again.
-        Replaced = "REPLACED",
-        /// Whoever sent it was disabled or deleted.
-        InviterLeft = "INVITER_LEFT",
+        /// Whoever sent it is no admin any more: they were demoted, disabled or deleted.
+        InviterNoAdmin = "INVITER_NO_ADMIN",
     }
 }
 

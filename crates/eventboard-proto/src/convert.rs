@@ -5,7 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use eventboard_domain::{
-    AuditAction, AuditTargetType, DecisionMails, EntityTags, EventStatus, Preconditions, Role, SortBy, rules,
+    AuditAction, AuditTargetType, DecisionMails, EntityTags, EventStatus, HistoryAction, Preconditions, Role,
+    SortBy, rules,
 };
 use prost_types::Timestamp;
 
@@ -14,7 +15,9 @@ use crate::{
         AuditAction as AuditActionMessage, AuditTargetType as AuditTargetTypeMessage,
         DecisionMails as DecisionMailsMessage, Role as RoleMessage,
     },
-    events::{EventStatus as EventStatusMessage, SortBy as SortByMessage},
+    events::{
+        EventStatus as EventStatusMessage, HistoryAction as HistoryActionMessage, SortBy as SortByMessage,
+    },
     writes::EntityTags as EntityTagsMessage,
 };
 
@@ -79,6 +82,7 @@ enum_conversions!(AuditAction, AuditActionMessage {
 enum_conversions!(AuditTargetType, AuditTargetTypeMessage { User, Organization, Invitation } or Unspecified);
 enum_conversions!(DecisionMails, DecisionMailsMessage { Immediate, Off } or Unspecified);
 enum_conversions!(EventStatus, EventStatusMessage { Draft, Submitted, Approved, Rejected } or Unspecified);
+enum_conversions!(HistoryAction, HistoryActionMessage { Create, Submit, Approve, Reject, Delete } or Unspecified);
 enum_conversions!(SortBy, SortByMessage { StartDate, CreatedAt, Title, Status });
 
 /// Converts the conditions of a write.
@@ -137,6 +141,7 @@ mod tests {
         assert_round_trips::<AuditTargetType, AuditTargetTypeMessage>();
         assert_round_trips::<DecisionMails, DecisionMailsMessage>();
         assert_round_trips::<EventStatus, EventStatusMessage>();
+        assert_round_trips::<HistoryAction, HistoryActionMessage>();
         assert_round_trips::<SortBy, SortByMessage>();
         assert_eq!(Role::try_from(RoleMessage::Unspecified), Err(Unspecified));
     }

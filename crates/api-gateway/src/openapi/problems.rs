@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use eventboard_domain::{EventAction, EventStatus, Quota, Refusal, Violations};
+use eventboard_domain::{EventAction, EventStatus, MAX_INVITATIONS_A_DAY, Quota, Refusal, Violations};
 use http::StatusCode;
 use serde_json::Value;
 use utoipa::{
@@ -104,6 +104,11 @@ problems! {
     QuotaExceeded {
         "The organization has reached a limit. `detail` names it.",
         headers: [], example: "/events", Refusal::QuotaExceeded { quota: Quota::Events, limit: 2_000_000 }
+    }
+    TooManyInvitations {
+        "The organization has made as many invitations as it may. `detail` names the limit.",
+        headers: [], example: "/organization/invitations",
+        Refusal::QuotaExceeded { quota: Quota::InvitationsADay, limit: MAX_INVITATIONS_A_DAY }
     }
     PreconditionFailed {
         "The current `ETag` does not match `If-Match`, or it matches the `If-None-Match` of a write.",

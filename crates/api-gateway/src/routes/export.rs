@@ -13,6 +13,7 @@ use axum::{
 use bytes::Bytes;
 use chrono::{SecondsFormat, Utc};
 use eventboard_chassis::{error::ServiceError, server::AdmissionPermit};
+use eventboard_domain::HistoryAction;
 use eventboard_proto::{
     auth::{self as auth_proto, ExportMeReply, ExportMeRequest, NotificationsReply},
     events::{self as events_proto, ExportReply, ExportRequest},
@@ -37,7 +38,7 @@ use super::{
 };
 use crate::{
     clients::Backend,
-    extract::{OutgoingCall, Parameters, RecordedCaller},
+    extract::{EnumValue, OutgoingCall, Parameters, RecordedCaller},
     policy::Policies,
     problem::Problem,
     state::AppState,
@@ -96,12 +97,13 @@ struct DataExport {
     audit: Vec<AuditEntry>,
     /// The events of the user.
     events: Vec<Event>,
-    /// The reasons of rejections that the user wrote.
-    reasons: Vec<WrittenReason>,
+    /// What the user did to events, the oldest first.
+    history: Vec<HistoryEntry>,
 }
 
 /// The account of a user.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct ExportedAccount {
     user: User,
     organization: Organization,
@@ -110,18 +112,28 @@ struct ExportedAccount {
     sessions: Vec<UserSession>,
     /// The invitations by the user that wait for an answer.
     invitations: Vec<Invitation>,
+    /// The blocks of addresses that the user logged in from.
+    #[schema(example = json!(["203.0.113.7"]))]
+    known_addresses: Vec<String>,
 }
 
-/// The reason of a rejection.
+/// Something that the user did to an event.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WrittenReason {
+struct HistoryEntry {
+    /// The event may have been deleted since.
     #[schema(format = Uuid)]
     event_id: String,
-    reason: String,
+    action: HistoryActionValue,
+    /// The reason of a rejection.
+    #[schema(required = true)]
+    reason: Option<String>,
     #[schema(format = DateTime)]
     at: String,
 }
+
+/// An alias is needed, because the derived schema cannot refer to a generic type.
+type HistoryActionValue = EnumValue<HistoryAction>;
 
 /// An export while it is written.
 struct Export {
@@ -206,7 +218,7 @@ impl Export {
 enum Section {
     Audit,
     Events,
-    Reasons,
+    History,
 }
 
 impl Section {
@@ -215,7 +227,7 @@ impl Section {
         match self {
             Self::Audit => r#","audit":["#,
             Self::Events => r#"],"events":["#,
-            Self::Reasons => r#"],"reasons":["#,
+            Self::History => r#"],"history":["#,
         }
     }
 }
@@ -252,18 +264,18 @@ impl Document {
 
     /// Adds a page of events-service. Returns the piece, and what comes next.
     fn add_events(&mut self, reply: ExportReply) -> Result<(Bytes, Next), ServiceError> {
-        let ExportReply { events, reasons, next_cursor } = reply;
+        let ExportReply { events, history, next_cursor } = reply;
         let events = events.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
-        let reasons = reasons.into_iter().map(WrittenReason::try_from).collect::<Result<Vec<_>, _>>()?;
+        let history = history.into_iter().map(HistoryEntry::try_from).collect::<Result<Vec<_>, _>>()?;
         let mut piece = String::new();
         self.add(&mut piece, Section::Events, &events)?;
-        if !reasons.is_empty() {
-            self.add(&mut piece, Section::Reasons, &reasons)?;
+        if !history.is_empty() {
+            self.add(&mut piece, Section::History, &history)?;
         }
         let next = match next_cursor {
             Some(cursor) => Next::Page(Page::Events(cursor)),
             None => {
-                self.advance_to(&mut piece, Section::Reasons);
+                self.advance_to(&mut piece, Section::History);
                 piece.push_str(END);
                 Next::End
             }
@@ -289,7 +301,7 @@ impl Document {
 
     /// Ends the lists before this one.
     fn advance_to(&mut self, piece: &mut String, section: Section) {
-        for next in [Section::Events, Section::Reasons] {
+        for next in [Section::Events, Section::History] {
             if self.section < next && next <= section {
                 piece.push_str(next.separator());
                 *self = Self { section: next, is_empty: true };
@@ -311,24 +323,34 @@ impl TryFrom<auth_proto::ExportedAccount> for ExportedAccount {
 
     fn try_from(account: auth_proto::ExportedAccount) -> Result<Self, ServiceError> {
         let invalid = |field| Backend::Auth.invalid_reply(field);
-        let auth_proto::ExportedAccount { user, organization, decisions, sessions, invitations } = account;
+        let auth_proto::ExportedAccount {
+            user,
+            organization,
+            decisions,
+            sessions,
+            invitations,
+            known_addresses,
+        } = account;
         Ok(Self {
             user: user.ok_or_else(|| invalid("user"))?.try_into()?,
             organization: organization.ok_or_else(|| invalid("organization"))?.into(),
             notifications: NotificationsReply { decisions }.try_into()?,
             sessions: sessions.into_iter().map(UserSession::try_from).collect::<Result<_, _>>()?,
             invitations: invitations.into_iter().map(Invitation::try_from).collect::<Result<_, _>>()?,
+            known_addresses,
         })
     }
 }
 
-impl TryFrom<events_proto::WrittenReason> for WrittenReason {
+impl TryFrom<events_proto::HistoryEntry> for HistoryEntry {
     type Error = ServiceError;
 
-    fn try_from(reason: events_proto::WrittenReason) -> Result<Self, ServiceError> {
-        let events_proto::WrittenReason { event_id, reason, at } = reason;
-        let at = time::to_rfc3339(at).ok_or_else(|| Backend::Events.invalid_reply("at"))?;
-        Ok(Self { event_id, reason, at })
+    fn try_from(entry: events_proto::HistoryEntry) -> Result<Self, ServiceError> {
+        let invalid = |field| Backend::Events.invalid_reply(field);
+        let action = HistoryAction::try_from(entry.action()).map_err(|_| invalid("action"))?;
+        let events_proto::HistoryEntry { event_id, action: _, reason, at } = entry;
+        let at = time::to_rfc3339(at).ok_or_else(|| invalid("at"))?;
+        Ok(Self { event_id, action: EnumValue(action), reason, at })
     }
 }
 

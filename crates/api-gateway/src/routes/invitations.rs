@@ -30,7 +30,7 @@ use crate::{
         Preconditions, RecordedCaller, WithBody, query_parameters, request_body,
         shared_fields::{Cursor, Limit},
     },
-    openapi::problems::{Forbidden, NotFound, QuotaExceeded},
+    openapi::problems::{Forbidden, NotFound, TooManyInvitations},
     policy::Policies,
     problem::Problem,
     state::AppState,
@@ -62,7 +62,8 @@ request_body! {
 /// Invite somebody
 ///
 /// The address gets a mail with a link, which works once and for seven days. The response does not tell whether the address
-/// has an account; then the mail says what to do. An open invitation of the same address is replaced.
+/// has an account; then the mail says what to do. An open invitation of the same address is
+/// renewed: it keeps its ID and its link.
 #[utoipa::path(
     post, path = "/organization/invitations", tag = TAG, operation_id = "createInvitation",
     responses(
@@ -70,7 +71,7 @@ request_body! {
             status = 201, description = "The invitation.", body = Invitation,
             headers(("Location"), ("Cache-Control"), ("Idempotency-Replayed")),
         ),
-        Forbidden, QuotaExceeded,
+        Forbidden, TooManyInvitations,
     ),
     extensions(("x-access" = json!("ADMIN"))),
 )]

@@ -156,7 +156,7 @@ async fn update(
 /// Remove a member
 ///
 /// Deletes the account of the member, as the member can do. Transfer the events first that should not be deleted with it:
-/// DRAFT, SUBMITTED and REJECTED ones. The last member takes the organization along.
+/// DRAFT, SUBMITTED and REJECTED ones. For the caller's own account there is `POST /auth/me/delete`, which asks for the password.
 #[utoipa::path(
     delete, path = "/organization/members/{id}", tag = TAG, operation_id = "removeMember",
     responses(
@@ -189,8 +189,8 @@ request_body! {
 
 /// Transfer the events of a member
 ///
-/// All events of the member belong to the other member afterwards, whatever their status. The member can also be one who was
-/// deleted. A request transfers 10,000 events at most: repeat it with another `Idempotency-Key` while `hasMore` is true.
+/// The events of the member belong to the other member afterwards, whatever their status. The member can also be one who was
+/// deleted. If there are many, a request transfers some of them: repeat it with another `Idempotency-Key` while `hasMore` is true.
 #[utoipa::path(
     post, path = "/organization/members/{id}/transfer-events", tag = TAG, operation_id = "transferEvents",
     responses(

@@ -294,7 +294,8 @@ impl AuthService for AuthGrpc {
     ) -> Result<Response<ListMembersReply>, Status> {
         let caller = Caller::of(&request)?;
         let query = MemberQuery::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        Ok(Response::new(self.use_cases.members(&caller, &query).await?.into()))
+        let page = self.use_cases.members(&caller, &query).await?;
+        Ok(Response::new(replies::members(page, &query.filters)))
     }
 
     async fn get_member(&self, request: Request<GetMemberRequest>) -> Result<Response<MemberReply>, Status> {
@@ -325,8 +326,9 @@ impl AuthService for AuthGrpc {
         &self,
         request: Request<CreateInvitationRequest>,
     ) -> Result<Response<InvitationReply>, Status> {
+        let email = request.get_ref().email.clone();
         let (caller, Changed { id, replayed }) = self.change(request).await?;
-        let invitation = self.use_cases.created_invitation(&caller, id).await?;
+        let invitation = self.use_cases.created_invitation(&caller, id, &email).await?;
         Ok(Response::new(InvitationReply { invitation: Some(replies::invitation(invitation)), replayed }))
     }
 

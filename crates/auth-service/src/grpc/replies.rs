@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{AuditPage, AuditPosition, AuditRecord},
-    organization::{InvitationContent, Member, MemberPage, MemberPosition, OrganizationDetails},
+    organization::{InvitationContent, Member, MemberFilters, MemberPage, OrganizationDetails},
     session::{ListedSession, SignedIn, Tokens},
     use_cases::AccountCopy,
     user::{Organization, User},
@@ -126,13 +126,12 @@ impl From<Member> for proto::Member {
     }
 }
 
-impl From<MemberPage> for proto::ListMembersReply {
-    fn from(page: MemberPage) -> Self {
-        let MemberPage { members, next } = page;
-        Self {
-            members: members.into_iter().map(Into::into).collect(),
-            next_cursor: next.as_ref().map(MemberPosition::to_cursor),
-        }
+/// A page of the list with these filters.
+pub(super) fn members(page: MemberPage, filters: &MemberFilters) -> proto::ListMembersReply {
+    let MemberPage { members, next } = page;
+    proto::ListMembersReply {
+        members: members.into_iter().map(Into::into).collect(),
+        next_cursor: next.map(|position| position.to_cursor(filters)),
     }
 }
 
@@ -185,13 +184,21 @@ pub(super) fn organization(
 
 impl From<AccountCopy> for proto::ExportedAccount {
     fn from(copy: AccountCopy) -> Self {
-        let AccountCopy { user, organization, decisions, sessions: listed, invitations: open } = copy;
+        let AccountCopy {
+            user,
+            organization,
+            decisions,
+            sessions: listed,
+            invitations: open,
+            known_addresses,
+        } = copy;
         Self {
             user: Some(user.into()),
             organization: Some(organization.into()),
             decisions: proto::DecisionMails::from(decisions).into(),
             sessions: sessions(listed, None).sessions,
             invitations: open.into_iter().map(invitation).collect(),
+            known_addresses,
         }
     }
 }

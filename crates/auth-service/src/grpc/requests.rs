@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     audit::{AuditPosition, AuditQuery},
     change::{Change, ProfilePatch},
-    organization::{MemberPosition, MemberQuery},
+    organization::{MemberFilters, MemberPosition, MemberQuery},
     password::TypedPassword,
     user::{EmailChange, LoginCredentials, OrganizationChoice, PasswordChange, PasswordReset, Signup},
 };
@@ -274,20 +274,20 @@ impl TryFrom<proto::ListMembersRequest> for MemberQuery {
         let proto::ListMembersRequest { limit, cursor, search, role, disabled } = request;
         let mut violations = Violations::default();
         let limit = violations.check("limit", rules::page_limit(limit));
-        let after = violations.check("cursor", parse_member_cursor(&cursor));
         let search = violations.check("search", rules::search(&search));
         let role = violations.check("role", optional_role(role));
-        let (Some(limit), Some(after), Some(search), Some(role)) = (limit, after, search, role) else {
-            return Err(violations);
-        };
-        Ok(Self { limit, after, search, role, disabled })
+        let (Some(search), Some(role)) = (search, role) else { return Err(violations) };
+        let filters = MemberFilters { search, role, disabled };
+        let after = violations.check("cursor", parse_member_cursor(&cursor, &filters));
+        let (Some(limit), Some(after)) = (limit, after) else { return Err(violations) };
+        Ok(Self { limit, after, filters })
     }
 }
 
-fn parse_member_cursor(cursor: &str) -> Result<Option<MemberPosition>, String> {
+fn parse_member_cursor(cursor: &str, filters: &MemberFilters) -> Result<Option<MemberPosition>, String> {
     match cursor {
         "" => Ok(None),
-        cursor => match MemberPosition::from_cursor(cursor) {
+        cursor => match MemberPosition::from_cursor(cursor, filters) {
             Some(position) => Ok(Some(position)),
             None => Err("is not a cursor of this list".to_owned()),
         },

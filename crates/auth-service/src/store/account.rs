@@ -1,11 +1,12 @@
 //! An account goes, or its owner takes a copy of it.
 
 use eventboard_chassis::{
+    account_key::AccountKeys,
     error::ServiceError,
     fairness::Client,
     server::{Deadline, Origin},
 };
-use eventboard_db::{InstrumentStatement, Removal, db_error, lock_for_removal, lock_member, remove_member};
+use eventboard_db::{InstrumentStatement, Removal, db_error, lock_for_removal, remove_member};
 use eventboard_domain::{AuditEvent, Identity, Refusal};
 
 use super::{
@@ -25,23 +26,38 @@ impl Store {
         identity: &Identity,
         checked_version: i32,
         checked: ThrottleKey,
+        counters: &AccountKeys,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Option<Removal>, ServiceError> {
         let mut lease = self.database.acquire(Client::Address(checked.block)).await?;
         let mut transaction = lease.begin(deadline).await?;
-        lock_for_removal(&mut transaction, identity.organization_id, identity.user_id).await?;
+        let member = lock_for_removal(&mut transaction, identity.organization_id, identity.user_id).await?;
+        let member = member.ok_or(Refusal::TokenOutdated)?;
         let caller = lock_caller(&mut transaction, identity).await?;
         if caller.password_version != checked_version {
             return Ok(None);
         }
-        let member = lock_member(&mut transaction, identity.organization_id, identity.user_id).await?;
-        let member = member.ok_or(Refusal::TokenOutdated)?;
         let write = member_write(identity, origin);
-        let removal = remove_member(&mut transaction, &member, Some(&checked.account), write).await?;
+        let removal = remove_member(&mut transaction, &member, Some(counters), write).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(Some(removal))
+    }
+
+    /// Lists the blocks of addresses that the caller logged in from.
+    pub(crate) async fn known_addresses(&self, identity: &Identity) -> Result<Vec<String>, ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
+        let blocks = sqlx::query_scalar!(
+            r#"select block::text as "block!" from "KnownAddress" where "userId" = $1 order by block"#,
+            identity.user_id
+        )
+        .fetch_all(&mut *lease)
+        .instrumented("SELECT KnownAddress")
+        .await
+        .map_err(db_error)?;
+        lease.release();
+        Ok(blocks)
     }
 
     /// Records that the caller takes a copy of their data.

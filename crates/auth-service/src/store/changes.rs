@@ -1,7 +1,8 @@
 //! Changes that are performed once for each idempotency key. One transaction contains the key, the change and its entries in the
-//! audit. Whoever administers the organization locks it first, then their own row, then that of another member.
+//! audit. Whoever administers the organization locks it first, and then users.
 
 use eventboard_chassis::{
+    account_key::AccountKeys,
     error::ServiceError,
     fairness::Client,
     server::{Deadline, Origin},
@@ -158,18 +159,20 @@ impl<'l> ChangeTransaction<'l> {
     /// Deletes a member of the caller's organization, for whose removal everything is locked.
     ///
     /// # Errors
-    /// `MemberNotFound`; `StaleVersion`; `LastAdmin`.
+    /// `MemberNotFound`; `StaleVersion`; `LastAdmin`; `OwnAccount` when it is the caller.
     pub(crate) async fn remove_member(
         &mut self,
         id: Uuid,
         preconditions: &Preconditions,
+        counters: &AccountKeys,
     ) -> Result<(), ServiceError> {
         let member = lock_member(&mut self.transaction, self.caller.organization_id, id).await?;
         let member = member.ok_or(Refusal::MemberNotFound)?;
         preconditions.check_version(member.version)?;
         let write = member_write(self.caller, self.origin);
-        remove_member(&mut self.transaction, &member, None, write).await?;
-        Ok(())
+        remove_member(&mut self.transaction, &member, Some(counters), write).await?;
+        // The transaction is rolled back. The last admin gets the error about that instead.
+        if id == self.caller.user_id { Err(Refusal::OwnAccount.into()) } else { Ok(()) }
     }
 
     /// Invites somebody to the caller's organization, which is locked. Returns the ID of the invitation.

@@ -15,6 +15,9 @@ use uuid::Uuid;
 use super::{Store, links::invalid_link};
 use crate::{organization::InvitationContent, user::Organization};
 
+/// The maximum number of invitations that one statement deletes. It limits the locks that the statement holds.
+const DELETION_BATCH: i64 = 1_000;
+
 impl Store {
     /// Finds what an invitation is about.
     ///
@@ -48,16 +51,42 @@ impl Store {
         Ok(InvitationContent { organization, email: row.email, role: row.role.0 })
     }
 
-    /// Lists the invitations of the organization that wait for an answer, newest first, or one of them.
+    /// Lists the invitations of the organization that wait for an answer, newest first.
     pub(crate) async fn open_invitations(
         &self,
         organization_id: Uuid,
-        id: Option<Uuid>,
     ) -> Result<Vec<OpenInvitation>, ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(organization_id)).await?;
-        let invitations = load_open_invitations(&mut lease, organization_id, id).await?;
+        let invitations = load_open_invitations(&mut lease, organization_id).await?;
         lease.release();
         Ok(invitations)
+    }
+
+    /// Finds an invitation of the organization to this address, which is not stored any more if the invitation has ended.
+    pub(crate) async fn created_invitation(
+        &self,
+        organization_id: Uuid,
+        id: Uuid,
+        email: &str,
+    ) -> Result<Option<OpenInvitation>, ServiceError> {
+        let mut lease = self.database.acquire(Client::Organization(organization_id)).await?;
+        let invitation = sqlx::query_as!(
+            OpenInvitation,
+            r#"
+            select id, coalesce(email, $3) as "email!", role::text as "role!: AsText<Role>", "createdAt" as created_at,
+                "expiresAt" as expires_at
+            from "Invitation" where "organizationId" = $1 and id = $2
+            "#,
+            organization_id,
+            id,
+            email,
+        )
+        .fetch_optional(&mut *lease)
+        .instrumented("SELECT Invitation")
+        .await
+        .map_err(db_error)?;
+        lease.release();
+        Ok(invitation)
     }
 
     /// Lists the caller's invitations that wait for an answer, newest first.
@@ -71,14 +100,18 @@ impl Store {
         Ok(invitations)
     }
 
-    /// Deletes invitations that no longer count for a limit. Returns how many. There are few, because an organization makes few.
+    /// Deletes some invitations that no longer count for a limit. Returns how many.
     pub(crate) async fn delete_old_invitations(&self) -> Result<u64, ServiceError> {
         let mut lease = self.database.acquire(Client::Service).await?;
         let deleted = sqlx::query!(
             r#"
-            delete from "Invitation"
-            where "createdAt" < now() - interval '1 day' and ("endedAt" is not null or "expiresAt" < now())
-            "#
+            delete from "Invitation" where id = any (array(
+                select id from "Invitation"
+                where "createdAt" < now() - interval '1 day' and ("endedAt" is not null or "expiresAt" < now())
+                limit $1 for update skip locked
+            ))
+            "#,
+            DELETION_BATCH
         )
         .execute(&mut *lease)
         .instrumented("DELETE Invitation")

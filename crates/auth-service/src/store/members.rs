@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Store;
 use crate::{
-    organization::{Member, MemberPage, MemberPosition, MemberQuery, OrganizationDetails},
+    organization::{Member, MemberFilters, MemberPage, MemberPosition, MemberQuery, OrganizationDetails},
     user::Organization,
 };
 
@@ -132,7 +132,7 @@ fn select_members(organization_id: Uuid) -> QueryBuilder<Postgres> {
 
 /// Each combination of filters is a statement of its own, so that PostgreSQL chooses the index that fits it.
 fn list_statement(organization_id: Uuid, query: &MemberQuery) -> QueryBuilder<Postgres> {
-    let MemberQuery { limit, after, search, role, disabled } = query;
+    let MemberQuery { limit, after, filters: MemberFilters { search, role, disabled } } = query;
     let mut statement = select_members(organization_id);
     if let Some(role) = role {
         statement.push(" and role = ").push_bind(role.as_str()).push(r#"::"Role""#);
@@ -142,6 +142,10 @@ fn list_statement(organization_id: Uuid, query: &MemberQuery) -> QueryBuilder<Po
         Some(false) => statement.push(" and not disabled"),
         None => &mut statement,
     };
+    if search.is_some() {
+        // The index of words begins with it.
+        statement.push(r#" and array["organizationId"] @> array["#).push_bind(organization_id).push("]");
+    }
     for word in search.iter().flat_map(|search| search.split_whitespace()) {
         statement.push(r#" and lower(' ' || "firstName" || ' ' || "lastName" || ' ' || email) like lower("#);
         statement.push_bind(format!("% {}%", escape_like(word))).push(")");
@@ -150,8 +154,10 @@ fn list_statement(organization_id: Uuid, query: &MemberQuery) -> QueryBuilder<Po
         statement.push(r#" and (lower("lastName"), lower("firstName"), id) > ("#);
         statement.push_bind(last_name).push(", ").push_bind(first_name).push(", ").push_bind(*id).push(")");
     }
+    // A search sorts what it finds. In the order of the names, it would read all members before one whose name comes late.
+    let last_name = if search.is_some() { r#"lower("lastName") || ''"# } else { r#"lower("lastName")"# };
+    statement.push(format!(r#" order by {last_name}, lower("firstName"), id limit "#));
     // One row more than is shown, to detect whether more rows exist.
-    statement.push(r#" order by lower("lastName"), lower("firstName"), id limit "#);
     statement.push_bind(i64::from(*limit) + 1);
     statement
 }

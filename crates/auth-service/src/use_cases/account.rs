@@ -29,6 +29,7 @@ pub(crate) struct AccountCopy {
     pub decisions: DecisionMails,
     pub sessions: Vec<ListedSession>,
     pub invitations: Vec<OpenInvitation>,
+    pub known_addresses: Vec<String>,
 }
 
 impl AuthUseCases {
@@ -51,7 +52,8 @@ impl AuthUseCases {
         let presented = PresentedPassword::of_caller(&account, &compared_email, password, block);
         let mut reservation = self.check_callers_password(presented, "password", origin, deadline).await?;
         let (version, checked) = (account.password_version, reservation.key());
-        let removal = self.store.delete_caller(caller, version, checked, origin, deadline).await?;
+        let counters = self.throttle.account_keys();
+        let removal = self.store.delete_caller(caller, version, checked, counters, origin, deadline).await?;
         let removal = removal.ok_or_else(|| wrong_password("password"))?;
         reservation.settle();
         let with_organization = removal == Removal::Organization;
@@ -74,7 +76,8 @@ impl AuthUseCases {
         let decisions = self.notifications(caller).await?;
         let sessions = self.list_sessions(caller).await?;
         let invitations = self.store.own_invitations(caller).await?;
-        Ok(AccountCopy { user, organization, decisions, sessions, invitations })
+        let known_addresses = self.store.known_addresses(caller).await?;
+        Ok(AccountCopy { user, organization, decisions, sessions, invitations, known_addresses })
     }
 
     /// Returns a page of what the audit says about the caller, newest first.

@@ -34,14 +34,16 @@ impl AuthUseCases {
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Changed, ServiceError> {
-        change.check_role(caller)?;
         let key = self.idempotency.scoped_key(caller, change.method(), key, change.fingerprint());
         let response = self
             .idempotency
             .perform_once(
                 &key,
                 || self.change_in_transaction(caller, change, &key, origin, deadline),
-                || self.check_caller(caller),
+                || async {
+                    self.check_caller(caller).await?;
+                    Ok(change.check_role(caller)?)
+                },
             )
             .await?;
         let id = Uuid::from_slice(&response.encoded).map_err(ServiceError::internal)?;
@@ -61,13 +63,16 @@ impl AuthUseCases {
     ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
         let mut lease = self.store.acquire(caller.organization_id).await?;
         let mut transaction = ChangeTransaction::begin(&mut lease, caller, origin, deadline).await?;
-        if let Some(stored) = transaction.claim_key(key).await? {
+        let claimed = transaction.claim_key(key).await?;
+        // After the caller, whose role may have changed since the token was issued.
+        change.check_role(caller)?;
+        if let Some(stored) = claimed {
             transaction.commit().await?;
             lease.release();
             return Ok((stored, ResponseSource::Database));
         }
         self.lock(&mut transaction, change).await?;
-        let changed = perform(&mut transaction, caller, change).await?;
+        let changed = self.perform(&mut transaction, caller, change).await?;
         let stored = transaction.store_response(key, changed).await?;
         transaction.commit().await?;
         lease.release();
@@ -102,35 +107,36 @@ impl AuthUseCases {
     pub(super) async fn check_caller(&self, caller: &Identity) -> Result<(), ServiceError> {
         if self.store.validate(caller, None).await? { Ok(()) } else { Err(Refusal::TokenOutdated.into()) }
     }
-}
 
-/// Returns the ID of what was changed.
-async fn perform(
-    transaction: &mut ChangeTransaction<'_>,
-    caller: &Identity,
-    change: &Change,
-) -> Result<Uuid, ServiceError> {
-    match change {
-        Change::UpdateMe(patch) => {
-            transaction.update_profile(patch).await?;
-            Ok(caller.user_id)
-        }
-        Change::UpdateOrganization { patch, preconditions } => {
-            transaction.change_settings(patch.clone(), preconditions).await?;
-            Ok(caller.organization_id)
-        }
-        Change::UpdateMember { id, change, preconditions } => {
-            transaction.change_member(*id, *change, preconditions).await?;
-            Ok(*id)
-        }
-        Change::RemoveMember { id, preconditions } => {
-            transaction.remove_member(*id, preconditions).await?;
-            Ok(*id)
-        }
-        Change::CreateInvitation(invitation) => transaction.create_invitation(invitation).await,
-        Change::WithdrawInvitation { id } => {
-            transaction.withdraw_invitation(*id).await?;
-            Ok(*id)
+    /// Returns the ID of what was changed.
+    async fn perform(
+        &self,
+        transaction: &mut ChangeTransaction<'_>,
+        caller: &Identity,
+        change: &Change,
+    ) -> Result<Uuid, ServiceError> {
+        match change {
+            Change::UpdateMe(patch) => {
+                transaction.update_profile(patch).await?;
+                Ok(caller.user_id)
+            }
+            Change::UpdateOrganization { patch, preconditions } => {
+                transaction.change_settings(patch.clone(), preconditions).await?;
+                Ok(caller.organization_id)
+            }
+            Change::UpdateMember { id, change, preconditions } => {
+                transaction.change_member(*id, *change, preconditions).await?;
+                Ok(*id)
+            }
+            Change::RemoveMember { id, preconditions } => {
+                transaction.remove_member(*id, preconditions, self.throttle.account_keys()).await?;
+                Ok(*id)
+            }
+            Change::CreateInvitation(invitation) => transaction.create_invitation(invitation).await,
+            Change::WithdrawInvitation { id } => {
+                transaction.withdraw_invitation(*id).await?;
+                Ok(*id)
+            }
         }
     }
 }

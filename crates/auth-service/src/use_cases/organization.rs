@@ -67,23 +67,24 @@ impl AuthUseCases {
         self.check_caller(caller).await?;
         caller.require_admin()?;
         // There are at most 100. Their IDs are in the order of their creation.
-        let all = self.store.open_invitations(caller.organization_id, None).await?;
+        let all = self.store.open_invitations(caller.organization_id).await?;
         let mut left =
             all.into_iter().filter(|invitation| before.is_none_or(|before| invitation.id < before));
         let page = left.by_ref().take(limit as usize).collect();
         Ok((page, left.next().is_some()))
     }
 
-    /// Returns an invitation that the caller has just made.
+    /// Returns an invitation to this address that the caller has made, even if it was used or withdrawn meanwhile.
     ///
     /// # Errors
-    /// `InvitationNotFound` when it was used or withdrawn meanwhile.
+    /// `InvitationNotFound` when it ended more than a day ago.
     pub(crate) async fn created_invitation(
         &self,
         caller: &Identity,
         id: Uuid,
+        email: &str,
     ) -> Result<OpenInvitation, ServiceError> {
-        let found = self.store.open_invitations(caller.organization_id, Some(id)).await?.pop();
+        let found = self.store.created_invitation(caller.organization_id, id, email).await?;
         Ok(found.ok_or(Refusal::InvitationNotFound)?)
     }
 

@@ -55,6 +55,11 @@ impl PasswordThrottle {
         ThrottleKey { account: self.account_keys.of(compared_email), block }
     }
 
+    /// The names under which the checks are counted.
+    pub(crate) fn account_keys(&self) -> &AccountKeys {
+        &self.account_keys
+    }
+
     /// Counts a check as wrong, before the password is hashed.
     ///
     /// # Errors

@@ -2,10 +2,13 @@
 
 use eventboard_chassis::{error::ErrorCode, link_token::LinkSigner};
 use eventboard_domain::Role;
-use eventboard_proto::auth::{
-    CreateInvitationRequest, Invitation, ListInvitationsRequest, LookUpInvitationReply,
-    LookUpInvitationRequest, Role as RoleMessage, SessionReply, SignupRequest, WithdrawInvitationRequest,
-    signup_request::Organization,
+use eventboard_proto::{
+    auth::{
+        CreateInvitationRequest, Invitation, ListInvitationsRequest, LookUpInvitationReply,
+        LookUpInvitationRequest, Role as RoleMessage, SessionReply, SignupRequest, WithdrawInvitationRequest,
+        signup_request::Organization,
+    },
+    writes::Idempotency,
 };
 use uuid::Uuid;
 
@@ -140,22 +143,33 @@ async fn the_address_of_a_signup_is_the_one_that_was_invited() {
 async fn an_invitation_does_not_tell_whether_the_address_has_an_account() {
     let World { service, admin, .. } = World::start().await;
     service.signup(create_organization(EMAIL, "Compilers")).await.unwrap();
-    let known = service.invite(&admin, EMAIL, Role::User).await.unwrap();
-    let unknown = service.invite(&admin, "nobody@example.org", Role::User).await.unwrap();
-    assert_eq!((known.role, known.email.len()), (unknown.role, EMAIL.len()));
-    let token = service.invitation_token(&known.id).await;
+    let [known, unknown] = [EMAIL, "nobody@example.org"];
+    let [mut known_answer, mut unknown_answer] =
+        [service.invite(&admin, known, Role::User).await, service.invite(&admin, unknown, Role::User).await]
+            .map(Result::unwrap);
+    let token = service.invitation_token(&known_answer.id).await;
+    for (answer, email) in [(&mut known_answer, known), (&mut unknown_answer, unknown)] {
+        assert_eq!(answer.email, email);
+        for what_differs in [&mut answer.id, &mut answer.email] {
+            what_differs.clear();
+        }
+        (answer.created_at, answer.expires_at) = (None, None);
+    }
+    assert_eq!(known_answer, unknown_answer);
     assert_eq!(code(service.join(&token, "").await), ErrorCode::AlreadyExists, "at signup");
 }
 
 #[tokio::test]
-async fn inviting_an_address_again_replaces_the_invitation() {
+async fn inviting_an_address_again_renews_the_invitation_whose_link_keeps_working() {
     let World { service, admin, .. } = World::start().await;
     let first = service.invite(&admin, EMAIL, Role::User).await.unwrap();
     let token = service.invitation_token(&first.id).await;
     let second = service.invite(&admin, "GRACE@example.org", Role::Moderator).await.unwrap();
-    assert_eq!(code(service.join(&token, "").await), ErrorCode::InvalidInput);
+    assert_eq!((&first.id, second.role()), (&second.id, RoleMessage::Moderator));
     let open: Vec<_> = service.invitations(&admin).await.unwrap().into_iter().map(|open| open.id).collect();
     assert_eq!(open, [second.id]);
+    assert_eq!(service.count(r#"select count(*) from "Outbox" where kind = 'INVITATION'"#).await, 2);
+    assert_eq!(service.join(&token, "").await.unwrap().user.unwrap().role(), RoleMessage::Moderator);
 }
 
 #[tokio::test]
@@ -173,7 +187,7 @@ async fn only_admins_make_and_see_invitations_of_their_organization() {
 
 #[tokio::test]
 async fn an_organization_makes_fifty_invitations_a_day_and_has_a_hundred_open() {
-    let World { service, admin, stranger, .. } = World::start().await;
+    let World { service, admin, stranger, organization, .. } = World::start().await;
     let invite =
         async |number: usize| service.invite(&admin, &format!("new{number}@example.org"), Role::User).await;
     for number in 0..50 {
@@ -183,6 +197,14 @@ async fn an_organization_makes_fifty_invitations_a_day_and_has_a_hundred_open() 
     assert_eq!(refused.code(), ErrorCode::QuotaExceeded);
     assert!(refused.message().contains("invitations in a day (50)"), "{}", refused.message());
     service.invite(&stranger, EMAIL, Role::User).await.expect("another organization");
+    // Another admin has the same limit, even if the first one has gone.
+    let other = service.add_member(organization, ("Eve", "Admin"), Role::Admin).await;
+    service.remove_member(&other, admin.id).await.unwrap();
+    let admin = other;
+    let refused = service.invite(&admin, EMAIL, Role::User).await;
+    assert_eq!(code(refused), ErrorCode::QuotaExceeded);
+    let invite =
+        async |number: usize| service.invite(&admin, &format!("new{number}@example.org"), Role::User).await;
 
     let yesterday = r#"update "Invitation" set "createdAt" = "createdAt" - interval '1 day'"#;
     service.execute(yesterday).await;
@@ -190,7 +212,10 @@ async fn an_organization_makes_fifty_invitations_a_day_and_has_a_hundred_open() 
         invite(number).await.unwrap();
     }
     service.execute(yesterday).await;
-    let refused = invite(100).await.expect_err("the limit of open ones");
+    for number in 100..150 {
+        invite(number).await.unwrap();
+    }
+    let refused = invite(150).await.expect_err("the limit of open ones");
     assert!(refused.message().contains("open invitations (100)"), "{}", refused.message());
 }
 
@@ -212,6 +237,30 @@ async fn invitations_are_listed_page_by_page_the_newest_first() {
         }
     }
     assert_eq!(emails, ["new4", "new3", "new2", "new1", "new0"].map(|name| format!("{name}@example.org")));
+}
+
+#[tokio::test]
+async fn a_repeated_invitation_gets_the_first_answer_even_if_it_was_used() {
+    let World { service, admin, .. } = World::start().await;
+    let request = || CreateInvitationRequest {
+        email: EMAIL.into(),
+        role: RoleMessage::User.into(),
+        idempotency: Some(Idempotency {
+            key: "once".into(),
+            request_id: Uuid::now_v7().to_string(),
+            generated: false,
+        }),
+    };
+    let create = async || {
+        let request = with_token(request(), Some(&service.token_of(&admin)));
+        service.client().create_invitation(request).await.unwrap().into_inner()
+    };
+    let first = create().await;
+    let id = first.invitation.as_ref().unwrap().id.clone();
+    service.join(&service.invitation_token(&id).await, "").await.unwrap();
+    let again = create().await;
+    assert_eq!((first.replayed, again.replayed), (false, true));
+    assert_eq!(first.invitation, again.invitation);
 }
 
 #[tokio::test]

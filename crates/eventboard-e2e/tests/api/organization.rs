@@ -164,7 +164,8 @@ async fn a_copy_of_the_data_has_everything_that_the_member_wrote() {
     let Value::Object(copy) = copy.body else { panic!("not JSON: {}", copy.text) };
     assert_eq!(copy["account"]["user"]["email"], "grace.hopper@example.org");
     assert_eq!(copy["events"].as_array().unwrap().len(), 120);
-    assert_eq!(copy["reasons"][0]["reason"], "Not this year, sorry");
+    let history = copy["history"].as_array().unwrap();
+    assert_eq!((history.len(), &history[0]["reason"]), (121, &json!("Not this year, sorry")));
     let actions: Vec<_> = copy["audit"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
     assert_eq!(actions, ["DATA_EXPORTED", "INVITATION_USED", "SIGNED_UP"]);
 }

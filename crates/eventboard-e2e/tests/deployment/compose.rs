@@ -108,18 +108,20 @@ fn no_password_is_inserted_into_a_url() {
 }
 
 const MAILS: &str = "notification-service";
-const EVENTS: &str = "events-service";
+/// The services that require a verified address where mails are sent.
+const VERIFYING: [&str; 2] = ["auth-service", "events-service"];
 
-/// In production, events-service only learns that mails are sent.
+/// In production, the services that require a verified address only learn that mails are sent.
 #[test]
 fn only_notification_service_gets_the_settings_for_mails() {
     for file in [DEVELOPMENT, PRODUCTION] {
         for (name, service) in &services(file) {
             for variable in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {
-                let tells_events_service = (file, &**name, variable) == (PRODUCTION, EVENTS, "MAIL_FROM");
+                let learns_it =
+                    file == PRODUCTION && VERIFYING.contains(&name.as_str()) && variable == "MAIL_FROM";
                 assert_eq!(
                     value_of(service, variable).is_some(),
-                    name == MAILS || tells_events_service,
+                    name == MAILS || learns_it,
                     "{file}: {name}: {variable}"
                 );
             }

@@ -90,6 +90,9 @@ pub(crate) struct MembersArgs {
     /// List only members with these words, or the beginnings of them, in the name or the email address
     #[arg(long, value_name = "TEXT")]
     pub search: Option<String>,
+    /// List only members who cannot log in
+    #[arg(long)]
+    pub disabled: bool,
     #[command(flatten)]
     pub list: ListArgs,
 }
@@ -113,8 +116,8 @@ pub(crate) struct InviteArgs {
 pub(crate) struct TransferArgs {
     /// Slug of the organization, for example acme-corp
     pub slug: String,
-    /// Email address of the present owner
-    #[arg(long, value_name = "EMAIL")]
+    /// Email address of the present owner, or the id of one who was deleted
+    #[arg(long, value_name = "EMAIL|ID")]
     pub from: String,
     /// Email address of the new owner
     #[arg(long, value_name = "EMAIL")]

@@ -6,15 +6,16 @@ use eventboard_idempotency::WriteResponse;
 use eventboard_proto::{
     convert::timestamp,
     events::{
-        DeleteReply, EventReply, ExportReply, FindAllReply, ListPeopleReply, Person as PersonMessage,
-        TransferReply, UsageReply, WrittenReason as ReasonMessage,
+        DeleteReply, EventReply, ExportReply, FindAllReply, HistoryAction,
+        HistoryEntry as HistoryEntryMessage, ListPeopleReply, Person as PersonMessage, TransferReply,
+        UsageReply,
     },
 };
 use prost::Message;
 use tonic::Response;
 
 use crate::{
-    copy::{CopyPage, CopyPosition, WrittenReason},
+    copy::{CopyPage, CopyPosition, HistoryEntry},
     listing::Page,
     message::{decode_response, event_message},
     person::Person,
@@ -50,15 +51,16 @@ pub(super) fn usage(usage: Option<StorageUsage>) -> UsageReply {
 
 /// Converts a page of a copy.
 pub(super) fn copy(page: CopyPage) -> ExportReply {
-    let CopyPage { events, reasons, next } = page;
-    let reason = |WrittenReason { id: _, event_id, reason, at }| ReasonMessage {
+    let CopyPage { events, history, next } = page;
+    let entry = |HistoryEntry { id: _, event_id, action, reason, at }| HistoryEntryMessage {
         event_id: event_id.to_string(),
+        action: HistoryAction::from(action).into(),
         reason,
         at: Some(timestamp(at)),
     };
     ExportReply {
         events: events.into_iter().map(event_message).collect(),
-        reasons: reasons.into_iter().map(reason).collect(),
+        history: history.into_iter().map(entry).collect(),
         next_cursor: next.map(CopyPosition::to_cursor),
     }
 }

@@ -48,7 +48,8 @@ impl Callers {
         Box::pin(self.check_in_database(caller)).await
     }
 
-    async fn check_in_database(&self, caller: &Identity) -> Result<(), ServiceError> {
+    /// Checks the caller in the database.
+    pub(super) async fn check_in_database(&self, caller: &Identity) -> Result<(), ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(caller.organization_id)).await?;
         let began = Instant::now();
         let is_current = sqlx::query_scalar!(

@@ -60,6 +60,11 @@ impl Store {
         self.callers.check(caller).await
     }
 
+    /// The same without a cache.
+    pub(crate) async fn check_caller_now(&self, caller: &Identity) -> Result<(), ServiceError> {
+        self.callers.check_in_database(caller).await
+    }
+
     /// Records that a statement of a write, which began at this instant, has confirmed the caller.
     pub(crate) fn confirm_caller(&self, caller: &Identity, began: Instant) {
         self.callers.confirm(caller, began);

@@ -9,7 +9,7 @@ use super::Store;
 use crate::person::Person;
 
 impl Store {
-    /// Finds those of the people whose events the caller sees. The condition repeats the rule of the domain type `Visibility`.
+    /// Finds those of the people whose events the caller sees, or who are in the audit that the caller sees. The condition repeats the rule of the domain type `Visibility`.
     pub(crate) async fn people(&self, caller: &Identity, ids: &[Uuid]) -> Result<Vec<Person>, ServiceError> {
         let sees_everything = match Visibility::of(caller) {
             Visibility::Everything => true,
@@ -25,6 +25,8 @@ impl Store {
             where requested.id = $3 or $4 and member.id is not null or exists (
                 select from "Event"
                 where "createdById" = requested.id and "organizationId" = $2 and ($4 or status = 'APPROVED')
+            ) or $4 and exists (
+                select from "AuditEntry" where "organizationId" = $2 and "actorId" = requested.id
             )
             order by position
             "#,

@@ -1,7 +1,10 @@
 //! Hands events over to another owner.
 
-use eventboard_chassis::{error::ServiceError, server::Origin};
-use eventboard_db::{Actor, InstrumentStatement, db_error, transfer_events};
+use eventboard_chassis::{
+    error::ServiceError,
+    server::{Deadline, Origin},
+};
+use eventboard_db::{Actor, InstrumentStatement, db_error, record_transfer, transfer_some_events};
 use eventboard_domain::Identity;
 use uuid::Uuid;
 
@@ -36,16 +39,28 @@ impl EventTransaction<'_> {
         Ok(Owners { from_is_member: members.contains(&from), to_is_member: members.contains(&to) })
     }
 
-    /// Hands events over and records that. Returns how many. Both owners are locked.
+    /// Hands events over, some after the other, until there are no more or half of the time until the deadline has passed, and
+    /// records that. Returns how many. Both owners are locked.
     pub(crate) async fn transfer(
         &mut self,
         caller: &Identity,
         from: Uuid,
         to: Uuid,
         origin: &Origin,
+        deadline: Deadline,
     ) -> Result<u64, ServiceError> {
+        let enough = deadline.remaining() / 2;
+        let (organization_id, owners) = (caller.organization_id, (from, to));
+        let mut transferred = 0;
+        while deadline.remaining() > enough {
+            match transfer_some_events(self.connection(), organization_id, owners).await? {
+                0 => break,
+                some => transferred += some,
+            }
+        }
         let actor = Actor::Client { user_id: Some(caller.user_id), origin };
-        transfer_events(self.connection(), caller.organization_id, (from, to), actor).await
+        record_transfer(self.connection(), organization_id, owners, transferred, actor).await?;
+        Ok(transferred)
     }
 
     /// Returns whether somebody owns events of the caller's organization.

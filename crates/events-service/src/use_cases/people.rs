@@ -8,7 +8,8 @@ use super::EventUseCases;
 use crate::person::Person;
 
 impl EventUseCases {
-    /// Returns those of the people whose events the caller sees. A MODERATOR or an ADMIN sees all members, too.
+    /// Returns those of the people whose events the caller sees. A MODERATOR or an ADMIN sees all members, too, and everybody
+    /// who did something in the organization.
     ///
     /// # Errors
     /// `Unauthenticated` when the caller's token is outdated.

@@ -42,7 +42,6 @@ impl EventUseCases {
         deadline: Deadline,
     ) -> Result<WriteResponse, ServiceError> {
         let TransferCommand { from, to, key } = command;
-        caller.require_admin()?;
         if from == to {
             return Err(Violations::one("to", "must be somebody else").into());
         }
@@ -55,7 +54,10 @@ impl EventUseCases {
             .perform_once(
                 &key,
                 || self.transfer_in_transaction(caller, (from, to), &key, origin, deadline),
-                || self.store.check_caller(caller),
+                || async {
+                    self.store.check_caller(caller).await?;
+                    Ok(caller.require_admin()?)
+                },
             )
             .await
     }
@@ -70,7 +72,10 @@ impl EventUseCases {
     ) -> Result<(StoredResponse, ResponseSource), ServiceError> {
         let mut lease = self.store.acquire(caller.organization_id).await?;
         let mut transaction = EventTransaction::begin(&mut lease, deadline).await?;
-        if let Some(stored) = transaction.claim_key(key).await? {
+        let claimed = transaction.claim_key(key).await?;
+        // After the caller, whose role may have changed since the token was issued.
+        caller.require_admin()?;
+        if let Some(stored) = claimed {
             transaction.commit().await?;
             lease.release();
             return Ok((stored, ResponseSource::Database));
@@ -82,7 +87,7 @@ impl EventUseCases {
         if !owners.to_is_member {
             return Err(Violations::one("to", "must be a member of the organization").into());
         }
-        let transferred = transaction.transfer(caller, from, to, origin).await?;
+        let transferred = transaction.transfer(caller, from, to, origin, deadline).await?;
         let has_more = transaction.owns_events(caller, from).await?;
         if transferred == 0 && !owners.from_is_member {
             return Err(Refusal::MemberNotFound.into());

@@ -1,11 +1,13 @@
 //! The owners of events: how they are called, what they take along, and what is handed over when they leave.
 
+use std::time::Duration;
+
 use eventboard_chassis::correlation::CorrelationId;
 use eventboard_db::{Actor as AuditActor, MemberWrite, lock_for_removal, lock_member, remove_member};
 use eventboard_domain::{Identity, Role, TokenSession};
 use eventboard_proto::events::{
-    ApproveRequest, EventStatus, ExportRequest, GetUsageRequest, ListPeopleRequest, RejectRequest,
-    TransferReply, TransferRequest, UsageReply,
+    ApproveRequest, EventStatus, ExportRequest, GetUsageRequest, HistoryAction, ListPeopleRequest,
+    RejectRequest, TransferReply, TransferRequest, UsageReply,
 };
 use eventboard_testing::TestDatabase;
 use futures::future::{join, join_all};
@@ -154,19 +156,52 @@ async fn a_transfer_with_a_key_is_performed_once() {
 }
 
 #[tokio::test]
-async fn ten_thousand_events_are_handed_over_at_once() {
+async fn many_long_events_are_handed_over_by_as_many_requests_as_their_deadlines_allow() {
     let World { database, user, admin, organization, .. } = &World::start().await;
     let insert = r#"
         insert into "Event" (id, "organizationId", "createdById", title, description, "startDate", "endDate", "createdAt", "updatedAt")
-        select gen_random_uuid(), "organizationId", id, 'An event', 'A description', now(), now() + interval '1 hour', now(), now()
-        from "User", generate_series(1, 10001) where id = $1
+        select gen_random_uuid(), "organizationId", id, 'An event', (select string_agg(md5(number::text || word), ' ') from generate_series(1, 90) word),
+            now(), now() + interval '1 hour', now(), now()
+        from "User", generate_series(1, 1000) number where id = $1
     "#;
     execute(database, insert, user.identity.user_id).await;
-    let request = || hand_over(user.identity.user_id, organization.other_user);
-    let first = admin.transfer(request()).await.unwrap();
-    assert_eq!((first.transferred, first.has_more), (10_000, true));
-    let rest = admin.transfer(request()).await.unwrap();
-    assert_eq!((rest.transferred, rest.has_more), (1, false));
+    let mut transferred = 0;
+    loop {
+        let mut request = admin.request(hand_over(user.identity.user_id, organization.other_user));
+        request.set_timeout(Duration::from_secs(10));
+        let reply = admin.client().transfer(request).await.unwrap().into_inner();
+        assert!(reply.transferred > 0);
+        transferred += reply.transferred;
+        if !reply.has_more {
+            break;
+        }
+    }
+    assert_eq!(transferred, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_who_is_disabled_while_writing_writes_nothing_afterwards() {
+    let World { database, replica, organization, .. } = &World::start().await;
+    let add = r#"
+        insert into "User" (id, "organizationId", email, "firstName", "lastName", role, "passwordHash")
+        values ($2, $1, $2::text || '@example.org', 'F', 'L', 'USER', '$argon2id$')
+    "#;
+    let cross = async |connection: &mut PgConnection, _: usize| {
+        let user_id = Uuid::now_v7();
+        sqlx::query(add).bind(organization.id).bind(user_id).execute(&mut *connection).await.unwrap();
+        let session = TokenSession::UNDATED;
+        let identity = Identity { user_id, organization_id: organization.id, role: Role::User, session };
+        let actor = replica.actor_as(identity);
+        let disable = sqlx::query(r#"update "User" set disabled = true where id = $1"#).bind(user_id);
+        let (created, disabled) =
+            join(actor.create(draft("A last draft")), disable.execute(&mut *connection)).await;
+        disabled.unwrap();
+        assert!(created.is_ok() || created.unwrap_err().code() == Code::Unauthenticated);
+        let refused = actor.create(draft("One more draft")).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+    };
+    rounds(database, cross).await;
+    assert_eq!(count(database, r#"select count(*) from "Event" where title = 'One more draft'"#).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,8 +317,9 @@ async fn every_member_sees_what_the_organization_stores() {
 }
 
 #[tokio::test]
-async fn a_copy_has_all_events_of_the_caller_and_the_reasons_that_the_caller_wrote() {
-    let World { database, user, moderator, .. } = &World::start().await;
+async fn a_copy_has_all_events_of_the_caller_and_what_the_caller_did() {
+    let world = World::start().await;
+    let World { database, user, moderator, .. } = &world;
     let rejected = user.create_submitted("A rejected event").await;
     let rejection = RejectRequest {
         id: rejected.id.clone(),
@@ -300,26 +336,31 @@ async fn a_copy_has_all_events_of_the_caller_and_the_reasons_that_the_caller_wro
     "#;
     execute(database, insert, user.identity.user_id).await;
     let copy = async |actor: &Actor| {
-        let (mut events, mut reasons, mut cursor) = (Vec::new(), Vec::new(), String::new());
+        let (mut events, mut history, mut cursor) = (Vec::new(), Vec::new(), String::new());
         loop {
             let page = actor.export(ExportRequest { cursor }).await.unwrap();
-            assert!(page.events.len() <= 100 && page.reasons.len() <= 100);
+            assert!(page.events.len() <= 100 && page.history.len() <= 100);
             events.extend(page.events);
-            reasons.extend(page.reasons);
+            history.extend(page.history);
             match page.next_cursor {
                 Some(next) => cursor = next,
-                None => return (events, reasons),
+                None => return (events, history),
             }
         }
     };
-    let (events, reasons) = copy(user).await;
+    let (events, history) = copy(user).await;
     let ids: std::collections::HashSet<_> = events.iter().map(|event| &event.id).collect();
-    assert_eq!((ids.len(), events.len(), reasons.len()), (251, 251, 0));
+    assert_eq!((ids.len(), events.len()), (251, 251));
+    let actions: Vec<_> = history.iter().map(|entry| entry.action()).collect();
+    assert_eq!(actions, [HistoryAction::Create, HistoryAction::Submit]);
     assert_eq!(events.iter().filter(|event| event.status() == EventStatus::Rejected).count(), 1);
-    let (events, reasons) = copy(moderator).await;
+    let (events, history) = copy(moderator).await;
     assert_eq!(events.len(), 1);
-    assert_eq!(reasons[0].event_id, rejected.id);
-    assert_eq!(reasons[0].reason, "Not this year, sorry");
+    assert_eq!((history[0].action(), &history[0].event_id), (HistoryAction::Reject, &rejected.id));
+    assert_eq!(history[0].reason.as_deref(), Some("Not this year, sorry"));
     let refused = user.export(ExportRequest { cursor: "x".into() }).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
+    world.delete_user(user.identity.user_id).await;
+    let refused = user.export(ExportRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "an empty rest would look like the end of the copy");
 }

@@ -197,6 +197,10 @@ macro_rules! method {
 }
 
 impl Actor {
+    pub fn client(&self) -> EventsServiceClient<Channel> {
+        self.client.clone()
+    }
+
     pub fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.metadata_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());

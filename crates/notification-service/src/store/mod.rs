@@ -163,7 +163,8 @@ impl Store {
         Ok(swept.rows_affected())
     }
 
-    /// Deletes one batch of rows that were done before the retention time. If this process does not send mails, also those that
+    /// Deletes one batch of rows that were done before the retention time, and of dead ones to somebody who was deleted, because they
+    /// have the address. If this process does not send mails, also those that
     /// are due since then, because nobody would expect such a mail any more. Returns the number of deleted rows. Replicas
     /// may do this concurrently, because each one skips rows that another replica has locked.
     pub(crate) async fn sweep_batch(&self, retention: Duration, sends: bool) -> Result<u64, ServiceError> {
@@ -172,7 +173,8 @@ impl Store {
             r#"
             delete from "Outbox" where ctid = any (array(
                 select ctid from "Outbox"
-                where state = 'DONE' and "finishedAt" <= now() - make_interval(secs => $1)
+                where (state = 'DONE' or state = 'DEAD' and kind = 'ACCOUNT_DELETED')
+                    and "finishedAt" <= now() - make_interval(secs => $1)
                     or not $3 and state = 'DUE' and attempts = 0 and "dueAt" <= now() - make_interval(secs => $1)
                 limit $2 for update skip locked
             ))

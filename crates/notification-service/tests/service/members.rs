@@ -116,7 +116,7 @@ async fn the_members_of_a_deleted_organization_are_told_so() {
     let mut connection = outbox.connect().await;
     let mut transaction = connection.begin().await.unwrap();
     assert!(lock_organization(&mut transaction, ACME).await.unwrap());
-    delete_organization(&mut transaction, ACME, write).await.unwrap();
+    delete_organization(&mut transaction, ACME, None, write).await.unwrap();
     transaction.commit().await.unwrap();
     let mails = send_due(&outbox).await;
     assert_eq!(mails.len(), 2);

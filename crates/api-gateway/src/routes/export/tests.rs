@@ -30,6 +30,7 @@ fn first_page(audit: usize, next_cursor: Option<&str>) -> ExportMeReply {
         decisions: auth_proto::DecisionMails::Off.into(),
         sessions: vec![session],
         invitations: Vec::new(),
+        known_addresses: Vec::new(),
     };
     ExportMeReply { account: Some(account), ..audit_page(audit, next_cursor) }
 }
@@ -44,7 +45,7 @@ fn audit_page(audit: usize, next_cursor: Option<&str>) -> ExportMeReply {
     ExportMeReply { account: None, audit: vec![entry; audit], next_cursor: next_cursor.map(str::to_owned) }
 }
 
-fn events_page(events: usize, reasons: usize, next_cursor: Option<&str>) -> ExportReply {
+fn events_page(events: usize, history: usize, next_cursor: Option<&str>) -> ExportReply {
     let event = events_proto::Event {
         id: "e".into(),
         status: events_proto::EventStatus::Draft.into(),
@@ -54,10 +55,15 @@ fn events_page(events: usize, reasons: usize, next_cursor: Option<&str>) -> Expo
         updated_at: EPOCH,
         ..Default::default()
     };
-    let reason = events_proto::WrittenReason { event_id: "e".into(), reason: "a reason".into(), at: EPOCH };
+    let entry = events_proto::HistoryEntry {
+        event_id: "e".into(),
+        action: events_proto::HistoryAction::Reject.into(),
+        reason: Some("a reason".into()),
+        at: EPOCH,
+    };
     ExportReply {
         events: vec![event; events],
-        reasons: vec![reason; reasons],
+        history: vec![entry; history],
         next_cursor: next_cursor.map(str::to_owned),
     }
 }
@@ -76,7 +82,7 @@ fn document(first: ExportMeReply, audit: Vec<ExportMeReply>, events: Vec<ExportR
 }
 
 fn lengths(document: &Value) -> [usize; 3] {
-    ["audit", "events", "reasons"].map(|list| document[list].as_array().expect("a list").len())
+    ["audit", "events", "history"].map(|list| document[list].as_array().expect("a list").len())
 }
 
 #[test]
@@ -95,21 +101,27 @@ fn every_division_into_pages_is_a_json_document() {
         let last = event_pages.len() - 1;
         let pages = event_pages.into_iter().enumerate();
         let events = pages
-            .map(|(number, (events, reasons))| events_page(events, reasons, more.filter(|_| number < last)));
+            .map(|(number, (events, history))| events_page(events, history, more.filter(|_| number < last)));
         let document = document(first_page(1, None), audit, events.collect());
         assert_eq!(lengths(&document), expected);
     }
 }
 
 #[test]
-fn the_document_has_the_account_and_the_reasons() {
+fn the_document_has_the_account_and_the_history() {
     let document = document(first_page(0, None), vec![], vec![events_page(0, 1, None)]);
     assert_eq!(document["exportedAt"], MIDNIGHT);
     let account = document["account"].as_object().expect("an object");
     let members: Vec<_> = account.keys().map(String::as_str).collect();
-    assert_eq!(members, ["invitations", "notifications", "organization", "sessions", "user"]);
+    assert_eq!(
+        members,
+        ["invitations", "knownAddresses", "notifications", "organization", "sessions", "user"]
+    );
     assert_eq!(account["notifications"], json!({"decisions": "off"}));
-    assert_eq!(document["reasons"], json!([{"eventId": "e", "reason": "a reason", "at": MIDNIGHT}]));
+    assert_eq!(
+        document["history"],
+        json!([{"eventId": "e", "action": "REJECT", "reason": "a reason", "at": MIDNIGHT}])
+    );
 }
 
 #[test]

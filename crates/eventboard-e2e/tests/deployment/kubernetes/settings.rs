@@ -209,7 +209,7 @@ fn each_workload_gets_only_the_secrets_it_needs() {
     }
 }
 
-/// events-service only learns that mails are sent.
+/// auth-service and events-service only learn that mails are sent.
 #[test]
 fn only_notification_service_gets_the_secret_for_mails() {
     let manifests = Manifests::read();
@@ -219,7 +219,7 @@ fn only_notification_service_gets_the_secret_for_mails() {
         let variables = environment(&manifests, deployment, &secrets);
         let expected: &[&str] = match service.name {
             notification_service::NAME => &["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"],
-            events_service::NAME => &["MAIL_FROM"],
+            auth_service::NAME | events_service::NAME => &["MAIL_FROM"],
             _ => &[],
         };
         for name in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {

@@ -2,13 +2,15 @@
 
 use anyhow::ensure;
 use eventboard_chassis::correlation::CorrelationId;
-use eventboard_db::{Actor, MemberWrite, delete_organization};
+use eventboard_db::{Actor, MemberWrite, delete_organization, lock_organization_for_removal};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::lock;
 use crate::{
-    commands::{begin_long, counted, lookup::find_organization},
+    commands::{
+        begin_long, counted,
+        lookup::{find_organization, no_organization},
+    },
     database, output,
 };
 
@@ -22,9 +24,10 @@ struct Contents {
 pub(super) async fn delete(slug: &str, force: bool) -> anyhow::Result<()> {
     let (slug, contents) = database::with_connection(async |connection| {
         let mut transaction = begin_long(connection).await?;
-        let id = find_organization(&mut transaction, slug).await?.id;
-        lock_mails(&mut transaction, id).await?;
-        let organization = lock(&mut transaction, slug).await?;
+        let organization = find_organization(&mut transaction, slug).await?;
+        let id = organization.id;
+        // It may have been deleted meanwhile.
+        ensure!(lock_organization_for_removal(&mut transaction, id).await?, no_organization(slug));
         let contents = count_contents(&mut transaction, id).await?;
         ensure!(
             force,
@@ -34,23 +37,12 @@ pub(super) async fn delete(slug: &str, force: bool) -> anyhow::Result<()> {
         );
         let correlation = CorrelationId::new();
         let write = MemberWrite { actor: Actor::Operator, correlation: &correlation, force };
-        delete_organization(&mut transaction, id, write).await?;
+        delete_organization(&mut transaction, id, None, write).await?;
         transaction.commit().await?;
         Ok((organization.slug, contents))
     })
     .await?;
     output::print(&format!("{slug} is deleted with {}. Mails tell the members.\n", describe(&contents)))
-}
-
-/// notification-service holds a mail while it waits for its recipient, so the mails are locked before the members.
-async fn lock_mails(connection: &mut PgConnection, organization_id: Uuid) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"select id from "Outbox" where "organizationId" = $1 order by id for update"#,
-        organization_id
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(())
 }
 
 async fn count_contents(connection: &mut PgConnection, organization_id: Uuid) -> sqlx::Result<Contents> {

@@ -65,7 +65,8 @@ pub(super) async fn invite(args: InviteArgs) -> anyhow::Result<()> {
         let id =
             create_invitation(&mut transaction, organization.id, &new, Actor::Operator, &correlation).await;
         let id = id.map_err(explain_refusal)?;
-        let created = load_open_invitations(&mut transaction, organization.id, Some(id)).await?.pop();
+        let created = load_open_invitations(&mut transaction, organization.id).await?;
+        let created = created.into_iter().find(|invitation| invitation.id == id);
         transaction.commit().await?;
         Ok((organization.slug, Invitation::from(created.context("the invitation has ended already")?)))
     })
@@ -85,7 +86,7 @@ pub(super) async fn invite(args: InviteArgs) -> anyhow::Result<()> {
 pub(super) async fn list(slug: &str, list: ListArgs) -> anyhow::Result<()> {
     let invitations = database::with_connection(async |connection| {
         let organization = find_organization(connection, slug).await?;
-        Ok(load_open_invitations(connection, organization.id, None).await?)
+        Ok(load_open_invitations(connection, organization.id).await?)
     })
     .await?;
     output::list(invitations.into_iter().map(Invitation::from).collect(), list)

@@ -52,7 +52,7 @@ pub(super) async fn list(args: MembersArgs) -> anyhow::Result<()> {
 
 /// In the order of the API. Each word of the search begins a word in the name or the address.
 async fn load_members(connection: &mut PgConnection, args: &MembersArgs) -> anyhow::Result<Vec<Member>> {
-    let MembersArgs { slug, role, search, list } = args;
+    let MembersArgs { slug, role, search, disabled, list } = args;
     let words: Vec<String> =
         search.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
     let organization_id = find_organization(connection, slug).await?.id;
@@ -62,6 +62,7 @@ async fn load_members(connection: &mut PgConnection, args: &MembersArgs) -> anyh
             disabled, "emailVerifiedAt" as email_verified_at, "createdAt" as created_at
         from "User"
         where "organizationId" = $1 and ($2::text is null or role = $2::text::"Role")
+            and (disabled or not $5)
             and not exists (
                 select from unnest($3::text[]) word
                 where strpos(lower(' ' || "firstName" || ' ' || "lastName" || ' ' || email), lower(' ' || word)) = 0
@@ -73,6 +74,7 @@ async fn load_members(connection: &mut PgConnection, args: &MembersArgs) -> anyh
         role.map(AsText) as _,
         &words,
         list.fetch_limit(),
+        *disabled,
     )
     .fetch_all(connection)
     .await?;

@@ -1,44 +1,63 @@
-//! `eventboard org transfer`: hands the events of a member over, for example of one who leaves.
+//! `eventboard org transfer`: hands the events of a member over, for example of one who leaves or has left.
 
 use anyhow::ensure;
-use eventboard_db::{Actor, transfer_events};
-use sqlx::PgConnection;
+use eventboard_db::{Actor, record_transfer, transfer_some_events};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
     cli::TransferArgs,
     commands::{
-        begin_long, counted,
+        counted,
         lookup::{FoundOrganization, FoundUser, find_organization, find_user},
     },
     database, output,
 };
 
-/// Hands the events over in one transaction.
+/// Hands the events over, some in each transaction, so that nobody waits for an event for long.
 pub(super) async fn transfer(args: TransferArgs) -> anyhow::Result<()> {
     let TransferArgs { slug, from, to } = args;
-    let (from, to, events) = database::with_connection(async |connection| {
-        let mut transaction = begin_long(connection).await?;
-        let organization = find_organization(&mut transaction, &slug).await?;
-        let from = find_member(&mut transaction, &organization, &from).await?;
-        let to = find_member(&mut transaction, &organization, &to).await?;
-        ensure!(from.id != to.id, "{} has these events already", to.email);
-        lock_users(&mut transaction, from.id, to.id).await?;
+    let (to, events) = database::with_connection(async |connection| {
+        let organization = find_organization(connection, &slug).await?;
+        // Somebody who was deleted has no address any more.
+        let from_id = match from.parse() {
+            Ok(id) => id,
+            Err(_) => find_member(connection, &organization, &from).await?.id,
+        };
+        let to = find_member(connection, &organization, &to).await?;
+        ensure!(from_id != to.id, "{} has these events already", to.email);
         let mut events = 0;
         loop {
-            match transfer_events(&mut transaction, organization.id, (from.id, to.id), Actor::Operator)
-                .await?
-            {
+            match transfer_some(connection, organization.id, (from_id, to.id)).await? {
                 0 => break,
                 some => events += some,
             }
         }
-        transaction.commit().await?;
-        Ok((from.email, to.email, events))
+        Ok((to.email, events))
     })
     .await?;
     let belong = counted(events, "event now belongs", "events now belong");
     output::print(&format!("{belong} to {to} instead of {from}.\n"))
+}
+
+/// Hands some events over in one transaction. Returns how many.
+async fn transfer_some(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+    owners: (Uuid, Uuid),
+) -> anyhow::Result<u64> {
+    let mut transaction = connection.begin().await?;
+    // Lets nobody delete the new owner until the transaction ends.
+    let to = sqlx::query!(
+        r#"select id from "User" where id = $1 and "organizationId" = $2 for key share"#,
+        owners.1,
+        organization_id,
+    );
+    ensure!(to.fetch_optional(&mut *transaction).await?.is_some(), "the new owner was deleted meanwhile");
+    let events = transfer_some_events(&mut transaction, organization_id, owners).await?;
+    record_transfer(&mut transaction, organization_id, owners, events, Actor::Operator).await?;
+    transaction.commit().await?;
+    Ok(events)
 }
 
 async fn find_member(
@@ -55,13 +74,4 @@ async fn find_member(
         organization.slug
     );
     Ok(user)
-}
-
-/// Waits for somebody who deletes one of the users, and lets nobody delete them until the transaction ends.
-async fn lock_users(connection: &mut PgConnection, from: Uuid, to: Uuid) -> anyhow::Result<()> {
-    let locked =
-        sqlx::query!(r#"select id from "User" where id in ($1, $2) order by id for key share"#, from, to);
-    let locked = locked.fetch_all(connection).await?;
-    ensure!(locked.len() == 2, "one of the two users was deleted meanwhile");
-    Ok(())
 }
