@@ -125,7 +125,7 @@ pub async fn change_member(
     .instrumented("UPDATE User")
     .await
     .map_err(db_error)?;
-    if before.is_enabled_admin() && !after.is_enabled_admin() {
+    if !after.is_enabled_admin() {
         let inviter = (*organization_id, *id);
         end_invitations_of(connection, inviter, InvitationEnd::InviterNoAdmin, write.actor).await?;
     }

@@ -149,6 +149,7 @@ async fn an_invitation_that_got_no_mail_gets_none_when_its_row_is_sent_again() {
     }
     invite(&outbox, "nina@new.example", Role::User, Some(MAX)).await;
     assert!(send_due(&outbox).await.is_empty());
+    outbox.execute(r#"delete from "Outbox" where "countedAt" is not null"#).await;
     outbox.execute(SEND_AGAIN).await;
     assert!(send_due(&outbox).await.is_empty());
 }

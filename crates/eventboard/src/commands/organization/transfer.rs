@@ -17,12 +17,15 @@ use crate::{
 /// Hands the events over, some in each transaction, so that nobody waits for an event for long.
 pub(super) async fn transfer(args: TransferArgs) -> anyhow::Result<()> {
     let TransferArgs { slug, from, to } = args;
-    let (to, events) = database::with_connection(async |connection| {
+    let (from, to, events) = database::with_connection(async |connection| {
         let organization = find_organization(connection, &slug).await?;
         // Somebody who was deleted has no address any more.
-        let from_id = match from.parse() {
-            Ok(id) => id,
-            Err(_) => find_member(connection, &organization, &from).await?.id,
+        let (from_id, from) = match from.parse() {
+            Ok(id) => (id, from),
+            Err(_) => {
+                let member = find_member(connection, &organization, &from).await?;
+                (member.id, member.email)
+            }
         };
         let to = find_member(connection, &organization, &to).await?;
         ensure!(from_id != to.id, "{} has these events already", to.email);
@@ -33,7 +36,7 @@ pub(super) async fn transfer(args: TransferArgs) -> anyhow::Result<()> {
                 some => events += some,
             }
         }
-        Ok((to.email, events))
+        Ok((from, to.email, events))
     })
     .await?;
     let belong = counted(events, "event now belongs", "events now belong");
