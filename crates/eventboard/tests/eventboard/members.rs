@@ -101,8 +101,8 @@ async fn disabling_ends_sessions_and_open_invitations() {
     assert!(installation.run("org invitations acme-corp --json").json().is_empty());
     let audit = installation.audit("acme-corp");
     assert_eq!(audit[0], ("USER_DISABLED".into(), json!({})));
-    assert_eq!(audit[1], ("INVITATION_WITHDRAWN".into(), json!({ "reason": "INVITER_NO_ADMIN" })));
-    assert_eq!((audit[2].0.as_str(), &audit[2].1["reason"]), ("SESSION_REVOKED", &"USER_DISABLED".into()));
+    assert_eq!((audit[1].0.as_str(), &audit[1].1["reason"]), ("SESSION_REVOKED", &"USER_DISABLED".into()));
+    assert_eq!(audit[2], ("INVITATION_WITHDRAWN".into(), json!({ "reason": "INVITER_NO_ADMIN" })));
 }
 
 #[tokio::test]
