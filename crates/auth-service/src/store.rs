@@ -12,7 +12,7 @@ mod passwords;
 mod sessions;
 mod throttle;
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use eventboard_chassis::{
     error::ServiceError,
@@ -21,7 +21,7 @@ use eventboard_chassis::{
 };
 use eventboard_db::{
     AccountMail, Actor, AsText, AuditEntry, Database, InstrumentStatement, OnConstraint, Recipient, db_error,
-    insert_link,
+    insert_link, may_get_requested_mail,
 };
 use eventboard_domain::{
     AccountState, AuditEvent, AuditTarget, Identity, LinkPurpose, Membership, Refusal, Role,
@@ -40,6 +40,7 @@ pub(crate) use self::{
 use self::{invitations::use_invitation, sessions::insert_session, throttle::remember_address};
 use crate::{
     session::{Session, SessionRules},
+    throttle::ThrottleKey,
     user::{NewUser, Organization, User},
 };
 
@@ -128,10 +129,11 @@ impl Store {
         new_user: NewUser,
         password_hash: &str,
         rules: &SessionRules,
-        block: IpAddr,
+        ThrottleKey { account: address, block }: &ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<(User, Session), ServiceError> {
+        let block = *block;
         let created_organization = new_user.membership.creates_organization();
         let mut lease = self.database.acquire(Client::Address(block)).await?;
         let mut transaction = lease.begin(deadline).await?;
@@ -172,8 +174,13 @@ impl Store {
                 Some(insert_link(&mut transaction, user.id, &verification).await.map_err(db_error)?)
             }
         };
-        let recipient = Recipient { organization_id, user_id: user.id };
-        AccountMail::Welcome { link_id }.write(&mut transaction, recipient, &origin.correlation_id).await?;
+        // Otherwise, somebody could fill a mailbox by signing up with its address again and again.
+        if may_get_requested_mail(&mut transaction, address).await? {
+            let recipient = Recipient { organization_id, user_id: user.id };
+            AccountMail::Welcome { link_id }
+                .write(&mut transaction, recipient, &origin.correlation_id)
+                .await?;
+        }
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok((user, session))

@@ -43,7 +43,7 @@ pub use self::{
     outbox::{AccountMail, Recipient, write_password_reset},
     pool::{Database, Lease},
     removal::{Removal, delete_organization, lock_for_removal, lock_organization_for_removal, remove_member},
-    requested_mail::count_requested_mail,
+    requested_mail::{count_requested_mail, may_get_requested_mail},
     settings::{LockedSettings, change_settings, lock_settings},
     statement::InstrumentStatement,
     usage::count_usage,

@@ -32,6 +32,8 @@ pub struct LockedMember {
     pub email: String,
     /// The address in the form in which addresses are compared.
     pub compared_email: String,
+    /// Whether the member has proved that the address is theirs.
+    pub is_verified: bool,
     /// What the member may do, and whether the member can log in.
     pub state: MemberState,
     /// Grows with every change.
@@ -78,7 +80,7 @@ pub async fn lock_member(
     let row = sqlx::query!(
         r#"
         select id, "organizationId" as organization_id, email, coalesce("normalizedEmail", lower(email)) as "compared!",
-            role::text as "role!: AsText<Role>", disabled, version
+            "emailVerifiedAt" is not null as "is_verified!", role::text as "role!: AsText<Role>", disabled, version
         from "User" where id = $1 and "organizationId" = $2 for update
         "#,
         user_id,
@@ -93,6 +95,7 @@ pub async fn lock_member(
         organization_id: row.organization_id,
         email: row.email,
         compared_email: row.compared,
+        is_verified: row.is_verified,
         state: MemberState { role: row.role.0, disabled: row.disabled },
         version: row.version,
     }))
@@ -109,7 +112,15 @@ pub async fn change_member(
     change: MemberChange,
     write: MemberWrite<'_>,
 ) -> Result<bool, ServiceError> {
-    let LockedMember { id, organization_id, email: _, compared_email: _, state: before, version: _ } = member;
+    let LockedMember {
+        id,
+        organization_id,
+        email: _,
+        compared_email: _,
+        is_verified: _,
+        state: before,
+        version: _,
+    } = member;
     let others = other_members(connection, member, write.force).await?;
     let after = before.change(change, others)?;
     if after == *before {

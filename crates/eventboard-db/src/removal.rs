@@ -16,6 +16,7 @@ use crate::{
     invitation::{end_invitations_of, end_invitations_to},
     members::{LockedMember, MemberWrite, lock_member, other_members, record},
     outbox::{AccountMail, Recipient},
+    requested_mail::count_requested_mail,
     statement::InstrumentStatement,
 };
 
@@ -91,7 +92,8 @@ pub async fn remove_member(
     counters: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<Removal, ServiceError> {
-    let LockedMember { id, organization_id, email, compared_email: _, state, version: _ } = member;
+    let LockedMember { id, organization_id, email, compared_email: _, is_verified: _, state, version: _ } =
+        member;
     let others = other_members(connection, member, write.force).await?;
     state.check_removal(others)?;
     if !others.exist {
@@ -105,7 +107,7 @@ pub async fn remove_member(
     delete_events(connection, *organization_id, Some(*id), write.actor).await?;
     delete_traces(connection, slice::from_ref(member), counters).await?;
     record(connection, member, write.actor, AuditEvent::UserDeleted {}).await?;
-    tell(connection, member, write).await?;
+    tell(connection, member, counters, write).await?;
     sqlx::query!(r#"delete from "User" where id = $1"#, id)
         .execute(connection)
         .instrumented("DELETE User")
@@ -131,7 +133,7 @@ pub async fn delete_organization(
     delete_traces(connection, &members, counters).await?;
     for member in &members {
         record(connection, member, write.actor, AuditEvent::UserDeleted {}).await?;
-        tell(connection, member, write).await?;
+        tell(connection, member, counters, write).await?;
     }
     for statement in [
         r#"delete from "Outbox" where "organizationId" = $1 and kind = 'INVITATION'"#,
@@ -154,12 +156,21 @@ pub async fn delete_organization(
     deleted.record(connection).await.map_err(db_error)
 }
 
-/// Tells a member that the account was deleted.
+/// Tells a member that the account was deleted. If nobody has proved that the address is theirs, its owner may be a stranger, and
+/// gets no mail. That counts as a mail which somebody asked for instead, so that nobody can fill a mailbox with mails of welcome by
+/// signing up with its address and deleting the account again and again.
 async fn tell(
     connection: &mut PgConnection,
     member: &LockedMember,
+    counters: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<(), ServiceError> {
+    if !member.is_verified {
+        if let Some(keys) = counters {
+            count_requested_mail(connection, &keys.of(&normalize_email(&member.email))).await?;
+        }
+        return Ok(());
+    }
     let recipient = Recipient { organization_id: member.organization_id, user_id: member.id };
     AccountMail::AccountDeleted { to: &member.email }.write(connection, recipient, write.correlation).await
 }
@@ -182,8 +193,8 @@ async fn load_members(
 ) -> Result<Vec<LockedMember>, ServiceError> {
     let rows = sqlx::query!(
         r#"
-        select id, email, coalesce("normalizedEmail", lower(email)) as "compared!", role::text as "role!: AsText<Role>",
-            disabled, version
+        select id, email, coalesce("normalizedEmail", lower(email)) as "compared!",
+            "emailVerifiedAt" is not null as "is_verified!", role::text as "role!: AsText<Role>", disabled, version
         from "User" where "organizationId" = $1
         "#,
         organization_id
@@ -197,6 +208,7 @@ async fn load_members(
         organization_id,
         email: row.email,
         compared_email: row.compared,
+        is_verified: row.is_verified,
         state: MemberState { role: row.role.0, disabled: row.disabled },
         version: row.version,
     });

@@ -35,3 +35,31 @@ pub async fn count_requested_mail(
     .map_err(db_error)?;
     Ok(counted.rows_affected() > 0)
 }
+
+/// Returns whether an address has not got too many mails. Counts nothing.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn may_get_requested_mail(
+    connection: &mut PgConnection,
+    address: &AccountKey,
+) -> Result<bool, ServiceError> {
+    sqlx::query_scalar!(
+        r#"
+        select not exists (
+            select from "RequestedMail"
+            where address = $1 and (
+                select count(*) >= $3 or count(*) filter (where at > now() - interval '1 hour') >= $2
+                from unnest("sentAt") at where at > now() - interval '1 day'
+            )
+        ) as "may!"
+        "#,
+        &address[..],
+        MAX_REQUESTED_MAILS_AN_HOUR,
+        MAX_REQUESTED_MAILS_A_DAY,
+    )
+    .fetch_one(connection)
+    .instrumented("SELECT RequestedMail")
+    .await
+    .map_err(db_error)
+}

@@ -44,8 +44,9 @@ impl AuthUseCases {
         let password_hash = self.passwords.hash_chosen(password, guesses, client).await?;
         let password_hash = password_hash.map_err(|WeakPassword| weak_password("password"))?;
         let rules = &self.session_rules;
+        let address = self.throttle.key(&normalize_email(&new_user.email), block);
         let (user, session) =
-            self.store.create_user(new_user, &password_hash, rules, block, origin, deadline).await?;
+            self.store.create_user(new_user, &password_hash, rules, &address, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         self.session_metrics.opened.increment(1);
         let tokens = self.tokens(&user, &session)?;
