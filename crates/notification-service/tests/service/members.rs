@@ -96,9 +96,20 @@ async fn a_user_who_was_enabled_again_is_not_told_of_the_past() {
     assert!(send_due(&outbox).await.is_empty());
 }
 
+/// Only a verified address gets a mail about a deletion.
+const VERIFY: &str = r#"update "User" set "emailVerifiedAt" = now()"#;
+
+#[tokio::test]
+async fn an_address_that_nobody_has_verified_gets_no_mail_about_a_deletion() {
+    let outbox = Outbox::create().await;
+    delete(&outbox).await;
+    assert!(send_due(&outbox).await.is_empty());
+}
+
 #[tokio::test]
 async fn somebody_who_was_deleted_is_told_so_and_then_nothing_keeps_the_address() {
     let outbox = Outbox::create().await;
+    outbox.execute(VERIFY).await;
     delete(&outbox).await;
     assert_eq!(count(&outbox, ADDRESSES).await, 1);
     let (envelope, text) = sent_mail(&outbox).await;
@@ -111,6 +122,7 @@ async fn somebody_who_was_deleted_is_told_so_and_then_nothing_keeps_the_address(
 #[tokio::test]
 async fn the_members_of_a_deleted_organization_are_told_so() {
     let outbox = Outbox::create().await;
+    outbox.execute(VERIFY).await;
     let correlation = CorrelationId::new();
     let write = MemberWrite { actor: Actor::Operator, correlation: &correlation, force: true };
     let mut connection = outbox.connect().await;
@@ -131,6 +143,7 @@ async fn the_members_of_a_deleted_organization_are_told_so() {
 #[tokio::test]
 async fn a_mail_about_a_deletion_that_cannot_be_sent_keeps_the_address() {
     let outbox = Outbox::create().await;
+    outbox.execute(VERIFY).await;
     delete(&outbox).await;
     let server = SmtpServer::start_with(Some((Point::Recipient, Reply("550 5.1.1 unknown")))).await;
     let service = Service::start(&outbox, &[("SMTP_URL", &server.url())]).await;
