@@ -292,9 +292,9 @@ impl AuthService for AuthGrpc {
         &self,
         request: Request<ListMembersRequest>,
     ) -> Result<Response<ListMembersReply>, Status> {
-        let caller = Caller::of(&request)?;
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         let query = MemberQuery::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        let page = self.use_cases.members(&caller, &query).await?;
+        let page = self.use_cases.members(&caller, &query, deadline).await?;
         Ok(Response::new(replies::members(page, &query.filters)))
     }
 

@@ -1,7 +1,7 @@
 //! The members of an organization, and the organization itself.
 
 use chrono::{DateTime, Utc};
-use eventboard_chassis::{error::ServiceError, fairness::Client};
+use eventboard_chassis::{error::ServiceError, fairness::Client, server::Deadline};
 use eventboard_db::{AsText, InstrumentStatement, db_error};
 use eventboard_domain::{Identity, OrganizationSettings, Role};
 use sqlx::{FromRow, Postgres, QueryBuilder};
@@ -17,6 +17,9 @@ use crate::{
 const COLUMNS: &str = r#"id, email, "firstName" as first_name, "lastName" as last_name, role::text as role, disabled,
     "createdAt" as created_at, "emailVerifiedAt" as email_verified_at, version,
     lower("lastName") as sorted_last_name, lower("firstName") as sorted_first_name"#;
+
+/// Settings for a search. PostgreSQL reads the index of words with a bitmap scan, and sorts what it finds.
+const SEARCH_SETTINGS: &str = "set local enable_bitmapscan = on; set local enable_sort = on; set local plan_cache_mode = force_custom_plan";
 
 /// One row of the list.
 #[derive(FromRow)]
@@ -82,16 +85,25 @@ impl Store {
         &self,
         organization_id: Uuid,
         query: &MemberQuery,
+        deadline: Deadline,
     ) -> Result<MemberPage, ServiceError> {
+        let is_behind_pooler = self.database.is_behind_pooler();
         let mut lease = self.database.acquire(Client::Organization(organization_id)).await?;
+        let mut transaction = lease.begin(deadline).await?;
+        if query.filters.search.is_some() {
+            let set = sqlx::raw_sql(SEARCH_SETTINGS).execute(&mut *transaction);
+            set.instrumented("SET").await.map_err(db_error)?;
+        }
         let mut rows: Vec<Row> = list_statement(organization_id, query)
             .build_query_as()
-            // A plan for any search would be a bad one for most of them.
-            .persistent(false)
-            .fetch_all(&mut *lease)
+            // Planned for its values: a plan for any search would be a bad one for most of them. A pooler supports only named
+            // statements, and those are persistent.
+            .persistent(is_behind_pooler)
+            .fetch_all(&mut *transaction)
             .instrumented("SELECT members")
             .await
             .map_err(db_error)?;
+        transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         let has_more = rows.len() > query.limit as usize;
         rows.truncate(query.limit as usize);

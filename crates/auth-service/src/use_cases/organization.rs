@@ -1,6 +1,8 @@
 //! What members see of their organization, of its members and of its invitations.
 
-use eventboard_chassis::{error::ServiceError, fairness::Client, link_token::PresentedLink};
+use eventboard_chassis::{
+    error::ServiceError, fairness::Client, link_token::PresentedLink, server::Deadline,
+};
 use eventboard_db::OpenInvitation;
 use eventboard_domain::{Identity, Refusal};
 use uuid::Uuid;
@@ -28,10 +30,11 @@ impl AuthUseCases {
         &self,
         caller: &Identity,
         query: &MemberQuery,
+        deadline: Deadline,
     ) -> Result<MemberPage, ServiceError> {
         self.check_caller(caller).await?;
         caller.require_moderator()?;
-        self.store.list_members(caller.organization_id, query).await
+        self.store.list_members(caller.organization_id, query, deadline).await
     }
 
     /// Returns a member of the caller's organization.
