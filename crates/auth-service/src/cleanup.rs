@@ -13,10 +13,10 @@ const DELETION_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Deletes old rows, immediately and then periodically. Never returns.
 pub(crate) async fn delete_old_rows(store: Store) {
     loop {
-        report("Expired sessions", delete_sessions(&store).await);
+        report("Expired sessions", all_batches(|| store.delete_expired_sessions()).await);
         report("Old links", store.delete_old_links().await);
-        report("Old invitations", delete_invitations(&store).await);
-        report("Old counters of wrong passwords", delete_throttle_rows(&store).await);
+        report("Old invitations", all_batches(|| store.delete_old_invitations()).await);
+        report("Old counters of wrong passwords", all_batches(|| store.delete_old_throttle_rows()).await);
         tokio::time::sleep(DELETION_INTERVAL).await;
     }
 }
@@ -29,30 +29,14 @@ fn report(what: &'static str, deleted: Result<u64, ServiceError>) {
     }
 }
 
-async fn delete_sessions(store: &Store) -> Result<u64, ServiceError> {
+/// Deletes batch after batch, until there is nothing left to delete. Returns how many rows.
+async fn all_batches<F>(delete_batch: impl Fn() -> F) -> Result<u64, ServiceError>
+where
+    F: Future<Output = Result<u64, ServiceError>>,
+{
     let mut deleted = 0;
     loop {
-        match store.delete_expired_sessions().await? {
-            0 => return Ok(deleted),
-            batch => deleted += batch,
-        }
-    }
-}
-
-async fn delete_invitations(store: &Store) -> Result<u64, ServiceError> {
-    let mut deleted = 0;
-    loop {
-        match store.delete_old_invitations().await? {
-            0 => return Ok(deleted),
-            batch => deleted += batch,
-        }
-    }
-}
-
-async fn delete_throttle_rows(store: &Store) -> Result<u64, ServiceError> {
-    let mut deleted = 0;
-    loop {
-        match store.delete_old_throttle_rows().await? {
+        match delete_batch().await? {
             0 => return Ok(deleted),
             batch => deleted += batch,
         }

@@ -129,11 +129,10 @@ impl Store {
         new_user: NewUser,
         password_hash: &str,
         rules: &SessionRules,
-        ThrottleKey { account: address, block }: &ThrottleKey,
+        ThrottleKey { account: address, block }: ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<(User, Session), ServiceError> {
-        let block = *block;
         let created_organization = new_user.membership.creates_organization();
         let mut lease = self.database.acquire(Client::Address(block)).await?;
         let mut transaction = lease.begin(deadline).await?;
@@ -175,7 +174,7 @@ impl Store {
             }
         };
         // Otherwise, somebody could fill a mailbox by signing up with its address again and again.
-        if may_get_requested_mail(&mut transaction, address).await? {
+        if may_get_requested_mail(&mut transaction, &address).await? {
             let recipient = Recipient { organization_id, user_id: user.id };
             AccountMail::Welcome { link_id }
                 .write(&mut transaction, recipient, &origin.correlation_id)

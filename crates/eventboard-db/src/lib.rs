@@ -19,6 +19,7 @@ mod removal;
 mod requested_mail;
 mod roles;
 mod schema;
+mod sessions;
 mod settings;
 mod statement;
 mod usage;
@@ -44,6 +45,7 @@ pub use self::{
     pool::{Database, Lease},
     removal::{Removal, delete_organization, lock_for_removal, lock_organization_for_removal, remove_member},
     requested_mail::{count_requested_mail, may_get_requested_mail},
+    sessions::end_all_sessions,
     settings::{LockedSettings, change_settings, lock_settings},
     statement::InstrumentStatement,
     usage::count_usage,

@@ -18,6 +18,7 @@ use crate::{
     error::db_error,
     invitation::end_invitations_of,
     outbox::{AccountMail, Recipient},
+    sessions::end_all_sessions,
     statement::InstrumentStatement,
 };
 
@@ -34,10 +35,19 @@ pub struct LockedMember {
     pub compared_email: String,
     /// Whether the member has proved that the address is theirs.
     pub is_verified: bool,
-    /// What the member may do, and whether the member can log in.
-    pub state: MemberState,
+    /// What the member may do.
+    pub role: AsText<Role>,
+    /// Whether the member cannot log in.
+    pub disabled: bool,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl LockedMember {
+    /// What the rules about members decide on.
+    pub(crate) fn state(&self) -> MemberState {
+        MemberState { role: self.role.0, disabled: self.disabled }
+    }
 }
 
 /// Who changes something about members, and why.
@@ -77,10 +87,12 @@ pub async fn lock_member(
     organization_id: Uuid,
     user_id: Uuid,
 ) -> Result<Option<LockedMember>, ServiceError> {
-    let row = sqlx::query!(
+    sqlx::query_as!(
+        LockedMember,
         r#"
-        select id, "organizationId" as organization_id, email, coalesce("normalizedEmail", lower(email)) as "compared!",
-            "emailVerifiedAt" is not null as "is_verified!", role::text as "role!: AsText<Role>", disabled, version
+        select id, "organizationId" as organization_id, email,
+            coalesce("normalizedEmail", lower(email)) as "compared_email!", "emailVerifiedAt" is not null as "is_verified!",
+            role::text as "role!: AsText<Role>", disabled, version
         from "User" where id = $1 and "organizationId" = $2 for update
         "#,
         user_id,
@@ -89,16 +101,7 @@ pub async fn lock_member(
     .fetch_optional(connection)
     .instrumented("LOCK User")
     .await
-    .map_err(db_error)?;
-    Ok(row.map(|row| LockedMember {
-        id: row.id,
-        organization_id: row.organization_id,
-        email: row.email,
-        compared_email: row.compared,
-        is_verified: row.is_verified,
-        state: MemberState { role: row.role.0, disabled: row.disabled },
-        version: row.version,
-    }))
+    .map_err(db_error)
 }
 
 /// Changes a member, records that, and tells the member. A member who is disabled has no sessions and no links any more, and one who
@@ -112,18 +115,10 @@ pub async fn change_member(
     change: MemberChange,
     write: MemberWrite<'_>,
 ) -> Result<bool, ServiceError> {
-    let LockedMember {
-        id,
-        organization_id,
-        email: _,
-        compared_email: _,
-        is_verified: _,
-        state: before,
-        version: _,
-    } = member;
+    let (id, organization_id, before) = (&member.id, &member.organization_id, member.state());
     let others = other_members(connection, member, write.force).await?;
     let after = before.change(change, others)?;
-    if after == *before {
+    if after == before {
         return Ok(false);
     }
     sqlx::query!(
@@ -150,7 +145,10 @@ pub async fn change_member(
     }
     match (before.disabled, after.disabled) {
         (false, true) => {
-            end_sessions(connection, member, SessionEnd::UserDisabled, write.actor).await?;
+            for session_id in end_all_sessions(connection, *id).await.map_err(db_error)? {
+                let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::UserDisabled };
+                record(connection, member, write.actor, event).await?;
+            }
             withdraw_links(connection, *id).await.map_err(db_error)?;
             record(connection, member, write.actor, AuditEvent::UserDisabled {}).await?;
             AccountMail::UserDisabled.write(connection, recipient, write.correlation).await?;
@@ -217,38 +215,6 @@ pub async fn record_transfer(
         target: Some(AuditTarget::user(from)),
     };
     transferred.record(connection).await.map_err(db_error)
-}
-
-/// Ends all sessions of a user whose row is locked, and records that. Also those that have expired: a refresh that is about to be
-/// committed may have extended them. Tokens without a session become invalid.
-///
-/// # Errors
-/// When a statement fails.
-async fn end_sessions(
-    connection: &mut PgConnection,
-    member: &LockedMember,
-    reason: SessionEnd,
-    actor: Actor<'_>,
-) -> Result<(), ServiceError> {
-    sqlx::query!(r#"update "User" set "tokensValidFrom" = clock_timestamp() where id = $1"#, member.id)
-        .execute(&mut *connection)
-        .instrumented("UPDATE User")
-        .await
-        .map_err(db_error)?;
-    let ended = sqlx::query_scalar!(
-        r#"
-        update "Session" set "revokedAt" = clock_timestamp() where "userId" = $1 and "revokedAt" is null returning id
-        "#,
-        member.id
-    )
-    .fetch_all(&mut *connection)
-    .instrumented("UPDATE Session")
-    .await
-    .map_err(db_error)?;
-    for session_id in ended {
-        record(connection, member, actor, AuditEvent::SessionRevoked { session_id, reason }).await?;
-    }
-    Ok(())
 }
 
 /// Looks at the other members of an organization that is locked.

@@ -3,9 +3,7 @@
 use std::{collections::HashSet, slice};
 
 use eventboard_chassis::{account_key::AccountKeys, error::ServiceError};
-use eventboard_domain::{
-    AuditEvent, AuditTarget, HistoryAction, InvitationEnd, MemberState, Role, normalize_email,
-};
+use eventboard_domain::{AuditEvent, AuditTarget, HistoryAction, InvitationEnd, Role, normalize_email};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -81,23 +79,22 @@ async fn lock_against_joining(
 }
 
 /// Deletes a member for whose removal everything is locked, and what belongs to nobody else, records that, and tells the member. The
-/// events that everybody has seen stay. The last member takes the organization along. `counters` names the counters of wrong
-/// passwords; without it, they end by themselves.
+/// events that everybody has seen stay. The last member takes the organization along. `account_keys` names the counters of the
+/// account; without them, those of wrong passwords end by themselves.
 ///
 /// # Errors
 /// `LastAdmin` when nobody could administer the organization afterwards. When a statement fails.
 pub async fn remove_member(
     connection: &mut PgConnection,
     member: &LockedMember,
-    counters: Option<&AccountKeys>,
+    account_keys: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<Removal, ServiceError> {
-    let LockedMember { id, organization_id, email, compared_email: _, is_verified: _, state, version: _ } =
-        member;
+    let (id, organization_id, email) = (&member.id, &member.organization_id, &member.email);
     let others = other_members(connection, member, write.force).await?;
-    state.check_removal(others)?;
+    member.state().check_removal(others)?;
     if !others.exist {
-        delete_organization(connection, *organization_id, counters, write).await?;
+        delete_organization(connection, *organization_id, account_keys, write).await?;
         return Ok(Removal::Organization);
     }
     let inviter = (*organization_id, *id);
@@ -105,9 +102,9 @@ pub async fn remove_member(
     // Otherwise, somebody who was removed could come back with it.
     end_invitations_to(connection, *organization_id, email, InvitationEnd::Withdrawn, write.actor).await?;
     delete_events(connection, *organization_id, Some(*id), write.actor).await?;
-    delete_traces(connection, slice::from_ref(member), counters).await?;
+    delete_traces(connection, slice::from_ref(member), account_keys).await?;
     record(connection, member, write.actor, AuditEvent::UserDeleted {}).await?;
-    tell(connection, member, counters, write).await?;
+    tell(connection, member, account_keys, write).await?;
     sqlx::query!(r#"delete from "User" where id = $1"#, id)
         .execute(connection)
         .instrumented("DELETE User")
@@ -117,23 +114,22 @@ pub async fn remove_member(
 }
 
 /// Deletes an organization for whose removal everything is locked, with its members and its events, records that, and tells the
-/// members. `counters` is as for [`remove_member`].
+/// members. `account_keys` are as for [`remove_member`].
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn delete_organization(
     connection: &mut PgConnection,
     organization_id: Uuid,
-    counters: Option<&AccountKeys>,
+    account_keys: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<(), ServiceError> {
-    lock_members(connection, organization_id).await?;
+    let members = lock_members(connection, organization_id).await?;
     delete_events(connection, organization_id, None, write.actor).await?;
-    let members = load_members(connection, organization_id).await?;
-    delete_traces(connection, &members, counters).await?;
+    delete_traces(connection, &members, account_keys).await?;
     for member in &members {
         record(connection, member, write.actor, AuditEvent::UserDeleted {}).await?;
-        tell(connection, member, counters, write).await?;
+        tell(connection, member, account_keys, write).await?;
     }
     for statement in [
         r#"delete from "Outbox" where "organizationId" = $1 and kind = 'INVITATION'"#,
@@ -162,11 +158,11 @@ pub async fn delete_organization(
 async fn tell(
     connection: &mut PgConnection,
     member: &LockedMember,
-    counters: Option<&AccountKeys>,
+    account_keys: Option<&AccountKeys>,
     write: MemberWrite<'_>,
 ) -> Result<(), ServiceError> {
     if !member.is_verified {
-        if let Some(keys) = counters {
+        if let Some(keys) = account_keys {
             count_requested_mail(connection, &keys.of(&normalize_email(&member.email))).await?;
         }
         return Ok(());
@@ -175,44 +171,24 @@ async fn tell(
     AccountMail::AccountDeleted { to: &member.email }.write(connection, recipient, write.correlation).await
 }
 
-async fn lock_members(connection: &mut PgConnection, organization_id: Uuid) -> Result<(), ServiceError> {
-    sqlx::query!(
-        r#"select id from "User" where "organizationId" = $1 order by id for update"#,
+async fn lock_members(
+    connection: &mut PgConnection,
+    organization_id: Uuid,
+) -> Result<Vec<LockedMember>, ServiceError> {
+    sqlx::query_as!(
+        LockedMember,
+        r#"
+        select id, "organizationId" as organization_id, email,
+            coalesce("normalizedEmail", lower(email)) as "compared_email!", "emailVerifiedAt" is not null as "is_verified!",
+            role::text as "role!: AsText<Role>", disabled, version
+        from "User" where "organizationId" = $1 order by id for update
+        "#,
         organization_id
     )
     .fetch_all(connection)
     .instrumented("LOCK User")
     .await
-    .map_err(db_error)?;
-    Ok(())
-}
-
-async fn load_members(
-    connection: &mut PgConnection,
-    organization_id: Uuid,
-) -> Result<Vec<LockedMember>, ServiceError> {
-    let rows = sqlx::query!(
-        r#"
-        select id, email, coalesce("normalizedEmail", lower(email)) as "compared!",
-            "emailVerifiedAt" is not null as "is_verified!", role::text as "role!: AsText<Role>", disabled, version
-        from "User" where "organizationId" = $1
-        "#,
-        organization_id
-    )
-    .fetch_all(connection)
-    .instrumented("SELECT members")
-    .await
-    .map_err(db_error)?;
-    let members = rows.into_iter().map(|row| LockedMember {
-        id: row.id,
-        organization_id,
-        email: row.email,
-        compared_email: row.compared,
-        is_verified: row.is_verified,
-        state: MemberState { role: row.role.0, disabled: row.disabled },
-        version: row.version,
-    });
-    Ok(members.collect())
+    .map_err(db_error)
 }
 
 /// Deletes the events of a user that not everybody has seen, or all events of the organization, and keeps their history. What the
@@ -251,10 +227,11 @@ async fn delete_events(
 async fn delete_traces(
     connection: &mut PgConnection,
     members: &[LockedMember],
-    counters: Option<&AccountKeys>,
+    account_keys: Option<&AccountKeys>,
 ) -> Result<(), ServiceError> {
     let ids: Vec<Uuid> = members.iter().map(|member| member.id).collect();
-    let accounts = members.iter().filter_map(|member| Some(counters?.of(&member.compared_email).to_vec()));
+    let accounts =
+        members.iter().filter_map(|member| Some(account_keys?.of(&member.compared_email).to_vec()));
     let accounts: Vec<Vec<u8>> = accounts.collect();
     sqlx::query!(r#"delete from "Outbox" where "recipientId" = any ($1)"#, &ids)
         .execute(&mut *connection)

@@ -56,6 +56,31 @@ impl TestDatabase {
         &self.service_url
     }
 
+    /// Finds a text in all tables, in any letter case, as a text or within bytes. Returns the rows, each after the name of its table.
+    ///
+    /// # Panics
+    /// When a table cannot be read.
+    pub async fn rows_with(&self, text: &str) -> Vec<String> {
+        let mut connection = self.connect().await;
+        let tables = "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace";
+        let tables: Vec<String> =
+            sqlx::query_scalar(tables).fetch_all(&mut connection).await.expect("the names of the tables");
+        assert!(tables.len() > 14, "{tables:?}");
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let mut found = Vec::new();
+        for table in tables {
+            let rows = AssertSqlSafe(format!(
+                r#"
+                select '{table} ' || r::text from "{table}" r
+                where strpos(lower(r::text), lower($1)) > 0 or strpos(r::text, $2) > 0
+                "#
+            ));
+            let rows = sqlx::query_scalar::<_, String>(rows).bind(text).bind(&hex).fetch_all(&mut connection);
+            found.extend(rows.await.expect("the rows of a table"));
+        }
+        found
+    }
+
     /// Opens a superuser's connection for the test itself, to read rows and to inject faults.
     ///
     /// # Panics

@@ -126,7 +126,8 @@ request_body! {
 /// Update a member
 ///
 /// Omitted fields keep their values. Another role takes effect at once: the member gets 401 until the tokens are refreshed.
-/// A member who is disabled loses all sessions and open invitations. A mail tells the member.
+/// The sessions of a member who is disabled end, and so do the open invitations of one who is no admin any more. A mail tells the
+/// member.
 #[utoipa::path(
     patch, path = "/organization/members/{id}", tag = TAG, operation_id = "updateMember",
     responses(

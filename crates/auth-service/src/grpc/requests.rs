@@ -136,7 +136,7 @@ impl TryFrom<proto::ListAuditRequest> for AuditQuery {
         let proto::ListAuditRequest { limit, cursor, actor_id, action, from, to } = request;
         let mut violations = Violations::default();
         let limit = violations.check("limit", rules::page_limit(limit));
-        let after = violations.check("cursor", parse_cursor(&cursor));
+        let after = violations.check("cursor", parse_cursor(&cursor, AuditPosition::from_cursor));
         let actor_id = violations.check("actor", optional_uuid(&actor_id));
         let action = violations.check("action", parse_action(action));
         let from = violations.check("from", checked_instant(from));
@@ -278,19 +278,10 @@ impl TryFrom<proto::ListMembersRequest> for MemberQuery {
         let role = violations.check("role", optional_role(role));
         let (Some(search), Some(role)) = (search, role) else { return Err(violations) };
         let filters = MemberFilters { search, role, disabled };
-        let after = violations.check("cursor", parse_member_cursor(&cursor, &filters));
+        let after = violations
+            .check("cursor", parse_cursor(&cursor, |cursor| MemberPosition::from_cursor(cursor, &filters)));
         let (Some(limit), Some(after)) = (limit, after) else { return Err(violations) };
         Ok(Self { limit, after, filters })
-    }
-}
-
-fn parse_member_cursor(cursor: &str, filters: &MemberFilters) -> Result<Option<MemberPosition>, String> {
-    match cursor {
-        "" => Ok(None),
-        cursor => match MemberPosition::from_cursor(cursor, filters) {
-            Some(position) => Ok(Some(position)),
-            None => Err("is not a cursor of this list".to_owned()),
-        },
     }
 }
 
@@ -301,8 +292,7 @@ pub(super) fn invitation_page(
     let proto::ListInvitationsRequest { limit, cursor } = request;
     let mut violations = Violations::default();
     let limit = violations.check("limit", rules::page_limit(*limit));
-    let before = optional_uuid(cursor).map_err(|_| "is not a cursor of this list".to_owned());
-    let before = violations.check("cursor", before);
+    let before = violations.check("cursor", parse_cursor(cursor, |cursor| cursor.parse().ok()));
     let (Some(limit), Some(before)) = (limit, before) else { return Err(violations) };
     Ok((limit, before))
 }
@@ -310,7 +300,7 @@ pub(super) fn invitation_page(
 /// Reads the last entry of the page before.
 pub(super) fn export_cursor(request: &proto::ExportMeRequest) -> Result<Option<AuditPosition>, Violations> {
     let mut violations = Violations::default();
-    violations.check("cursor", parse_cursor(&request.cursor)).ok_or(violations)
+    violations.check("cursor", parse_cursor(&request.cursor, AuditPosition::from_cursor)).ok_or(violations)
 }
 
 pub(super) fn password(request: &proto::DeleteMeRequest) -> Result<TypedPassword, Violations> {
@@ -334,13 +324,11 @@ pub(super) fn required_uuid(text: &str) -> Result<Uuid, Violations> {
     violations.check("id", uuid(text)).ok_or(violations)
 }
 
-fn parse_cursor(cursor: &str) -> Result<Option<AuditPosition>, String> {
+/// Reads the cursor of a list. `None` for the first page.
+fn parse_cursor<P>(cursor: &str, read: impl FnOnce(&str) -> Option<P>) -> Result<Option<P>, String> {
     match cursor {
         "" => Ok(None),
-        cursor => match AuditPosition::from_cursor(cursor) {
-            Some(position) => Ok(Some(position)),
-            None => Err("is not a cursor of this list".to_owned()),
-        },
+        cursor => read(cursor).map(Some).ok_or_else(|| "is not a cursor of this list".to_owned()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! An account goes, or its owner takes a copy of it.
 
+use std::net::IpAddr;
+
 use eventboard_chassis::{
     account_key::AccountKeys,
     error::ServiceError,
@@ -14,7 +16,6 @@ use super::{
     changes::member_write,
     sessions::{lock_caller, record_by_caller},
 };
-use crate::throttle::ThrottleKey;
 
 impl Store {
     /// Deletes the caller. `None` if the password was changed after it was checked.
@@ -25,12 +26,12 @@ impl Store {
         &self,
         identity: &Identity,
         checked_version: i32,
-        checked: ThrottleKey,
-        counters: &AccountKeys,
+        account_keys: &AccountKeys,
+        block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
     ) -> Result<Option<Removal>, ServiceError> {
-        let mut lease = self.database.acquire(Client::Address(checked.block)).await?;
+        let mut lease = self.database.acquire(Client::Address(block)).await?;
         let mut transaction = lease.begin(deadline).await?;
         let member = lock_for_removal(&mut transaction, identity.organization_id, identity.user_id).await?;
         let member = member.ok_or(Refusal::TokenOutdated)?;
@@ -39,7 +40,7 @@ impl Store {
             return Ok(None);
         }
         let write = member_write(identity, origin);
-        let removal = remove_member(&mut transaction, &member, Some(counters), write).await?;
+        let removal = remove_member(&mut transaction, &member, Some(account_keys), write).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(Some(removal))

@@ -164,13 +164,13 @@ impl<'l> ChangeTransaction<'l> {
         &mut self,
         id: Uuid,
         preconditions: &Preconditions,
-        counters: &AccountKeys,
+        account_keys: &AccountKeys,
     ) -> Result<(), ServiceError> {
         let member = lock_member(&mut self.transaction, self.caller.organization_id, id).await?;
         let member = member.ok_or(Refusal::MemberNotFound)?;
         preconditions.check_version(member.version)?;
         let write = member_write(self.caller, self.origin);
-        remove_member(&mut self.transaction, &member, Some(counters), write).await?;
+        remove_member(&mut self.transaction, &member, Some(account_keys), write).await?;
         // The transaction is rolled back. The last admin gets the error about that instead.
         if id == self.caller.user_id { Err(Refusal::OwnAccount.into()) } else { Ok(()) }
     }

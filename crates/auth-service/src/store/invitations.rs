@@ -126,7 +126,7 @@ impl Store {
 /// its new member does, because somebody who deletes it locks both in this order.
 ///
 /// # Errors
-/// `InvalidInput` when it was used, withdrawn or replaced meanwhile.
+/// `InvalidInput` when it was used or withdrawn meanwhile.
 pub(super) async fn use_invitation(
     connection: &mut PgConnection,
     organization_id: Uuid,

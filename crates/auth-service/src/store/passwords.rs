@@ -6,7 +6,8 @@ use eventboard_chassis::{
     server::{Deadline, Origin},
 };
 use eventboard_db::{
-    AccountMail, AsText, InstrumentStatement, Recipient, db_error, withdraw_links, write_password_reset,
+    AccountMail, AsText, InstrumentStatement, Recipient, db_error, end_all_sessions, withdraw_links,
+    write_password_reset,
 };
 use eventboard_domain::{AccountState, AuditEvent, Identity, SessionEnd};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Account, FoundAccount, Store,
     links::{invalid_link, use_up},
-    sessions::{end_all, end_others, lock_caller, record_about, record_by_caller},
+    sessions::{end_others, lock_caller, record_about, record_by_caller},
     throttle::{clear_account, clear_address, remember_address},
 };
 use crate::{throttle::ThrottleKey, user::User};
@@ -60,7 +61,7 @@ impl Store {
         let updated = sqlx::query!(
             r#"
             update "User" set "passwordHash" = $2, "passwordVersion" = "passwordVersion" + 1,
-                "tokensValidFrom" = clock_timestamp(), "emailVerifiedAt" = coalesce("emailVerifiedAt", now())
+                "emailVerifiedAt" = coalesce("emailVerifiedAt", now())
             where id = $1 and not disabled
             "#,
             account.id,
@@ -74,7 +75,7 @@ impl Store {
             return Err(invalid_link());
         }
         use_up(&mut transaction, account.id, link_id).await?;
-        for session_id in end_all(&mut transaction, account.id).await? {
+        for session_id in end_all_sessions(&mut transaction, account.id).await.map_err(db_error)? {
             let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::PasswordReset };
             record_about(&mut transaction, account, Some(account.id), origin, event).await?;
         }

@@ -622,22 +622,6 @@ pub(super) async fn end_others(
     Ok(())
 }
 
-/// Ends all sessions of a user whose row is locked, as [`end_others`] does. Returns them.
-pub(super) async fn end_all(connection: &mut PgConnection, user_id: Uuid) -> Result<Vec<Uuid>, ServiceError> {
-    sqlx::query_scalar!(
-        r#"
-        update "Session" set "revokedAt" = clock_timestamp()
-        where "userId" = $1 and "revokedAt" is null
-        returning id
-        "#,
-        user_id
-    )
-    .fetch_all(connection)
-    .instrumented("UPDATE Session")
-    .await
-    .map_err(db_error)
-}
-
 /// Ends a session. Returns whether it had not ended yet.
 async fn revoke(connection: &mut PgConnection, session_id: Uuid) -> Result<bool, ServiceError> {
     let revoked = sqlx::query!(

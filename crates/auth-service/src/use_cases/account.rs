@@ -51,9 +51,8 @@ impl AuthUseCases {
         let account = account.ok_or(Refusal::TokenOutdated)?;
         let presented = PresentedPassword::of_caller(&account, &compared_email, password, block);
         let mut reservation = self.check_callers_password(presented, "password", origin, deadline).await?;
-        let (version, checked) = (account.password_version, reservation.key());
-        let counters = self.throttle.account_keys();
-        let removal = self.store.delete_caller(caller, version, checked, counters, origin, deadline).await?;
+        let (version, keys) = (account.password_version, self.throttle.account_keys());
+        let removal = self.store.delete_caller(caller, version, keys, block, origin, deadline).await?;
         let removal = removal.ok_or_else(|| wrong_password("password"))?;
         reservation.settle();
         let with_organization = removal == Removal::Organization;

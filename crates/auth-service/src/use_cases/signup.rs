@@ -46,7 +46,7 @@ impl AuthUseCases {
         let rules = &self.session_rules;
         let address = self.throttle.key(&normalize_email(&new_user.email), block);
         let (user, session) =
-            self.store.create_user(new_user, &password_hash, rules, &address, origin, deadline).await?;
+            self.store.create_user(new_user, &password_hash, rules, address, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         self.session_metrics.opened.increment(1);
         let tokens = self.tokens(&user, &session)?;

@@ -5,7 +5,6 @@ use std::{fs, path::Path};
 use eventboard_e2e::database::count_rows;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::Row;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -188,28 +187,6 @@ async fn read_everything(caller: &Actor) -> Vec<Response> {
     read
 }
 
-/// The tables in which a text is found, in any letter case, as a text or within bytes.
-async fn tables_with(stack: &Stack, text: &str) -> Vec<String> {
-    let mut connection = stack.database.connect().await;
-    let tables =
-        "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let mut found = Vec::new();
-    for table in tables {
-        let query = format!(
-            r#"select exists (
-                select from "{table}" r where strpos(lower(r::text), lower($1)) > 0 or strpos(r::text, $2) > 0
-            )"#
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(query)).bind(text).bind(&hex);
-        if row.fetch_one(&mut connection).await.unwrap().get::<bool, _>(0) {
-            found.push(table);
-        }
-    }
-    found
-}
-
 #[tokio::test]
 async fn somebody_who_leaves_is_forgotten_by_tables_logs_mails_that_wait_and_by_what_others_read() {
     let board = Board::start().await;
@@ -237,7 +214,7 @@ async fn somebody_who_leaves_is_forgotten_by_tables_logs_mails_that_wait_and_by_
     assert_eq!(name, "Gracemarker Hoppermarker");
     let traces = ["gracemarker", "hoppermarker"];
     for trace in traces {
-        assert!(!tables_with(stack, trace).await.is_empty(), "the search finds {trace}");
+        assert!(!stack.database.rows_with(trace).await.is_empty(), "the search finds {trace}");
     }
 
     leaver.post("/auth/me/delete", &json!({ "password": "Password123!" })).await.expect(204);
@@ -249,7 +226,7 @@ async fn somebody_who_leaves_is_forgotten_by_tables_logs_mails_that_wait_and_by_
     })
     .await;
     for trace in traces {
-        assert_eq!(tables_with(stack, trace).await, Vec::<String>::new(), "{trace}");
+        assert_eq!(stack.database.rows_with(trace).await, Vec::<String>::new(), "{trace}");
     }
     for process in [&stack.gateway, &stack.auth, &stack.events, notification] {
         let log = process.log().text().to_lowercase();

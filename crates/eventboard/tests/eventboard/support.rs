@@ -10,7 +10,6 @@ use std::{
 
 use eventboard_testing::TestDatabase;
 use serde_json::Value;
-use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 /// The variables that the binary inherits, because they locate programs, libraries and PostgreSQL.
@@ -123,25 +122,7 @@ impl Installation {
 
     /// The rows of the whole database that contain a text, in any letter case, each after the name of its table.
     pub(crate) async fn rows_with(&self, text: &str) -> Vec<String> {
-        let mut connection = self.database.connect().await;
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
-        )
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
-        let mut found = Vec::new();
-        for table in tables {
-            let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
-                r#"select row::text from "{table}" row where strpos(lower(row::text), lower($1)) > 0"#
-            )))
-            .bind(text)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
-            found.extend(rows.into_iter().map(|row| format!("{table} {row}")));
-        }
-        found
+        self.database.rows_with(text).await
     }
 
     /// The kinds of the mails in the outbox, newest first.

@@ -8,7 +8,7 @@ use eventboard_chassis::correlation::CorrelationId;
 use eventboard_db::{AccountMail, Recipient, withdraw_links};
 use eventboard_domain::{AuditEvent, rules};
 
-use super::{change_user, sessions::end_all_sessions};
+use super::{change_user, sessions::end_all};
 use crate::output;
 
 /// Sets the password, ends all sessions of the user, withdraws their open links, and tells the user by mail.
@@ -27,7 +27,7 @@ pub(super) async fn set(email: &str) -> anyhow::Result<()> {
         )
         .execute(&mut *transaction)
         .await?;
-        let mut events = end_all_sessions(transaction, user.id).await?;
+        let mut events = end_all(transaction, user.id).await?;
         withdraw_links(transaction, user.id).await?;
         let recipient = Recipient { organization_id: user.organization_id, user_id: user.id };
         AccountMail::PasswordChanged.write(transaction, recipient, &CorrelationId::new()).await?;

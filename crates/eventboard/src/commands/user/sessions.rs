@@ -1,5 +1,6 @@
 //! `eventboard user sessions` and `eventboard user revoke`: where a user is logged in.
 
+use eventboard_db::end_all_sessions;
 use eventboard_domain::{AuditEvent, SessionEnd};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -83,7 +84,7 @@ pub(super) async fn revoke(email: &str, session_id: Option<Uuid>) -> anyhow::Res
     let email = change_user(email, async |transaction, user| {
         let events = match session_id {
             Some(session_id) => end_session(transaction, user.id, session_id).await?,
-            None => end_all_sessions(transaction, user.id).await?,
+            None => end_all(transaction, user.id).await?,
         };
         ended = events.len();
         Ok(events)
@@ -123,24 +124,9 @@ async fn end_session(
     Ok(recorded(ended))
 }
 
-/// Also makes tokens without a session invalid. Returns what the audit records. Ends sessions that have expired, too: a refresh that
-/// is about to be committed may have extended them.
-pub(super) async fn end_all_sessions(
-    connection: &mut PgConnection,
-    user_id: Uuid,
-) -> anyhow::Result<Vec<AuditEvent>> {
-    sqlx::query!(r#"update "User" set "tokensValidFrom" = clock_timestamp() where id = $1"#, user_id)
-        .execute(&mut *connection)
-        .await?;
-    let ended = sqlx::query_scalar!(
-        r#"
-        update "Session" set "revokedAt" = clock_timestamp()
-        where "userId" = $1 and "revokedAt" is null
-        returning id
-        "#,
-        user_id
-    );
-    Ok(recorded(ended.fetch_all(connection).await?))
+/// Returns what the audit records.
+pub(super) async fn end_all(connection: &mut PgConnection, user_id: Uuid) -> anyhow::Result<Vec<AuditEvent>> {
+    Ok(recorded(end_all_sessions(connection, user_id).await?))
 }
 
 fn recorded(ended: Vec<Uuid>) -> Vec<AuditEvent> {
