@@ -113,7 +113,7 @@ struct ExportedAccount {
     /// The invitations by the user that wait for an answer.
     invitations: Vec<Invitation>,
     /// The blocks of addresses that the user logged in from.
-    #[schema(example = json!(["203.0.113.7"]))]
+    #[schema(example = json!(["203.0.113.7/32", "2001:db8::/64"]))]
     known_addresses: Vec<String>,
 }
 

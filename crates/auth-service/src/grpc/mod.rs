@@ -264,7 +264,10 @@ impl AuthService for AuthGrpc {
         let origin = Origin::of(&request);
         let after = requests::export_cursor(request.get_ref()).map_err(ServiceError::from)?;
         let account = match after {
-            None => Some(self.use_cases.copy_account(&caller, &origin, deadline).await?.into()),
+            None => {
+                let copy = self.use_cases.copy_account(&caller, &origin, deadline).await?;
+                Some(replies::exported_account(copy, caller.session.id()))
+            }
             Some(_) => None,
         };
         let ListAuditReply { entries, next_cursor } = self.use_cases.copy_audit(&caller, after).await?.into();

@@ -182,24 +182,17 @@ pub(super) fn organization(
     }
 }
 
-impl From<AccountCopy> for proto::ExportedAccount {
-    fn from(copy: AccountCopy) -> Self {
-        let AccountCopy {
-            user,
-            organization,
-            decisions,
-            sessions: listed,
-            invitations: open,
-            known_addresses,
-        } = copy;
-        Self {
-            user: Some(user.into()),
-            organization: Some(organization.into()),
-            decisions: proto::DecisionMails::from(decisions).into(),
-            sessions: sessions(listed, None).sessions,
-            invitations: open.into_iter().map(invitation).collect(),
-            known_addresses,
-        }
+/// The copy of the caller's account. `current` is the session of the caller's token.
+pub(super) fn exported_account(copy: AccountCopy, current: Option<Uuid>) -> proto::ExportedAccount {
+    let AccountCopy { user, organization, decisions, sessions: listed, invitations: open, known_addresses } =
+        copy;
+    proto::ExportedAccount {
+        user: Some(user.into()),
+        organization: Some(organization.into()),
+        decisions: proto::DecisionMails::from(decisions).into(),
+        sessions: sessions(listed, current).sessions,
+        invitations: open.into_iter().map(invitation).collect(),
+        known_addresses,
     }
 }
 

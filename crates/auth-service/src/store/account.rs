@@ -46,11 +46,15 @@ impl Store {
         Ok(Some(removal))
     }
 
-    /// Lists the blocks of addresses that the caller logged in from.
+    /// Lists the blocks of addresses that the caller logged in from, as networks: an IPv4 address is one of its own, an
+    /// IPv6 address counts as its /64.
     pub(crate) async fn known_addresses(&self, identity: &Identity) -> Result<Vec<String>, ServiceError> {
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
         let blocks = sqlx::query_scalar!(
-            r#"select block::text as "block!" from "KnownAddress" where "userId" = $1 order by block"#,
+            r#"
+            select set_masklen(block, case family(block) when 4 then 32 else 64 end)::text as "block!"
+            from "KnownAddress" where "userId" = $1 order by block
+            "#,
             identity.user_id
         )
         .fetch_all(&mut *lease)

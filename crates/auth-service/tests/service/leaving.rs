@@ -236,18 +236,23 @@ async fn a_copy_has_the_account_and_what_the_audit_says_about_the_user_but_not_w
         .client()
         .login(LoginRequest { email: EMAIL.into(), password: "Wrong-password-1".into() })
         .await;
+    service.login_at("2001:db8::7", EMAIL, PASSWORD).await.unwrap();
     service.set_role(admin, id, Role::Moderator).await.unwrap();
     service.set_role(admin, id, Role::User).await.unwrap();
     let token = grace.access_token.as_str();
     let page = service.export(token, "").await.unwrap();
     let account = page.account.unwrap();
-    assert_eq!((account.user.unwrap().email.as_str(), account.sessions.len()), (EMAIL, 1));
+    assert_eq!(account.user.unwrap().email, EMAIL);
+    let current: Vec<_> = account.sessions.iter().map(|session| session.current).collect();
+    assert_eq!(current, [false, true], "the session of the token is the older one");
+    assert_eq!(account.known_addresses, ["127.0.0.1/32", "2001:db8::/64"]);
     assert_eq!(account.organization.unwrap().name, "Acme");
     let actions: Vec<_> = page.audit.iter().map(|entry| entry.action()).collect();
     let expected = [
         AuditAction::DataExported,
         AuditAction::RoleChanged,
         AuditAction::RoleChanged,
+        AuditAction::LoginSucceeded,
         AuditAction::LoginFailed,
         AuditAction::SignedUp,
     ];

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use auth_service::Config;
 use eventboard_chassis::{
+    client_address::{CLIENT_ADDRESS, ClientSigner},
     config::{self, Env},
     error::{ErrorCode, ServiceError},
     shutdown::Shutdown,
@@ -84,6 +85,19 @@ impl TestService {
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> CallResult<SessionReply> {
         let request = LoginRequest { email: email.into(), password: password.into() };
+        Ok(self.client().login(request).await?.into_inner())
+    }
+
+    /// A login of a client at this address, as the gateway sends it.
+    pub(crate) async fn login_at(
+        &self,
+        address: &str,
+        email: &str,
+        password: &str,
+    ) -> CallResult<SessionReply> {
+        let signed = ClientSigner::new(&self.token.secret).sign(address.parse().unwrap(), None).unwrap();
+        let mut request = Request::new(LoginRequest { email: email.into(), password: password.into() });
+        request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.address);
         Ok(self.client().login(request).await?.into_inner())
     }
 

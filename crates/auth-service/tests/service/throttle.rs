@@ -2,13 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use eventboard_chassis::{
-    client_address::{CLIENT_ADDRESS, ClientSigner},
-    error::{ErrorCode, ServiceError},
-};
-use eventboard_proto::auth::{LoginRequest, SessionReply};
+use eventboard_chassis::error::{ErrorCode, ServiceError};
 use futures::future::join_all;
-use tonic::Request;
 
 use crate::support::{CallResult, PASSWORD, TestService, create_organization};
 
@@ -18,14 +13,6 @@ const HERE: &str = "198.51.100.1";
 const ELSEWHERE: &str = "203.0.113.1";
 
 impl TestService {
-    /// A login of a client at this address, as the gateway sends it.
-    async fn login_at(&self, address: &str, email: &str, password: &str) -> CallResult<SessionReply> {
-        let signed = ClientSigner::new(&self.token.secret).sign(address.parse().unwrap(), None).unwrap();
-        let mut request = Request::new(LoginRequest { email: email.into(), password: password.into() });
-        request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.address);
-        Ok(self.client().login(request).await?.into_inner())
-    }
-
     /// Guesses wrong at an address this many times.
     async fn guess(&self, address: &str, email: &str, times: usize) {
         for _ in 0..times {
