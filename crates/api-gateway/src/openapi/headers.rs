@@ -67,7 +67,7 @@ pub(super) fn all() -> Vec<(&'static str, Header)> {
         (
             "Idempotency-Replayed",
             header(
-                "Present if this is the stored response to an earlier request with the same key.",
+                "Present if an earlier request with the same key did the work, and this one changed nothing.",
                 string_enum(["true"]),
             ),
         ),
