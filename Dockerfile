@@ -28,6 +28,10 @@ COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
 
 FROM chef AS build
+# How much the optimizer does. .ci/run, which only checks that the programs work, saves minutes here.
+ARG CARGO_PROFILE_RELEASE_LTO=fat
+ARG CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
+ARG CARGO_PROFILE_RELEASE_OPT_LEVEL=3
 COPY --from=plan /build/recipe.json .
 RUN cargo chef cook --release --locked --no-default-features --recipe-path recipe.json \
         -p api-gateway -p auth-service -p events-service -p notification-service -p eventboard

@@ -47,6 +47,10 @@ proxy:
 mail:
     cargo test -p notification-service --test exim
 
+# Test the board in a browser
+board:
+    .ci/run board
+
 # Run the commands of the runbook on containers
 runbook:
     .ci/run runbook

@@ -317,6 +317,7 @@ for (const operationId of Object.keys(writers).filter((name) => !(name in otherB
 for (const query of [
   "limit=1&page=1&sortBy=title&sortOrder=desc&status=DRAFT&search=review",
   "startDateFrom=2027-01-01T00:00:00Z&startDateTo=2027-12-31T23:59:59Z",
+  "startDateFrom=2027-01-01T00:00:00Z&endDateFrom=2027-06-01T00:00:00Z&mine=true",
   "search=nothing-has-this-text",
 ]) {
   await expect(200, "GET", `/events?${query}`, { token: owner });

@@ -4,12 +4,14 @@ mod proxies;
 
 use std::{str::FromStr, time::Duration};
 
+use board::BoardConfig;
 use eventboard_chassis::{
     config::{AppEnv, Env, ListenConfig, days, minutes},
+    public_url::PublicUrl,
     server::{DEFAULT_KEEP_ALIVE, LoadConfig},
     token::TokenConfig,
 };
-use eventboard_client::{RetryConfig, Target};
+use eventboard_client::{Clients, RetryConfig, Target};
 use http::Uri;
 
 pub use self::proxies::{ForwardingHeader, TrustedProxy};
@@ -59,6 +61,8 @@ pub struct Config {
     /// `TRUSTED_PROXY_HEADER`: the only header in which these proxies name the client (default: `X-Forwarded-For`, and
     /// in a request without it, `Forwarded`).
     pub trusted_proxy_header: Option<ForwardingHeader>,
+    /// The board. `None` in production without TLS, where its cookie would not be safe.
+    pub board: Option<BoardConfig>,
     /// `KEEP_ALIVE_TIMEOUT` (default 75s): how long a client may keep a connection open without a request.
     pub keep_alive_timeout: Duration,
 }
@@ -78,6 +82,7 @@ impl Config {
             allowed_origins: allowed_origins(env),
             trusted_proxies: env.list("TRUSTED_PROXIES", "", "networks such as 10.0.0.0/8"),
             trusted_proxy_header: trusted_proxy_header(env),
+            board: board(env),
             keep_alive_timeout: env.duration(
                 "KEEP_ALIVE_TIMEOUT",
                 DEFAULT_KEEP_ALIVE,
@@ -85,6 +90,21 @@ impl Config {
             ),
         }
     }
+
+    /// The clients of the services. Starts the discovery of their replicas.
+    pub(crate) fn clients(&self) -> Clients {
+        Clients::new(&self.auth, &self.events, &self.retry)
+    }
+}
+
+/// Reads `PUBLIC_URL`.
+fn board(env: &mut Env) -> Option<BoardConfig> {
+    let public_url = PublicUrl::from_env(env);
+    let is_safe = match AppEnv::from_env(env) {
+        AppEnv::Development => true,
+        AppEnv::Production => public_url.is_https(),
+    };
+    is_safe.then_some(BoardConfig { public_url })
 }
 
 fn trusted_proxy_header(env: &mut Env) -> Option<ForwardingHeader> {
@@ -113,6 +133,9 @@ pub struct RateLimitConfig {
     /// `RATE_LIMIT_USER_MAX` (1000) per `RATE_LIMIT_USER_WINDOW` (1m): requests that one user may send with a
     /// verified token to other operations.
     pub per_user: RateLimit,
+    /// `RATE_LIMIT_PAGES_MAX` (600) per `RATE_LIMIT_PAGES_WINDOW` (1m): pages of the board that one client address may read without
+    /// a session.
+    pub pages_per_ip: RateLimit,
 }
 
 /// A maximum number of requests per window.
@@ -137,6 +160,10 @@ impl RateLimitConfig {
             per_user: RateLimit {
                 max: env.number("RATE_LIMIT_USER_MAX", 1000, 1..=MAX_REQUESTS),
                 window: env.duration("RATE_LIMIT_USER_WINDOW", minutes(1), windows()),
+            },
+            pages_per_ip: RateLimit {
+                max: env.number("RATE_LIMIT_PAGES_MAX", 600, 1..=MAX_REQUESTS),
+                window: env.duration("RATE_LIMIT_PAGES_WINDOW", minutes(1), windows()),
             },
         }
     }

@@ -4,7 +4,6 @@
 //! up` all call it, so they run the same code.
 
 mod app;
-mod clients;
 mod config;
 mod entity_tag;
 mod extract;
@@ -27,7 +26,6 @@ use eventboard_chassis::{
 };
 use tokio::net::TcpListener;
 
-use self::clients::Clients;
 pub use self::{
     config::{AllowedOrigin, Config, ForwardingHeader, RateLimit, RateLimitConfig, TrustedProxy},
     policy::{OperationPolicy, Policies},
@@ -44,7 +42,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> a
     if config.token.is_publicly_known() {
         tracing::warn!("JWT_SECRET is a secret from the documentation; use it for development only");
     }
-    let clients = Clients::new(&config);
+    if config.board.is_none() {
+        tracing::warn!("PUBLIC_URL does not begin with https://, so there is no board at /board");
+    }
+    let clients = config.clients();
     let health = Health::of_gateway(NAME, shutdown.clone(), clients.checks());
     let router = app::router(&config, clients, &health, shutdown.clone())?;
     let addresses = address_limit(&config);

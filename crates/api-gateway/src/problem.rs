@@ -109,6 +109,22 @@ impl Problem {
         }
     }
 
+    /// The code of a domain error or of a failure.
+    pub(crate) fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Service(error) => Some(error.code()),
+            Self::Http(_) => None,
+        }
+    }
+
+    /// The message for the caller.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::Service(error) => error.message().to_owned(),
+            Self::Http(error) => error.detail(),
+        }
+    }
+
     /// Logs the cause. Call this once, where the error leaves the gateway.
     pub(crate) fn log(&self) {
         match self {
@@ -119,17 +135,15 @@ impl Problem {
 
     /// The body for a request with this [`instance`] and correlation ID.
     pub(crate) fn document(&self, instance: &str, correlation_id: &str) -> ProblemDocument {
-        let (name, title, detail) = match self {
-            Self::Service(error) => {
-                (slug(error.code().as_str()), title(error.code()), error.message().to_owned())
-            }
-            Self::Http(error) => (error.name().to_owned(), error.title(), error.detail()),
+        let (name, title) = match self {
+            Self::Service(error) => (slug(error.code().as_str()), title(error.code())),
+            Self::Http(error) => (error.name().to_owned(), error.title()),
         };
         ProblemDocument {
             kind: format!("urn:eventboard:problem:{name}"),
             title,
             status: self.status().as_u16(),
-            detail,
+            detail: self.detail(),
             instance: instance.to_owned(),
             correlation_id: correlation_id.to_owned(),
             errors: self.violations().into_iter().flat_map(Violations::iter).map(Into::into).collect(),
@@ -144,7 +158,8 @@ impl Problem {
         }
     }
 
-    fn retry_after(&self) -> Option<u64> {
+    /// When to try again, in seconds.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Http(HttpError::RateLimited { retry_after }) => Some(*retry_after),
             Self::Service(error) if let Some(time) = error.retry_after() => Some(rounded_up(time)),

@@ -7,7 +7,9 @@ use eventboard_chassis::{
     server::{Admission, BodyReceiver},
 };
 
-use crate::{clients::Clients, config::Config, policy::OperationPolicy, user_validator::UserValidator};
+use eventboard_client::Clients;
+
+use crate::{config::Config, policy::OperationPolicy, user_validator::UserValidator};
 
 /// The maximum number of exports at the same time. Each holds a page, some hundred kilobytes, for as long as its client takes to
 /// read it.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{app, clients::Clients, config::Config, openapi::PublicOperations};
+use crate::{app, config::Config, openapi::PublicOperations};
 
 /// An environment with only these variables, of a gateway that no other machine can reach.
 pub(crate) fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
@@ -33,7 +33,7 @@ pub(crate) fn gateway<const N: usize>(variables: [(&str, &str); N]) -> Router {
     let config = Config::from_env(&mut env);
     env.finish().expect("good variables");
     let health = Health::of_gateway(crate::NAME, Shutdown::new(), Vec::new());
-    app::router(&config, Clients::new(&config), &health, Shutdown::new()).expect("consistent paths")
+    app::router(&config, config.clients(), &health, Shutdown::new()).expect("consistent paths")
 }
 
 /// The operations that ignore the token.

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use eventboard_chassis::{error::ServiceError, token::Identity};
-use eventboard_client::{CallContext, CallPolicy};
+use eventboard_client::{Backend, CallContext, CallPolicy, Clients};
 use eventboard_proto::auth::{ValidateUserReply, ValidateUserRequest};
 use moka::future::Cache;
 
-use crate::{
-    clients::{Backend, Clients},
-    policy::OperationPolicy,
-};
+use crate::policy::OperationPolicy;
 
 /// How long a positive result is cached. A result may have been on its way for five seconds, the default deadline of the call, so a
 /// disabled user can use the API for 30 seconds at most.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use eventboard_chassis::{
+    browser_secret::BrowserSecret,
     config::{Env, days},
     refresh_token::{RefreshKeyName, RefreshKeys, SessionSeed},
 };
@@ -11,7 +12,7 @@ use eventboard_domain::TokenSession;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::user::User;
+use crate::user::{Organization, User};
 
 /// The range of `REFRESH_EXPIRY` and `SESSION_MAX_AGE`.
 const MIN_EXPIRY: Duration = Duration::from_secs(60);
@@ -50,6 +51,33 @@ pub(crate) struct SessionRules {
     pub keys: RefreshKeys,
 }
 
+/// What the client of a session is, as it says when it opens the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionKind {
+    /// It continues the session with refresh tokens.
+    RefreshTokens,
+    /// The board, which continues the session with a browser secret.
+    Browser,
+}
+
+impl SessionKind {
+    /// Makes a secret, if a session of this kind has one.
+    pub(crate) fn new_secret(self) -> Option<BrowserSecret> {
+        match self {
+            Self::RefreshTokens => None,
+            Self::Browser => Some(BrowserSecret::generate()),
+        }
+    }
+}
+
+/// What a new session is opened with.
+#[derive(Clone, Copy)]
+pub(crate) struct NewSession<'a> {
+    pub rules: &'a SessionRules,
+    /// `None`: it has refresh tokens.
+    pub browser_secret: Option<&'a BrowserSecret>,
+}
+
 /// A session that has not ended.
 pub(crate) struct Session {
     pub id: Uuid,
@@ -68,20 +96,49 @@ impl Session {
     }
 }
 
-/// The tokens of a generation of a session.
-pub(crate) struct Tokens {
-    pub access_token: String,
-    pub refresh_token: SecretString,
+/// An access token of a session.
+pub(crate) struct Access {
+    pub token: String,
     /// The lifetime of the access token.
     pub expires_in: Duration,
-    /// The time until the session ends, unless it is refreshed.
-    pub refresh_expires_in: Duration,
+    /// The time until the session ends, unless it is continued.
+    pub session_expires_in: Duration,
+}
+
+/// The tokens of a generation of a session.
+pub(crate) struct Tokens {
+    pub access: Access,
+    pub refresh_token: SecretString,
+}
+
+/// What a client continues its session with.
+pub(crate) enum Credential {
+    RefreshToken(SecretString),
+    BrowserSecret(SecretString),
 }
 
 /// A user who has signed up or logged in.
 pub(crate) struct SignedIn {
     pub user: User,
-    pub tokens: Tokens,
+    pub access: Access,
+    pub credential: Credential,
+}
+
+/// A browser session that has not ended, with what every page of the board shows.
+pub(crate) struct BrowserSession {
+    pub user: User,
+    pub organization: Organization,
+    pub organization_time_zone: String,
+    /// What an access token says about the session.
+    pub token_session: TokenSession,
+    /// The time until it ends, unless it is used.
+    pub left: Duration,
+}
+
+/// A browser session in use.
+pub(crate) struct BrowserAccess {
+    pub access: Access,
+    pub session: BrowserSession,
 }
 
 /// A session as its user sees it.

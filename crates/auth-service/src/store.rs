@@ -34,12 +34,12 @@ pub(crate) use self::{
     changes::ChangeTransaction,
     emails::NewEmail,
     links::{LinkedAccount, invalid_link},
-    passwords::NewPassword,
+    passwords::{NewPassword, PasswordChanged},
     sessions::Refreshed,
 };
 use self::{invitations::use_invitation, sessions::insert_session, throttle::remember_address};
 use crate::{
-    session::{Session, SessionRules},
+    session::{NewSession, Session},
     throttle::ThrottleKey,
     user::{NewUser, Organization, User},
 };
@@ -128,7 +128,7 @@ impl Store {
         &self,
         new_user: NewUser,
         password_hash: &str,
-        rules: &SessionRules,
+        new_session: NewSession<'_>,
         ThrottleKey { account: address, block }: ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
@@ -148,7 +148,7 @@ impl Store {
         };
         let invitation_id = new_user.membership.invitation_id();
         let user = insert_user(&mut transaction, new_user, organization_id, password_hash).await?;
-        let session = insert_session(&mut transaction, user.id, None, rules, origin).await?;
+        let session = insert_session(&mut transaction, user.id, None, new_session, origin).await?;
         let session = session.ok_or_else(|| ServiceError::internal("the new user cannot log in"))?;
         remember_address(&mut transaction, user.id, block).await?;
         let signup = AuditEntry {

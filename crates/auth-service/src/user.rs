@@ -5,7 +5,7 @@ use eventboard_domain::{Identity, Membership, Role, TokenSession};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::password::TypedPassword;
+use crate::{password::TypedPassword, session::SessionKind};
 
 /// A user as returned to clients. It contains personal data, so log only the id.
 #[derive(Clone)]
@@ -49,6 +49,7 @@ pub(crate) struct Signup {
     pub first_name: String,
     pub last_name: String,
     pub organization: OrganizationChoice,
+    pub kind: SessionKind,
 }
 
 /// The organization that a new user chooses.
@@ -73,6 +74,7 @@ pub(crate) struct NewUser {
 pub(crate) struct LoginCredentials {
     pub email: String,
     pub password: TypedPassword,
+    pub kind: SessionKind,
 }
 
 /// The input for a reset of the password. The new one was validated with the domain rules, and is prepared.

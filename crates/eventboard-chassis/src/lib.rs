@@ -2,6 +2,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)] // see `stderr`
 
 pub mod account_key;
+pub mod browser_secret;
 pub mod client_address;
 pub mod config;
 pub mod correlation;
@@ -16,6 +17,7 @@ pub mod metrics;
 pub mod metrics_endpoint;
 pub mod outcome_guard;
 pub mod process;
+pub mod public_url;
 pub mod quotas;
 pub mod refresh_token;
 pub mod server;

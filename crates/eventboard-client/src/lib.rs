@@ -9,6 +9,7 @@ mod attempt;
 mod budget;
 mod buffer;
 mod channel;
+mod clients;
 mod connection;
 mod context;
 mod deadline;
@@ -26,6 +27,7 @@ mod timings;
 
 pub use self::{
     channel::ServiceChannel,
+    clients::{Backend, Clients},
     context::CallContext,
     error::chain_text,
     policy::{CallPolicy, RetryOn},

@@ -18,7 +18,7 @@ use crate::{
     error::db_error,
     invitation::end_invitations_of,
     outbox::{AccountMail, Recipient},
-    sessions::end_all_sessions,
+    sessions::{end_all_sessions, end_browser_sessions},
     statement::InstrumentStatement,
 };
 
@@ -104,8 +104,9 @@ pub async fn lock_member(
     .map_err(db_error)
 }
 
-/// Changes a member, records that, and tells the member. A member who is disabled has no sessions and no links any more, and one who
-/// is no admin any more has no open invitations, so that nothing brings them back. Returns whether anything is different.
+/// Changes a member, records that, and tells the member. A member who is disabled has no sessions and no links any more, one with
+/// another role has no browser sessions, and one who is no admin any more has no open invitations, so that nothing brings them back.
+/// Returns whether anything is different.
 ///
 /// # Errors
 /// `LastAdmin` when nobody could administer the organization afterwards. When a statement fails.
@@ -139,16 +140,16 @@ pub async fn change_member(
     if after.role != before.role {
         let event = AuditEvent::RoleChanged { from: before.role, to: after.role };
         record(connection, member, write.actor, event).await?;
+        let ended = end_browser_sessions(connection, *id).await.map_err(db_error)?;
+        record_ended(connection, member, write.actor, ended, SessionEnd::RoleChanged).await?;
         if !after.disabled {
             AccountMail::RoleChanged.write(connection, recipient, write.correlation).await?;
         }
     }
     match (before.disabled, after.disabled) {
         (false, true) => {
-            for session_id in end_all_sessions(connection, *id).await.map_err(db_error)? {
-                let event = AuditEvent::SessionRevoked { session_id, reason: SessionEnd::UserDisabled };
-                record(connection, member, write.actor, event).await?;
-            }
+            let ended = end_all_sessions(connection, *id).await.map_err(db_error)?;
+            record_ended(connection, member, write.actor, ended, SessionEnd::UserDisabled).await?;
             withdraw_links(connection, *id).await.map_err(db_error)?;
             record(connection, member, write.actor, AuditEvent::UserDisabled {}).await?;
             AccountMail::UserDisabled.write(connection, recipient, write.correlation).await?;
@@ -238,6 +239,19 @@ pub(crate) async fn other_members(
     .await
     .map_err(db_error)?;
     Ok(OtherMembers { exist: others.exist, include_admin: others.include_admin || force })
+}
+
+async fn record_ended(
+    connection: &mut PgConnection,
+    member: &LockedMember,
+    actor: Actor<'_>,
+    sessions: Vec<Uuid>,
+    reason: SessionEnd,
+) -> Result<(), ServiceError> {
+    for session_id in sessions {
+        record(connection, member, actor, AuditEvent::SessionRevoked { session_id, reason }).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn record(

@@ -25,3 +25,24 @@ pub async fn end_all_sessions(connection: &mut PgConnection, user_id: Uuid) -> s
     .instrumented("UPDATE Session")
     .await
 }
+
+/// Ends the browser sessions of a user whose row is locked, and returns them, as [`end_all_sessions`] does.
+///
+/// # Errors
+/// When the statement fails.
+pub(crate) async fn end_browser_sessions(
+    connection: &mut PgConnection,
+    user_id: Uuid,
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        r#"
+        update "Session" set "revokedAt" = clock_timestamp()
+        where "userId" = $1 and "revokedAt" is null and "browserSecretHash" is not null
+        returning id
+        "#,
+        user_id
+    )
+    .fetch_all(connection)
+    .instrumented("UPDATE Session")
+    .await
+}

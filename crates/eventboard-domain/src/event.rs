@@ -32,6 +32,8 @@ pub struct Event {
     pub status: EventStatus,
     /// The rejection reason. Present if and only if the event is REJECTED.
     pub rejection_reason: Option<String>,
+    /// When the owner last submitted the event. `None` if it never was submitted, or was decided before this was recorded.
+    pub submitted_at: Option<DateTime<Utc>>,
     /// The time of creation.
     pub created_at: DateTime<Utc>,
     /// The time of the last change.
@@ -85,6 +87,7 @@ impl Event {
             end_date: *end_date,
             status: EventStatus::Draft,
             rejection_reason: None,
+            submitted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -136,6 +139,7 @@ impl EventPatch {
             created_by_id: event.created_by_id,
             status: event.status,
             rejection_reason: event.rejection_reason.clone(),
+            submitted_at: event.submitted_at,
             created_at: event.created_at,
             updated_at: event.updated_at,
             version: event.version,

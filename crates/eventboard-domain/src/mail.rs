@@ -35,6 +35,7 @@ mod tests {
             end_date: DateTime::UNIX_EPOCH,
             status: EventStatus::Approved,
             rejection_reason: None,
+            submitted_at: None,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
             version: 1,

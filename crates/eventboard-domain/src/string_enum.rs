@@ -232,6 +232,8 @@ string_enum! {
         PasswordReset = "PASSWORD_RESET",
         /// The user was disabled.
         UserDisabled = "USER_DISABLED",
+        /// The user got another role. Only browser sessions end for this.
+        RoleChanged = "ROLE_CHANGED",
         /// A refresh token was used that had been replaced.
         TokenReused = "TOKEN_REUSED",
         /// The user had more sessions than allowed, and this one was not used for the longest time.

@@ -74,10 +74,12 @@ impl Transition {
         Err(Refusal::WrongStatus { status, allowed: self.from, participle: self.participle })
     }
 
-    /// Changes the status of the event. Sets the rejection reason, or clears it with `None`.
+    /// Changes the status of the event. Sets the rejection reason, or clears it with `None`. A submission sets its time, and a
+    /// decision keeps it.
     fn apply(&self, event: Event, rejection_reason: Option<String>, now: DateTime<Utc>) -> Effect {
         let from = event.status;
-        let event = Event { status: self.to, rejection_reason, ..event.next_version(now) };
+        let submitted_at = if self.to == Submitted { Some(now) } else { event.submitted_at };
+        let event = Event { status: self.to, rejection_reason, submitted_at, ..event.next_version(now) };
         Effect::StatusChanged { event, from, history_action: self.history_action }
     }
 }

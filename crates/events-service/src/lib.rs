@@ -6,12 +6,14 @@
 
 mod copy;
 mod cursor;
+mod days;
 mod fingerprint;
 mod folding;
 mod grpc;
 mod listing;
 mod message;
 mod person;
+mod queue;
 mod store;
 mod use_cases;
 

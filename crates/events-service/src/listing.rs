@@ -36,6 +36,10 @@ pub(crate) struct ListCriteria {
     pub search: Option<String>,
     pub start_date_from: Option<DateTime<Utc>>,
     pub start_date_to: Option<DateTime<Utc>>,
+    /// Only events that end after this time.
+    pub end_date_from: Option<DateTime<Utc>>,
+    /// Only events of this user, who is the caller.
+    pub owner: Option<Uuid>,
 }
 
 impl ListCriteria {
@@ -52,10 +56,20 @@ impl ListCriteria {
             search,
             start_date_from,
             start_date_to,
+            end_date_from,
+            owner,
         } = self;
-        format!(
+        let mut scope = format!(
             "{organization_id} {sort_by:?} {descending} {status:?} {search:?} {start_date_from:?} {start_date_to:?}"
-        )
+        );
+        // The release before has no such filters. The cursors of its lists stay valid.
+        if let Some(end_date_from) = end_date_from {
+            scope.push_str(&format!(" ends after {end_date_from:?}"));
+        }
+        if let Some(owner) = owner {
+            scope.push_str(&format!(" of {owner}"));
+        }
+        scope
     }
 }
 
@@ -103,10 +117,24 @@ mod tests {
             search: Some("a \"word\"".into()),
             start_date_from: DateTime::from_timestamp_millis(0),
             start_date_to: None,
+            end_date_from: None,
+            owner: None,
         };
         assert_eq!(
             criteria.cursor_scope(),
             r#"00000000-0000-0000-0000-000000000001 StartDate true Some(Draft) Some("a \"word\"") Some(1970-01-01T00:00:00Z) None"#
+        );
+        let criteria = ListCriteria {
+            search: None,
+            start_date_from: None,
+            end_date_from: DateTime::from_timestamp_millis(0),
+            owner: Some(Uuid::from_u128(2)),
+            ..criteria
+        };
+        assert_eq!(
+            criteria.cursor_scope(),
+            "00000000-0000-0000-0000-000000000001 StartDate true Some(Draft) None None None \
+                ends after 1970-01-01T00:00:00Z of 00000000-0000-0000-0000-000000000002"
         );
     }
 }

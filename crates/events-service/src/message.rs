@@ -21,6 +21,7 @@ pub(crate) fn event_message(event: Event) -> EventMessage {
         end_date,
         status,
         rejection_reason,
+        submitted_at,
         created_at,
         updated_at,
         version,
@@ -39,6 +40,7 @@ pub(crate) fn event_message(event: Event) -> EventMessage {
         created_at: Some(timestamp(created_at)),
         updated_at: Some(timestamp(updated_at)),
         version,
+        submitted_at: submitted_at.map(timestamp),
     }
 }
 

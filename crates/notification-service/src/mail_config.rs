@@ -1,8 +1,11 @@
 //! The settings for mails.
 
-use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use eventboard_chassis::config::{AppEnv, Env, minutes};
+use eventboard_chassis::{
+    config::{AppEnv, Env, minutes},
+    public_url::PublicUrl,
+};
 use lettre::{Address, message::Mailbox};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -33,10 +36,6 @@ pub struct MailConfig {
     /// production.
     pub(crate) public_url: PublicUrl,
 }
-
-/// The beginning of all links: a URL without a slash at its end. It has only ASCII characters and no spaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PublicUrl(String);
 
 /// Where mails go.
 #[derive(Debug, Clone)]
@@ -90,7 +89,7 @@ impl MailConfig {
             timeout: env.duration("SMTP_TIMEOUT", Duration::from_secs(30), MIN_TIMEOUT..=MAX_TIMEOUT),
             concurrency: concurrency(env),
             from: sender(env),
-            public_url: public_url(env),
+            public_url: PublicUrl::from_env(env),
         }
     }
 }
@@ -160,39 +159,6 @@ fn sender(env: &mut Env) -> Mailbox {
     sender
 }
 
-fn public_url(env: &mut Env) -> PublicUrl {
-    let default = PublicUrl("http://localhost:3000".to_owned());
-    env.parse("PUBLIC_URL", default, "a URL such as https://board.example.org")
-}
-
-impl PublicUrl {
-    /// The URL of a page. The path begins with a slash.
-    pub(crate) fn link(&self, path: &str) -> String {
-        format!("{}{path}", self.0)
-    }
-
-    /// Whether readers reach the gateway through TLS.
-    pub(crate) fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
-    }
-}
-
-impl FromStr for PublicUrl {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let url = Url::parse(text).map_err(drop)?;
-        let has_only_a_path = url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        match url.scheme() {
-            "http" | "https" if has_only_a_path => Ok(Self(url.as_str().trim_end_matches('/').to_owned())),
-            _ => Err(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,21 +182,6 @@ mod tests {
         let server = parse_server("smtp://board%40example.org:p%3A%2F%C3%A9@mail.example.org");
         let (user, password) = server.and_then(|server| server.credentials).expect("credentials");
         assert_eq!((user.as_str(), password.expose_secret()), ("board@example.org", "p:/é"));
-    }
-
-    #[test]
-    fn a_public_url_has_a_host_and_perhaps_a_path() {
-        let link = |url: &str| url.parse::<PublicUrl>().map(|url| url.link("/events"));
-        assert_eq!(link("https://Board.example.org"), Ok("https://board.example.org/events".to_owned()));
-        assert_eq!(
-            link("http://localhost:3000/b\u{fc}ro//"),
-            Ok("http://localhost:3000/b%C3%BCro/events".to_owned())
-        );
-        for other in
-            ["", "/", "localhost", "ftp://a", "https://", "https://u@a", "https://a?b", "https://a#b"]
-        {
-            assert_eq!(link(other), Err(()), "{other}");
-        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use askama::Result as RenderResult;
 use chrono::{DateTime, Utc};
-use eventboard_chassis::{link_token::LinkSigner, unsubscribe_token::UnsubscribeSigner};
+use eventboard_chassis::{
+    link_token::LinkSigner, public_url::PublicUrl, unsubscribe_token::UnsubscribeSigner,
+};
 use lettre::{
     Address, Message,
     message::{
@@ -15,9 +17,12 @@ use uuid::Uuid;
 
 use crate::{
     failure::{Failure, Stage},
-    mail_config::{MailConfig, PublicUrl},
+    mail_config::MailConfig,
     texts::{Link, Subject, Texts},
 };
+
+/// The page where a user switches mails off.
+const PREFERENCES: &str = "/board/account/notifications";
 
 /// What is known of a mail when it is rendered.
 #[derive(Debug, Clone)]
@@ -59,7 +64,8 @@ impl Renderer {
         let recipient = address(&content.recipient).ok_or_else(unusable)?;
         let link =
             self.link(&content.subject).ok_or_else(|| Failure::permanent(Stage::Render, "signing failed"))?;
-        let texts = Texts::new(&content.subject, link);
+        let preferences = self.public_url.link(PREFERENCES);
+        let texts = Texts::new(&content.subject, link, preferences);
         let body = body(&texts).map_err(|_| Failure::permanent(Stage::Render, "a template failed"))?;
         let mut message = Message::builder()
             .from(self.from.clone())
@@ -82,7 +88,7 @@ impl Renderer {
             Subject::AccountDeleted { organization: _ } => ("/", None),
             Subject::Invitation(invitation) => invitation.page(),
             Subject::Decision(decision) => {
-                return Some(self.public_url.link(&format!("/events/{}", decision.event_id)));
+                return Some(self.public_url.link(&format!("/board/events/{}", decision.event_id)));
             }
         };
         let path = match link {

@@ -100,16 +100,18 @@ pub(crate) struct Texts {
     link: String,
     /// Why the reader gets this mail, and how to stop it.
     why: &'static str,
+    /// The page where the reader stops such mails, if that is possible.
+    preferences: Option<String>,
 }
 
 impl Texts {
-    /// Writes the texts, with the link that the mail leads to.
-    pub(crate) fn new(subject: &Subject, link: String) -> Self {
+    /// Writes the texts, with the link that the mail leads to. `preferences` is the page where mails are switched off.
+    pub(crate) fn new(subject: &Subject, link: String, preferences: String) -> Self {
         match subject {
             Subject::Account { organization, news } => account::about_account(organization, news, link),
             Subject::AccountDeleted { organization } => account::about_deletion(organization.as_ref(), link),
             Subject::Invitation(invitation) => invitation::about_invitation(invitation, link),
-            Subject::Decision(decision) => about_decision(decision, link),
+            Subject::Decision(decision) => about_decision(decision, link, preferences),
         }
     }
 
@@ -136,7 +138,7 @@ struct Html<'t> {
     texts: &'t Texts,
 }
 
-fn about_decision(decision: &Decision, link: String) -> Texts {
+fn about_decision(decision: &Decision, link: String, preferences: String) -> Texts {
     let Decision { owner_id: _, verdict, event_id: _, title, moderator } = decision;
     let (prefix, done, quotation) = match verdict {
         Verdict::Approved => ("Published: ", "published", None),
@@ -152,7 +154,8 @@ fn about_decision(decision: &Decision, link: String) -> Texts {
         link_label: if reason.is_empty() { "Open the event" } else { "Open the event to edit it" },
         link,
         why: "You get this mail because the event is yours. You can switch off mails about decisions in the \
-            notifications of your account.",
+            notifications of your account:",
+        preferences: Some(preferences),
     }
 }
 
@@ -191,7 +194,9 @@ mod tests {
         "&amp; &lt;",
     ];
 
-    const LINK: &str = "https://board.example.org/base/events/00000000-0000-0000-0000-000000000000";
+    const LINK: &str = "https://board.example.org/base/board/events/00000000-0000-0000-0000-000000000000";
+
+    const PREFERENCES: &str = "https://board.example.org/base/board/account/notifications";
 
     fn subjects(name: &str) -> Vec<Subject> {
         let line = Line::new(name);
@@ -244,7 +249,10 @@ mod tests {
         let long = "Größe 東京 ".repeat(25);
         let titles =
             NAMES.into_iter().chain([long.chars().take(200).collect::<String>().leak() as &str, "x"]);
-        titles.flat_map(subjects).map(|subject| Texts::new(&subject, LINK.to_owned())).collect()
+        titles
+            .flat_map(subjects)
+            .map(|subject| Texts::new(&subject, LINK.to_owned(), PREFERENCES.to_owned()))
+            .collect()
     }
 
     /// The words of a text, without marks of quotations and signatures.
@@ -268,7 +276,8 @@ mod tests {
     fn no_markup_of_a_user_reaches_the_html() {
         for texts in all_texts() {
             let html = texts.html().expect("HTML");
-            assert_eq!(html.matches("<a ").count(), 1, "{html}");
+            let links = 1 + usize::from(texts.preferences.is_some());
+            assert_eq!(html.matches("<a ").count(), links, "{html}");
             assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
             for remote in ["src=", "url(", "@import", "<link", "<img"] {
                 assert!(!html.contains(remote), "{remote}: {html}");
@@ -300,16 +309,16 @@ mod tests {
             title: Line::new("Autumn hackathon"),
             moderator: Some(Line::new("Max Moderator")),
         });
-        let texts = Texts::new(&subject, LINK.to_owned());
+        let texts = Texts::new(&subject, LINK.to_owned(), PREFERENCES.to_owned());
         assert_eq!(texts.subject, "Sent back: Autumn hackathon");
         assert_eq!(
             texts.plain().expect("text"),
             "Max Moderator sent back your event “Autumn hackathon”. The reason:\n\n\
              > The room is taken.\n> Take another one.\n\n\
              Open the event to edit it\n\
-             https://board.example.org/base/events/00000000-0000-0000-0000-000000000000\n\n\
+             https://board.example.org/base/board/events/00000000-0000-0000-0000-000000000000\n\n\
              -- \nYou get this mail because the event is yours. You can switch off mails about decisions in the \
-             notifications of your account."
+             notifications of your account:\nhttps://board.example.org/base/board/account/notifications"
         );
     }
 }

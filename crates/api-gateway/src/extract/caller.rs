@@ -175,12 +175,12 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::{clients::Clients, config::Config, testing::env};
+    use crate::{config::Config, testing::env};
 
     #[tokio::test]
     async fn a_call_without_a_token_names_the_address_block_of_the_client() {
         let config = Config::from_env(&mut env([]));
-        let state = AppState::new(&config, Clients::new(&config));
+        let state = AppState::new(&config, config.clients());
         let requester = Requester::Anonymous("2001:db8:1:2::".parse().expect("an address"));
         let request = Request::post("/auth/login")
             .header("x-client-address", "198.51.100.1")

@@ -100,9 +100,9 @@ mod tests {
         Router::new()
             .route("/events", get(respond))
             .layer(layer_fn(Admission::new(max_requests), admit))
-            .layer(layer_fn(Requesters::new(&config, public_operations()), identify))
+            .layer(layer_fn(Requesters::new(&config, public_operations(), None), identify))
             .layer(layer_fn(verifier, verify_token))
-            .layer(layer_fn((), render))
+            .layer(layer_fn(None, render))
     }
 
     #[tokio::test]

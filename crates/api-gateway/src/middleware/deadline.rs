@@ -8,6 +8,7 @@ use eventboard_chassis::{
     error::ServiceError,
     layer::{Inner, Next},
 };
+use http::Method;
 
 use crate::{policy::OperationPolicy, problem::Problem};
 
@@ -22,6 +23,16 @@ pub(crate) async fn enforce_deadline(
     request.extensions_mut().insert(call_policy);
     let response = tokio::time::timeout_at(call_policy.deadline, next.run(request)).await;
     response.unwrap_or_else(|_| Problem::from(ServiceError::deadline_exceeded()).into_response())
+}
+
+/// The layer function for pages, with the policies for reading one and for sending a form.
+pub(crate) async fn enforce_page_deadline(
+    (read, write): (OperationPolicy, OperationPolicy),
+    request: Request,
+    next: Next<impl Inner>,
+) -> Response {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    enforce_deadline(if is_read { read } else { write }, request, next).await
 }
 
 #[cfg(test)]

@@ -5,22 +5,37 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use board::{Board, Failure, PageFailure, PageRequest};
 use eventboard_chassis::{
     correlation::CorrelationId,
     layer::{Inner, Next},
 };
 use http::{HeaderValue, header};
 
-use crate::problem::{self, MEDIA_TYPE, Problem};
+use crate::{
+    extract::prefers_html,
+    problem::{self, HttpError, MEDIA_TYPE, Problem},
+};
 
-/// The layer function: writes the problem details (RFC 9457) of an error response.
-pub(crate) async fn render((): (), request: Request, next: Next<impl Inner>) -> Response {
+/// The media type of a page.
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The layer function: writes the problem details (RFC 9457) of an error response. A browser on the board gets a page.
+pub(crate) async fn render(board: Option<Board>, mut request: Request, next: Next<impl Inner>) -> Response {
     let instance = problem::instance(request.uri().path());
     let correlation = request.extensions().get::<CorrelationId>().cloned();
+    let is_boards = board::serves(request.uri().path());
+    let board = board.filter(|_| is_boards || prefers_html(request.headers()));
+    let page = board.map(|board| (board, PageRequest::of(&mut request)));
     let mut response = next.run(request).await;
-    match problem_of(&mut response) {
-        Some(problem) => with_body(response, &problem, &instance, correlation.as_ref()),
-        None => response,
+    let Some(problem) = problem_of(&mut response) else { return response };
+    problem.log();
+    let correlation_id = correlation.as_ref().map_or("", CorrelationId::as_str);
+    match page {
+        Some((board, request)) if is_boards || matches!(problem, Problem::Http(HttpError::UnknownPath)) => {
+            with_page(response, &problem, correlation_id, &board, &request).await
+        }
+        _ => with_body(response, &problem, &instance, correlation_id),
     }
 }
 
@@ -29,25 +44,49 @@ pub(crate) async fn catch_panic((): (), request: Request, next: Next<impl Inner>
     next.catch_panic(request).await.unwrap_or_else(|error| Problem::from(error).into_response())
 }
 
-/// The problem of an error response. Returns `None` for an error response that is already JSON, because it is a
-/// health document.
+/// The problem of an error response. Returns `None` for an error response that is already written: a health
+/// document, or a page with a form and its faults.
 fn problem_of(response: &mut Response) -> Option<Problem> {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    let is_health_document =
-        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    let problem = response.extensions_mut().remove::<Problem>();
-    problem.or_else(|| (is_error && !is_health_document).then(|| Problem::from_status(status)))
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    let is_written = media_type.is_some_and(|kind| kind == "application/json" || kind == HTML);
+    let page_failure = response.extensions_mut().remove::<PageFailure>();
+    let problem = page_failure.map(|PageFailure(error)| Problem::Service(error));
+    let problem = problem.or_else(|| response.extensions_mut().remove::<Problem>());
+    problem.or_else(|| (is_error && !is_written).then(|| Problem::from_status(status)))
 }
 
-fn with_body(
+async fn with_page(
     response: Response,
     problem: &Problem,
-    instance: &str,
-    correlation: Option<&CorrelationId>,
+    correlation_id: &str,
+    board: &Board,
+    request: &PageRequest,
 ) -> Response {
-    problem.log();
-    let document = problem.document(instance, correlation.map_or("", CorrelationId::as_str));
+    let failure = Failure {
+        status: problem.status(),
+        code: problem.code(),
+        message: &problem.detail(),
+        retry_after: problem.retry_after(),
+        correlation_id,
+    };
+    let mut page = board.error_page(request, &failure).await;
+    // Keep the headers, such as RateLimit-Remaining.
+    let (head, _) = response.into_parts();
+    for (name, value) in &head.headers {
+        if ![header::CONTENT_LENGTH, header::CONTENT_TYPE, header::WWW_AUTHENTICATE].contains(name) {
+            page.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    if let Some(seconds) = failure.retry_after {
+        page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    page
+}
+
+fn with_body(response: Response, problem: &Problem, instance: &str, correlation_id: &str) -> Response {
+    let document = problem.document(instance, correlation_id);
     let body = serde_json::to_vec(&document).unwrap_or_default();
     // Keep the headers, such as Allow and RateLimit-Remaining.
     let (mut head, _) = response.into_parts();
@@ -71,7 +110,7 @@ mod tests {
             .route("/text", get(|| async { (StatusCode::IM_A_TEAPOT, "short and stout") }))
             .route("/health", get(|| async { (StatusCode::SERVICE_UNAVAILABLE, Json("down")) }))
             .layer(layer_fn((), catch_panic))
-            .layer(layer_fn((), render))
+            .layer(layer_fn(None, render))
     }
 
     #[tokio::test]

@@ -48,6 +48,7 @@ pub(crate) struct RateLimiter {
     by_ip: Windows<IpAddr>,
     by_user: Windows<Uuid>,
     failed_refreshes_by_ip: Windows<IpAddr>,
+    pages_by_ip: Windows<IpAddr>,
 }
 
 /// The counter of 429 responses, by the limit that was exceeded.
@@ -88,16 +89,19 @@ impl RateLimiter {
         limits.enabled.then(|| Self {
             by_ip: Windows::new(limits.per_ip, addresses.clone()),
             by_user: Windows::new(limits.per_user, users),
-            failed_refreshes_by_ip: Windows::new(limits.per_ip, addresses),
+            failed_refreshes_by_ip: Windows::new(limits.per_ip, addresses.clone()),
+            pages_by_ip: Windows::new(limits.pages_per_ip, addresses),
         })
     }
 
-    /// Counts the request in the window of its user, otherwise in the window of the client's IP address.
-    fn count(&self, requester: Requester) -> RateLimitStatus {
+    /// Counts the request in the window of its user, otherwise in the window of the client's IP address. Pages have a window of
+    /// their own: reading them is cheap, and all who share an address read them.
+    fn count(&self, requester: Requester, is_page: bool) -> RateLimitStatus {
         match requester {
             Requester::Member { user_id, organization_id: _, address_block: _ } => {
                 self.by_user.count(user_id)
             }
+            Requester::Anonymous(address_block) if is_page => self.pages_by_ip.count(address_block),
             Requester::Anonymous(address_block) => self.by_ip.count(address_block),
         }
     }
@@ -203,7 +207,8 @@ pub(crate) async fn enforce_rate_limit(
     {
         return limiter.count_refresh(address_block, request, next).await;
     }
-    let status = limiter.count(requester);
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    let status = limiter.count(requester, is_read && board::serves(request.uri().path()));
     if status.is_exceeded {
         return status.refuse();
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::{extract::Request, response::Response};
+use board::Board;
 use eventboard_chassis::{
     layer::{Inner, Next},
     server::Requester,
@@ -17,23 +18,35 @@ use super::client_ip::ClientAddresses;
 use crate::{config::Config, openapi::PublicOperations};
 
 /// Where operations with a token count for the address nevertheless, because passwords are guessed and mails are sent with them.
-const COUNTED_FOR_ADDRESS: [&str; 3] = ["/auth/password", "/auth/email", "/auth/me/delete"];
+const COUNTED_FOR_ADDRESS: [&str; 7] = [
+    "/auth/password",
+    "/auth/email",
+    "/auth/me/delete",
+    "/board/account/password",
+    "/board/account/email",
+    "/board/account/delete",
+    "/board/account/resend-verification",
+];
 
 /// Determines who sends a request.
 #[derive(Clone)]
 pub(crate) struct Requesters {
     public_operations: Arc<PublicOperations>,
     addresses: ClientAddresses,
+    board: Option<Board>,
 }
 
 impl Requesters {
-    pub(crate) fn new(config: &Config, public_operations: PublicOperations) -> Self {
-        Self { public_operations: Arc::new(public_operations), addresses: ClientAddresses::new(config) }
+    pub(crate) fn new(config: &Config, public_operations: PublicOperations, board: Option<Board>) -> Self {
+        let addresses = ClientAddresses::new(config);
+        Self { public_operations: Arc::new(public_operations), addresses, board }
     }
 
     /// The user of the verified token, or else anybody from the client's address. An unverified token could contain any
     /// user id. Operations that ignore the token count for the address even with a token: otherwise a client with a token
     /// could guess more passwords and create more users. So do those below [`COUNTED_FOR_ADDRESS`].
+    ///
+    /// On the board, the session identifies the user. A token means nothing there.
     ///
     /// Any other request that no operation serves (404, 405) counts for its user. It costs nearly nothing, and it should not
     /// use up the logins of all who share the address.
@@ -42,6 +55,12 @@ impl Requesters {
         let (method, path) = (request.method(), request.uri().path());
         let counts_for_address = COUNTED_FOR_ADDRESS.iter().any(|base| is_below(path, base))
             || self.public_operations.contains(method, path);
+        if board::serves(path) {
+            return match &self.board {
+                Some(board) if !counts_for_address => board.requester(request.headers(), address),
+                _ => Requester::Anonymous(address),
+            };
+        }
         match request.extensions().get::<VerifiedToken>() {
             Some(token) if !counts_for_address => Requester::member(token, Some(address)),
             _ => Requester::Anonymous(address),
@@ -94,7 +113,7 @@ mod tests {
         if let Some(token) = verifier.verify(request.headers()) {
             request.extensions_mut().insert(token);
         }
-        Requesters::new(&config, public_operations()).of(&request)
+        Requesters::new(&config, public_operations(), None).of(&request)
     }
 
     #[test]

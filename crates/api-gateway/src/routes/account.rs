@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use eventboard_client::Backend;
 use eventboard_domain::rules;
 use eventboard_proto::{
     auth::{DeleteMeRequest, TextChange, UpdateMeReply, UpdateMeRequest},
@@ -19,7 +20,6 @@ use super::{
     responses::{NO_STORE, with_replayed},
 };
 use crate::{
-    clients::Backend,
     extract::{
         IdempotencyKey, OptionalNotNull, OptionalNullable, Preconditions, RecordedCaller, WithBody, fields,
         request_body, shared_fields::TimeZone,

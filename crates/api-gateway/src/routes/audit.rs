@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::{AuditAction, AuditTargetType};
 use eventboard_proto::{
     auth::{self as proto, ListAuditReply, ListAuditRequest},
@@ -22,7 +23,6 @@ use super::{
     time,
 };
 use crate::{
-    clients::Backend,
     extract::{
         Caller, EnumValue, OrDefault, Parameters, query_parameters,
         shared_fields::{Cursor, Id, Instant, Limit},

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::{Role, rules};
 use eventboard_proto::auth::{
     self as proto, GetMeRequest, LoginRequest, RefreshReply, SignupRequest, signup_request,
@@ -20,7 +21,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{notifications::LinkToken, operation, responses::NO_STORE, sessions::Tokens, time};
 use crate::{
-    clients::Backend,
     extract::{
         AnonymousCaller, Caller, EnumValue, Input, Parameters, Preconditions, WithBody, fields, request_body,
         shared_fields::Id,
@@ -143,7 +143,7 @@ async fn login(
 ) -> Result<Response, Problem> {
     preconditions.check_without_representation()?;
     let Login { email, password } = login;
-    let message = LoginRequest { email: email.0, password: password.0 };
+    let message = LoginRequest { email: email.0, password: password.0, browser: false };
     let reply = state.clients().auth().login(call.request(message)).await;
     let session = Session::try_from(Backend::Auth.reply(reply)?)?;
     Ok(([NO_STORE], Json(session)).into_response())
@@ -289,6 +289,7 @@ impl From<Signup> for SignupRequest {
             first_name: first_name.0,
             last_name: last_name.0,
             organization: name.or(id).or(token),
+            browser: false,
         }
     }
 }
@@ -332,7 +333,15 @@ impl TryFrom<proto::SessionReply> for Session {
     type Error = ServiceError;
 
     fn try_from(reply: proto::SessionReply) -> Result<Self, ServiceError> {
-        let proto::SessionReply { user, access_token, refresh_token, expires_in, refresh_expires_in } = reply;
+        let proto::SessionReply {
+            user,
+            access_token,
+            refresh_token,
+            expires_in,
+            refresh_expires_in,
+            // Only the board asks for one.
+            browser_secret: _,
+        } = reply;
         let user = user.ok_or_else(|| Backend::Auth.invalid_reply("user"))?;
         let tokens = RefreshReply { access_token, refresh_token, expires_in, refresh_expires_in };
         Ok(Self { user: user.try_into()?, tokens: tokens.into() })

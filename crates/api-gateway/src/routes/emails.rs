@@ -4,6 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use eventboard_client::Backend;
 use eventboard_proto::auth::{
     ChangeEmailRequest, ResendVerificationRequest, VerifyEmailRequest, WithdrawEmailChangeRequest,
 };
@@ -16,7 +17,6 @@ use super::{
     operation,
 };
 use crate::{
-    clients::Backend,
     extract::{
         AnonymousCaller, Parameters, Preconditions, RecordedCaller, UnusedKey, WithBody, request_body,
     },

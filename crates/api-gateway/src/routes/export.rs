@@ -3,16 +3,25 @@
 //! The copy can be long, so it is written while the client reads it. The services return it in pages, and one page is in
 //! memory at a time: the next one is asked for when the client has taken the last one.
 
+use eventboard_client::Backend;
 use std::mem;
 
 use axum::{
+    Router,
     body::Body,
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
+    routing::get,
 };
+use board::Board;
 use bytes::Bytes;
 use chrono::{SecondsFormat, Utc};
-use eventboard_chassis::{error::ServiceError, server::AdmissionPermit};
+use eventboard_chassis::{
+    error::ServiceError,
+    layer::{Inner, Next as Handler, layer_fn},
+    server::AdmissionPermit,
+    token::TokenVerifier,
+};
 use eventboard_domain::HistoryAction;
 use eventboard_proto::{
     auth::{self as auth_proto, ExportMeReply, ExportMeRequest, NotificationsReply},
@@ -34,10 +43,9 @@ use super::{
     operation,
     responses::NO_STORE,
     sessions::UserSession,
-    time,
+    time, with_deadline,
 };
 use crate::{
-    clients::Backend,
     extract::{EnumValue, OutgoingCall, Parameters, RecordedCaller},
     policy::Policies,
     problem::Problem,
@@ -57,6 +65,29 @@ const ATTACHMENT: (HeaderName, HeaderValue) = (
 
 pub(super) fn routes(policies: &Policies) -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(operation!(policies.list, export))
+}
+
+/// The same for a browser, which has a session instead of a token.
+pub(crate) fn board_export(policies: &Policies, board: Board, verifier: TokenVerifier) -> Router<AppState> {
+    let handler = get(export).route_layer(layer_fn((board, verifier), exchange_session));
+    Router::new().route("/board/account/export", with_deadline(policies.list, handler))
+}
+
+/// Puts the access token of the session into the request.
+async fn exchange_session(
+    (board, verifier): (Board, TokenVerifier),
+    request: Request,
+    handler: Handler<impl Inner>,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match board.authorization(&mut parts).await {
+        Ok(authorization) => parts.headers.insert(header::AUTHORIZATION, authorization),
+        Err(response) => return response,
+    };
+    if let Some(token) = verifier.verify(&parts.headers) {
+        parts.extensions.insert(token);
+    }
+    handler.run(Request::from_parts(parts, body)).await
 }
 
 /// Export the data of the current user

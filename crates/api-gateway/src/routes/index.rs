@@ -1,17 +1,14 @@
-//! `/`: leads people to the documentation and programs to the API. And the files that browsers and crawlers ask for by
+//! `/`: leads people to the board and programs to the API. And the files that browsers and crawlers ask for by
 //! themselves.
 
 use axum::{
-    Router,
+    Json, Router,
     extract::State,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouter},
@@ -28,8 +25,6 @@ const TAG: &str = "infrastructure";
 pub(crate) const FILES: [&str; 3] = ["/favicon.ico", "/favicon.svg", "/robots.txt"];
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-const STYLE: &str = include_str!("index/page.css");
-const PAGE: &str = include_str!("index/page.html");
 const ICON: &[u8] = include_bytes!("index/favicon.ico");
 const ICON_SVG: &str = include_str!("index/favicon.svg");
 const ROBOTS: &str = include_str!("index/robots.txt");
@@ -50,10 +45,11 @@ const NO_SNIFF: (HeaderName, HeaderValue) =
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
 /// The operation and the files.
-pub(crate) fn routes() -> OpenApiRouter {
+/// A browser at `/` is led to the board, if there is one.
+pub(crate) fn routes(has_board: bool) -> OpenApiRouter {
     OpenApiRouter::default()
         .routes(with_description(routes!(index)))
-        .with_state(Documents::new())
+        .with_state(HasBoard(has_board))
         .merge(OpenApiRouter::from(files()))
 }
 
@@ -71,8 +67,8 @@ fn files() -> Router {
 }
 
 fn with_description(
-    (schemas, mut paths, methods): UtoipaMethodRouter<Documents>,
-) -> UtoipaMethodRouter<Documents> {
+    (schemas, mut paths, methods): UtoipaMethodRouter<HasBoard>,
+) -> UtoipaMethodRouter<HasBoard> {
     for operation in paths.paths.values_mut().flat_map(operations_of) {
         *operation = OperationDescription::new(operation).with_rate_limit();
     }
@@ -81,23 +77,31 @@ fn with_description(
 
 /// Get the index
 ///
-/// Browsers, which prefer `text/html` in `Accept`, get a page.
+/// Browsers, which prefer `text/html` in `Accept`, are led to the board.
 #[utoipa::path(
     get, path = "/", tag = TAG, operation_id = "getIndex",
-    responses((
-        status = 200, description = "Where to find what.", headers(("Cache-Control")),
-        content((Index = "application/json"), (String = "text/html")),
-    )),
+    responses(
+        (status = 200, description = "Where to find what.", body = Index, headers(("Cache-Control"))),
+        (status = 303, description = "A browser is led to the board.", headers(("Cache-Control"))),
+    ),
     extensions(("x-access" = json!("anyone"))),
 )]
-async fn index(State(documents): State<Documents>, headers: HeaderMap) -> Response {
-    let mut response = if prefers_html(&headers) { documents.page() } else { documents.json() };
+async fn index(State(HasBoard(has_board)): State<HasBoard>, headers: HeaderMap) -> Response {
+    let mut response = if has_board && prefers_html(&headers) {
+        Redirect::to(board::PATH).into_response()
+    } else {
+        Json(INDEX).into_response()
+    };
     let headers = response.headers_mut();
     headers.extend([CACHE_INDEX, NO_SNIFF]);
     headers.append(header::VARY, HeaderValue::from_static("accept"));
     headers.insert(header::LINK, HeaderValue::from_static(LINKS));
     response
 }
+
+/// Whether this gateway has a board.
+#[derive(Clone)]
+struct HasBoard(bool);
 
 /// Where to find what.
 #[derive(Serialize, ToSchema)]
@@ -143,48 +147,6 @@ const INDEX: Index = Index {
     },
 };
 
-/// The index in both forms.
-#[derive(Clone)]
-struct Documents {
-    json: Bytes,
-    page: Bytes,
-    content_security_policy: HeaderValue,
-}
-
-impl Documents {
-    fn new() -> Self {
-        let page = PAGE.replace("{style}", STYLE).replace("{version}", VERSION);
-        Self {
-            json: serde_json::to_vec(&INDEX).unwrap_or_default().into(),
-            page: page.into(),
-            content_security_policy: content_security_policy(),
-        }
-    }
-
-    fn json(self) -> Response {
-        ([(header::CONTENT_TYPE, "application/json")], self.json).into_response()
-    }
-
-    fn page(self) -> Response {
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (header::CONTENT_SECURITY_POLICY, self.content_security_policy),
-            (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        ];
-        (headers, self.page).into_response()
-    }
-}
-
-/// Allows what the page contains and nothing else: its style and the icon.
-fn content_security_policy() -> HeaderValue {
-    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    );
-    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
-}
-
 #[cfg(test)]
 mod tests {
     use http::{Method, Request, StatusCode};
@@ -196,33 +158,36 @@ mod tests {
 
     const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-    async fn text(response: Response) -> String {
-        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
     #[tokio::test]
-    async fn a_browser_gets_a_page_and_everybody_else_an_index_in_json() {
+    async fn a_browser_is_led_to_the_board_and_everybody_else_gets_an_index_in_json() {
         let gateway = gateway([]);
-        for (accept, media_type) in
-            [(BROWSER, "text/html; charset=utf-8"), ("*/*", "application/json"), ("", "application/json")]
+        for (accept, status) in
+            [(BROWSER, StatusCode::SEE_OTHER), ("*/*", StatusCode::OK), ("", StatusCode::OK)]
         {
-            let mut lengths = Vec::new();
             for method in [Method::GET, Method::HEAD] {
                 let request = Request::builder().method(method).uri("/").header("accept", accept);
                 let response = send(&gateway, request, "").await;
-                assert_eq!(response.status(), StatusCode::OK);
                 let headers = response.headers();
-                assert_eq!(headers["content-type"], media_type, "{accept}");
+                assert_eq!(response.status(), status, "{accept}");
+                let location = headers.get("location").map(|location| location.to_str().expect("text"));
+                assert_eq!(location, (accept == BROWSER).then_some(board::PATH));
                 assert_eq!(headers["cache-control"], "public, max-age=300");
                 assert_eq!(headers["x-content-type-options"], "nosniff");
                 let vary = headers["vary"].to_str().expect("text");
                 assert!(vary.split(", ").any(|name| name == "accept"), "{vary}");
-                assert_eq!(headers.contains_key("content-security-policy"), accept == BROWSER);
-                lengths.push(headers["content-length"].clone());
             }
-            assert_eq!(lengths[0], lengths[1], "{accept}");
         }
+    }
+
+    #[tokio::test]
+    async fn without_a_board_a_browser_gets_the_index_too() {
+        let gateway = gateway([
+            ("APP_ENV", "production"),
+            ("JWT_SECRET", "a-secret-of-the-operator-with-enough-bytes"),
+            ("PUBLIC_URL", "http://board.example.org"),
+        ]);
+        let response = send(&gateway, Request::get("/").header("accept", BROWSER), "").await;
+        assert_eq!(json(response).await["name"], "EventBoard");
     }
 
     #[tokio::test]
@@ -233,31 +198,12 @@ mod tests {
         let links = index["links"].as_object().expect("links").values();
         for path in links.map(|path| path.as_str().expect("a path")) {
             assert!(document["paths"].get(path).is_some(), "{path}");
-            assert!(!path.starts_with("/api") && path != "/health" || PAGE.contains(&format!("\"{path}\"")));
             assert!(!path.starts_with("/api") && path != "/health" || LINKS.contains(&format!("<{path}>")));
         }
         let described = &document["components"]["schemas"]["Links"]["properties"];
         let names =
             |value: &Value| value.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>());
         assert_eq!(names(&index["links"]), names(described));
-    }
-
-    #[tokio::test]
-    async fn the_page_loads_nothing_that_its_policy_forbids() {
-        let response = send(&gateway([]), Request::get("/").header("accept", BROWSER), "").await;
-        let policy = response.headers()["content-security-policy"].to_str().expect("text").to_owned();
-        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-        let page = text(response).await;
-        let (_, style) = page.split_once("<style>").expect("a style");
-        let (style, _) = style.split_once("</style>").expect("its end");
-        let hash = BASE64_STANDARD.encode(Sha256::digest(style));
-        assert!(policy.contains(&format!("'sha256-{hash}'")), "the style is not allowed");
-        for forbidden in
-            ["http:", "https:", "//", "<script", "style=", "onclick", "url(", "@import", "{version}"]
-        {
-            assert!(!page.contains(forbidden), "{forbidden}");
-        }
-        assert!(page.contains(&format!("Version {VERSION}")));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::Role;
 use eventboard_proto::auth::{
     self as proto, CreateInvitationRequest, InvitationReply, ListInvitationsReply, ListInvitationsRequest,
@@ -24,7 +25,6 @@ use super::{
     time,
 };
 use crate::{
-    clients::Backend,
     extract::{
         AnonymousCaller, Caller, EnumValue, IdempotencyKey, InvitationId, OrDefault, Parameters,
         Preconditions, RecordedCaller, WithBody, query_parameters, request_body,

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::Role;
 use eventboard_proto::{
     auth::{
@@ -27,7 +28,6 @@ use super::{
     time,
 };
 use crate::{
-    clients::Backend,
     extract::{
         Caller, EnumValue, IdempotencyKey, MemberId, OptionalNotNull, OrDefault, Parameters, Preconditions,
         ReadConditions, RecordedCaller, WithBody, query_parameters, request_body,

@@ -27,6 +27,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 pub(crate) use self::{
     docs::{FILES as DOCS_FILES, operations as docs_operations, routes as docs},
+    export::board_export,
     health::routes as health,
     index::{FILES as INDEX_FILES, routes as index},
 };

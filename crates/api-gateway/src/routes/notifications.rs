@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::DecisionMails;
 use eventboard_proto::auth::{
     self as proto, GetNotificationsRequest, SetNotificationsRequest, UnsubscribeRequest,
@@ -17,7 +18,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{operation, responses::NO_STORE};
 use crate::{
-    clients::Backend,
     extract::{
         AnonymousCaller, Caller, EnumValue, Parameters, Preconditions, UnusedKey, WithBody, fields,
         query_parameters, request_body,

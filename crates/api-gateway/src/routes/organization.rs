@@ -2,6 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_proto::{
     auth::{self as proto, GetOrganizationRequest, OrganizationReply, UpdateOrganizationRequest},
     events::{GetUsageRequest, UsageReply},
@@ -19,7 +20,6 @@ use super::{
     time,
 };
 use crate::{
-    clients::Backend,
     extract::{
         Caller, IdempotencyKey, OptionalNotNull, Parameters, Preconditions, ReadConditions, RecordedCaller,
         WithBody, request_body,

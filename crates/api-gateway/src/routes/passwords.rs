@@ -4,6 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use eventboard_client::Backend;
 use eventboard_domain::rules;
 use eventboard_proto::auth::{ChangePasswordRequest, ForgetPasswordRequest, ResetPasswordRequest};
 use http::StatusCode;
@@ -15,7 +16,6 @@ use super::{
     operation,
 };
 use crate::{
-    clients::Backend,
     extract::{AnonymousCaller, Input, Preconditions, RecordedCaller, WithBody, request_body},
     policy::Policies,
     problem::Problem,

@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use eventboard_client::Backend;
 use eventboard_domain::FORMER_MEMBER;
 use eventboard_proto::events::{self as proto, ListPeopleReply, ListPeopleRequest};
 use serde::Serialize;
@@ -13,7 +14,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{operation, responses::NO_STORE};
 use crate::{
-    clients::Backend,
     extract::{Caller, Parameters, fields, query_parameters, uuid},
     openapi::schemas::text,
     policy::Policies,

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::{error::ServiceError, refresh_token::REFRESH_TOKEN_LENGTH};
+use eventboard_client::Backend;
 use eventboard_domain::Violations;
 use eventboard_proto::auth::{
     self as proto, ListSessionsReply, ListSessionsRequest, LogoutRequest, RefreshReply, RefreshRequest,
@@ -18,7 +19,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{operation, responses::NO_STORE, time};
 use crate::{
-    clients::Backend,
     extract::{
         AnonymousCaller, Caller, GenuineCaller, Parameters, Preconditions, RecordedCaller, SessionId,
         UnusedKey, WithBody, WithOptionalBody, fields, request_body,

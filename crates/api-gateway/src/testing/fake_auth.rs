@@ -21,9 +21,9 @@ use eventboard_proto::auth::{
     ResendVerificationRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
     RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
     SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, UpdateMeReply,
-    UpdateMeRequest, UpdateMemberRequest, UpdateOrganizationRequest, ValidateUserReply, ValidateUserRequest,
-    VerifyEmailReply, VerifyEmailRequest, WithdrawEmailChangeReply, WithdrawEmailChangeRequest,
-    WithdrawInvitationReply, WithdrawInvitationRequest,
+    UpdateMeRequest, UpdateMemberRequest, UpdateOrganizationRequest, UseBrowserSessionReply,
+    UseBrowserSessionRequest, ValidateUserReply, ValidateUserRequest, VerifyEmailReply, VerifyEmailRequest,
+    WithdrawEmailChangeReply, WithdrawEmailChangeRequest, WithdrawInvitationReply, WithdrawInvitationRequest,
     auth_service_server::{AuthService, AuthServiceServer},
 };
 use tokio::net::TcpListener;
@@ -82,6 +82,13 @@ impl AuthService for FakeAuth {
     }
 
     async fn refresh(&self, _: Request<RefreshRequest>) -> Result<Response<RefreshReply>, Status> {
+        Err(Status::unimplemented("not used by these tests"))
+    }
+
+    async fn use_browser_session(
+        &self,
+        _: Request<UseBrowserSessionRequest>,
+    ) -> Result<Response<UseBrowserSessionReply>, Status> {
         Err(Status::unimplemented("not used by these tests"))
     }
 

@@ -19,7 +19,7 @@ async fn validator_of(fake: &Arc<FakeAuth>) -> UserValidator {
     let port = fake.serve().await;
     let variables = [("AUTH_SERVICE_HOST", "127.0.0.1"), ("AUTH_SERVICE_PORT", port.as_str())];
     let config = Config::from_env(&mut env(variables));
-    UserValidator::new(Clients::new(&config), config.policies.validate_user)
+    UserValidator::new(config.clients(), config.policies.validate_user)
 }
 
 fn any_identity() -> Identity {

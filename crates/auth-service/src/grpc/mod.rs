@@ -21,9 +21,10 @@ use eventboard_proto::auth::{
     ResendVerificationRequest, ResetPasswordReply, ResetPasswordRequest, RevokeOtherSessionsReply,
     RevokeOtherSessionsRequest, RevokeSessionReply, RevokeSessionRequest, SessionReply,
     SetNotificationsRequest, SignupRequest, UnsubscribeReply, UnsubscribeRequest, UpdateMeReply,
-    UpdateMeRequest, UpdateMemberRequest, UpdateOrganizationRequest, ValidateUserReply, ValidateUserRequest,
-    VerifyEmailReply, VerifyEmailRequest, WithdrawEmailChangeReply, WithdrawEmailChangeRequest,
-    WithdrawInvitationReply, WithdrawInvitationRequest, auth_service_server::AuthService,
+    UpdateMeRequest, UpdateMemberRequest, UpdateOrganizationRequest, UseBrowserSessionReply,
+    UseBrowserSessionRequest, ValidateUserReply, ValidateUserRequest, VerifyEmailReply, VerifyEmailRequest,
+    WithdrawEmailChangeReply, WithdrawEmailChangeRequest, WithdrawInvitationReply, WithdrawInvitationRequest,
+    auth_service_server::AuthService,
 };
 use tonic::{Request, Response, Status};
 
@@ -86,6 +87,16 @@ impl AuthService for AuthGrpc {
         Ok(Response::new(tokens.into()))
     }
 
+    async fn use_browser_session(
+        &self,
+        request: Request<UseBrowserSessionRequest>,
+    ) -> Result<Response<UseBrowserSessionReply>, Status> {
+        let (client, origin) = (Client::Address(ClientAddress::of(&request)), Origin::of(&request));
+        let UseBrowserSessionRequest { browser_secret } = request.into_inner();
+        let used = self.use_cases.use_browser_session(&browser_secret, client, &origin).await?;
+        Ok(Response::new(replies::browser_session(used, self.use_cases.require_verified_email)))
+    }
+
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutReply>, Status> {
         let (client, deadline) = (Client::Address(ClientAddress::of(&request)), Deadline::of(&request));
         let (origin, caller) = (Origin::of(&request), Caller::of(&request).ok());
@@ -130,8 +141,8 @@ impl AuthService for AuthGrpc {
         let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
         let (origin, block) = (Origin::of(&request), ClientAddress::of(&request));
         let change = PasswordChange::try_from(request.into_inner()).map_err(ServiceError::from)?;
-        self.use_cases.change_password(&caller, change, block, &origin, deadline).await?;
-        Ok(Response::new(ChangePasswordReply {}))
+        let secret = self.use_cases.change_password(&caller, change, block, &origin, deadline).await?;
+        Ok(Response::new(replies::changed_password(secret)))
     }
 
     async fn forget_password(

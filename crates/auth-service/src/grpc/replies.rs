@@ -5,34 +5,68 @@ use std::time::Duration;
 use eventboard_db::{AsText, OpenInvitation};
 use eventboard_domain::{AuditTarget, DecisionMails, OrganizationSettings, Quotas};
 use eventboard_proto::{auth as proto, convert::timestamp};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{
     audit::{AuditPage, AuditPosition, AuditRecord},
     organization::{InvitationContent, Member, MemberFilters, MemberPage, OrganizationDetails},
-    session::{ListedSession, SignedIn, Tokens},
+    session::{Access, BrowserAccess, BrowserSession, Credential, ListedSession, SignedIn, Tokens},
     use_cases::AccountCopy,
     user::{Organization, User},
 };
 
 impl From<SignedIn> for proto::SessionReply {
     fn from(signed_in: SignedIn) -> Self {
-        let SignedIn { user, tokens } = signed_in;
-        let proto::RefreshReply { access_token, refresh_token, expires_in, refresh_expires_in } =
-            tokens.into();
-        Self { user: Some(user.into()), access_token, refresh_token, expires_in, refresh_expires_in }
+        let SignedIn { user, access: Access { token, expires_in, session_expires_in }, credential } =
+            signed_in;
+        let (refresh_token, browser_secret) = match &credential {
+            Credential::RefreshToken(token) => (token.expose_secret(), ""),
+            Credential::BrowserSecret(secret) => ("", secret.expose_secret()),
+        };
+        Self {
+            user: Some(user.into()),
+            access_token: token,
+            refresh_token: refresh_token.to_owned(),
+            expires_in: whole_seconds(expires_in),
+            refresh_expires_in: whole_seconds(session_expires_in),
+            browser_secret: browser_secret.to_owned(),
+        }
     }
+}
+
+/// The browser session in use. `require_verified_email` is the service's setting.
+pub(super) fn browser_session(
+    used: BrowserAccess,
+    require_verified_email: bool,
+) -> proto::UseBrowserSessionReply {
+    let BrowserAccess { access: Access { token, expires_in, session_expires_in }, session } = used;
+    let BrowserSession { user, organization, organization_time_zone, token_session: _, left: _ } = session;
+    proto::UseBrowserSessionReply {
+        access_token: token,
+        expires_in: whole_seconds(expires_in),
+        session_expires_in: whole_seconds(session_expires_in),
+        user: Some(user.into()),
+        organization: Some(organization.into()),
+        organization_time_zone,
+        email_verification_required: require_verified_email,
+    }
+}
+
+/// The password was changed. The secret is the new one of a browser session.
+pub(super) fn changed_password(secret: Option<SecretString>) -> proto::ChangePasswordReply {
+    let browser_secret = secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
+    proto::ChangePasswordReply { browser_secret }
 }
 
 impl From<Tokens> for proto::RefreshReply {
     fn from(tokens: Tokens) -> Self {
-        let Tokens { access_token, refresh_token, expires_in, refresh_expires_in } = tokens;
+        let Tokens { access: Access { token, expires_in, session_expires_in }, refresh_token } = tokens;
         Self {
-            access_token,
+            access_token: token,
             refresh_token: refresh_token.expose_secret().to_owned(),
             expires_in: whole_seconds(expires_in),
-            refresh_expires_in: whole_seconds(refresh_expires_in),
+            refresh_expires_in: whole_seconds(session_expires_in),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     change::{Change, ProfilePatch},
     organization::{MemberFilters, MemberPosition, MemberQuery},
     password::TypedPassword,
+    session::SessionKind,
     user::{EmailChange, LoginCredentials, OrganizationChoice, PasswordChange, PasswordReset, Signup},
 };
 
@@ -23,7 +24,7 @@ impl TryFrom<proto::SignupRequest> for Signup {
     type Error = Violations;
 
     fn try_from(request: proto::SignupRequest) -> Result<Self, Violations> {
-        let proto::SignupRequest { email, password, first_name, last_name, organization } = request;
+        let proto::SignupRequest { email, password, first_name, last_name, organization, browser } = request;
         let mut violations = Violations::default();
         let is_invited = matches!(organization, Some(signup_request::Organization::InvitationToken(_)));
         let email = if is_invited && email.is_empty() { Ok(None) } else { rules::email(&email).map(Some) };
@@ -38,7 +39,14 @@ impl TryFrom<proto::SignupRequest> for Signup {
         else {
             return Err(violations);
         };
-        Ok(Self { email, password: password.into(), first_name, last_name, organization })
+        Ok(Self {
+            email,
+            password: password.into(),
+            first_name,
+            last_name,
+            organization,
+            kind: session_kind(browser),
+        })
     }
 }
 
@@ -78,12 +86,17 @@ impl TryFrom<proto::LoginRequest> for LoginCredentials {
     type Error = Violations;
 
     fn try_from(request: proto::LoginRequest) -> Result<Self, Violations> {
+        let proto::LoginRequest { email, password, browser } = request;
         let mut violations = Violations::default();
-        let email = violations.check("email", rules::login_email(&request.email));
-        let password = violations.check("password", rules::login_password(&request.password));
+        let email = violations.check("email", rules::login_email(&email));
+        let password = violations.check("password", rules::login_password(&password));
         let (Some(email), Some(password)) = (email, password) else { return Err(violations) };
-        Ok(Self { email, password: TypedPassword::new(password) })
+        Ok(Self { email, password: TypedPassword::new(password), kind: session_kind(browser) })
     }
+}
+
+fn session_kind(browser: bool) -> SessionKind {
+    if browser { SessionKind::Browser } else { SessionKind::RefreshTokens }
 }
 
 impl TryFrom<proto::ChangePasswordRequest> for PasswordChange {
@@ -360,6 +373,7 @@ mod tests {
             first_name: " Ada".into(),
             last_name: "Lovelace ".into(),
             organization: Some(OrganizationName(" Analytical  Engines ".into())),
+            browser: false,
         }
     }
 
@@ -387,6 +401,7 @@ mod tests {
             first_name: "  ".into(),
             last_name: "x".repeat(51),
             organization: Some(OrganizationName("!".into())),
+            browser: false,
         };
         assert_eq!(
             violations(request),
@@ -430,7 +445,11 @@ mod tests {
     #[test]
     fn a_login_is_checked_for_presence_and_length_only() {
         let read = |email: &str, password: &str| {
-            LoginCredentials::try_from(proto::LoginRequest { email: email.into(), password: password.into() })
+            LoginCredentials::try_from(proto::LoginRequest {
+                email: email.into(),
+                password: password.into(),
+                browser: false,
+            })
         };
         assert!(read("no address at all", "no rules here").is_ok());
         let violations = read(" ", &"x".repeat(101)).err().expect("two violations");
@@ -445,6 +464,7 @@ mod tests {
             let organization = if id { OrganizationId(name.clone()) } else { OrganizationName(name.clone()) };
             let request = proto::SignupRequest {
                 email, password, first_name: name.clone(), last_name: name, organization: Some(organization),
+                browser: false,
             };
             prop_assert!(Signup::try_from(request).err().is_none_or(|violations| !violations.is_empty()));
         }

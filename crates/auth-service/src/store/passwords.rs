@@ -1,6 +1,7 @@
 //! Changes and resets of passwords.
 
 use eventboard_chassis::{
+    browser_secret::BrowserSecret,
     error::ServiceError,
     fairness::Client,
     server::{Deadline, Origin},
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Account, FoundAccount, Store,
     links::{invalid_link, use_up},
-    sessions::{end_others, lock_caller, record_about, record_by_caller},
+    sessions::{end_others, lock_caller, record_about, record_by_caller, replace_browser_secret},
     throttle::{clear_account, clear_address, remember_address},
 };
 use crate::{throttle::ThrottleKey, user::User};
@@ -25,6 +26,12 @@ pub(crate) struct NewPassword<'a> {
     pub hash: &'a str,
     /// Which password was checked.
     pub checked_version: i32,
+}
+
+/// The caller's password was changed.
+pub(crate) struct PasswordChanged {
+    /// The new secret of the caller's session. `None`: it is no browser session.
+    pub browser_secret: Option<BrowserSecret>,
 }
 
 impl Store {
@@ -152,8 +159,8 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the caller's password, ends all their other sessions, makes tokens without a session invalid, records that,
-    /// and writes a mail about it. Returns false if the password was changed after it was checked.
+    /// Replaces the caller's password and the secret of their browser session, ends all their other sessions, makes tokens without a
+    /// session invalid, records that, and writes a mail about it. `None` if the password was changed after it was checked.
     ///
     /// # Errors
     /// `TokenOutdated` when the caller's token is.
@@ -163,13 +170,13 @@ impl Store {
         new_password: NewPassword<'_>,
         origin: &Origin,
         deadline: Deadline,
-    ) -> Result<bool, ServiceError> {
+    ) -> Result<Option<PasswordChanged>, ServiceError> {
         let NewPassword { hash, checked_version } = new_password;
         let mut lease = self.database.acquire(Client::Organization(identity.organization_id)).await?;
         let mut transaction = lease.begin(deadline).await?;
         // So no login opens a session meanwhile, and two changes are made one after the other.
         if lock_caller(&mut transaction, identity).await?.password_version != checked_version {
-            return Ok(false);
+            return Ok(None);
         }
         sqlx::query!(
             r#"
@@ -186,12 +193,13 @@ impl Store {
         .map_err(db_error)?;
         withdraw_links(&mut transaction, identity.user_id).await.map_err(db_error)?;
         end_others(&mut transaction, identity, SessionEnd::PasswordChanged, origin).await?;
+        let browser_secret = replace_browser_secret(&mut transaction, identity).await?;
         record_by_caller(&mut transaction, identity, origin, AuditEvent::PasswordChanged {}).await?;
         let Identity { user_id, organization_id, role: _, session: _ } = *identity;
         let recipient = Recipient { organization_id, user_id };
         AccountMail::PasswordChanged.write(&mut transaction, recipient, &origin.correlation_id).await?;
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
-        Ok(true)
+        Ok(Some(PasswordChanged { browser_secret }))
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use eventboard_chassis::{
+    browser_secret::{BrowserSecret, BrowserSecretHash},
     error::ServiceError,
     fairness::Client,
     refresh_token::{PresentedToken, RefreshKeys, SessionSeed},
@@ -11,7 +12,7 @@ use eventboard_chassis::{
 use eventboard_db::{Actor, AsText, AuditEntry, InstrumentStatement, db_error};
 use eventboard_domain::{
     AuditEvent, AuditTarget, Identity, MAX_SESSIONS, RefreshCount, RefreshOutcome, Refusal, Role, SessionEnd,
-    SessionState,
+    SessionState, TokenSession,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -21,9 +22,9 @@ use super::{
     throttle::{clear_address, remember_address},
 };
 use crate::{
-    session::{ListedSession, Session, SessionConfig, SessionRules},
+    session::{BrowserSession, ListedSession, NewSession, Session, SessionConfig, SessionRules},
     throttle::ThrottleKey,
-    user::User,
+    user::{Organization, User},
 };
 
 /// The maximum number of sessions that one statement deletes. It limits the locks that the statement holds.
@@ -31,6 +32,9 @@ const DELETION_BATCH: i64 = 1_000;
 
 /// The number of sessions of a user that are stored, with those that have ended.
 const MAX_STORED_SESSIONS: i64 = 4 * MAX_SESSIONS;
+
+/// The time for which a noted use of a browser session counts, so that not every request writes.
+const USE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A session whose refresh token was presented, locked.
 struct PresentedSession {
@@ -42,6 +46,14 @@ struct PresentedSession {
     /// The block of the address of the last use.
     address: String,
     has_ended: bool,
+}
+
+/// A browser session whose secret was presented.
+struct FoundBrowserSession {
+    id: Uuid,
+    /// Whether its use is to be noted.
+    is_due: bool,
+    session: BrowserSession,
 }
 
 /// What a refresh token was exchanged for.
@@ -60,7 +72,7 @@ impl Store {
     pub(crate) async fn open_session_at_login(
         &self,
         account: &Account,
-        rules: &SessionRules,
+        new_session: NewSession<'_>,
         checked: ThrottleKey,
         origin: &Origin,
         deadline: Deadline,
@@ -69,7 +81,7 @@ impl Store {
         let mut transaction = lease.begin(deadline).await?;
         let Account { user, password_version, password_hash: _, state: _ } = account;
         let session =
-            insert_session(&mut transaction, user.id, Some(*password_version), rules, origin).await?;
+            insert_session(&mut transaction, user.id, Some(*password_version), new_session, origin).await?;
         let session = session.ok_or(Refusal::WrongCredentials)?;
         delete_surplus_sessions(&mut transaction, user.id).await?;
         for session_id in end_surplus_sessions(&mut transaction, user.id).await? {
@@ -133,6 +145,28 @@ impl Store {
         transaction.commit().instrumented("COMMIT").await.map_err(db_error)?;
         lease.release();
         Ok(Refreshed { outcome, session })
+    }
+
+    /// Finds the browser session of a secret and extends it. `None` when there is none, or it has ended, or its user is disabled.
+    pub(crate) async fn use_browser_session(
+        &self,
+        secret_hash: &BrowserSecretHash,
+        config: &SessionConfig,
+        client: Client,
+        origin: &Origin,
+    ) -> Result<Option<BrowserSession>, ServiceError> {
+        let mut lease = self.database.acquire(client).await?;
+        let found = find_browser_session(&mut lease, secret_hash).await?;
+        let session = match found {
+            Some(FoundBrowserSession { id, is_due: true, session }) => {
+                let left = extend_browser_session(&mut lease, id, config, origin).await?;
+                Some(BrowserSession { left: left.unwrap_or(session.left), ..session })
+            }
+            Some(FoundBrowserSession { id: _, is_due: false, session }) => Some(session),
+            None => None,
+        };
+        lease.release();
+        Ok(session)
     }
 
     /// Ends the session of a refresh token, if it has not ended yet. Returns false when the token is not genuine.
@@ -332,7 +366,7 @@ pub(super) async fn insert_session(
     connection: &mut PgConnection,
     user_id: Uuid,
     password_version: Option<i32>,
-    rules: &SessionRules,
+    NewSession { rules, browser_secret }: NewSession<'_>,
     origin: &Origin,
 ) -> Result<Option<Session>, ServiceError> {
     let SessionRules { config: SessionConfig { refresh_expiry, max_age, grace: _ }, keys } = rules;
@@ -344,6 +378,7 @@ pub(super) async fn insert_session(
         left: *refresh_expiry.min(max_age),
     };
     let Session { id, seed, key, generation, left } = &session;
+    let hash = browser_secret.map(BrowserSecret::hash);
     let inserted = sqlx::query!(
         r#"
         with owner as (
@@ -351,8 +386,8 @@ pub(super) async fn insert_session(
             where id = $2 and not disabled and ($9::integer is null or "passwordVersion" = $9)
             for no key update
         )
-        insert into "Session" (id, "userId", seed, "keyName", generation, "expiresAt", client, address)
-        select $1, id, $3, $4, $5, now() + make_interval(secs => $6), $7, $8 from owner
+        insert into "Session" (id, "userId", seed, "keyName", generation, "expiresAt", client, address, "browserSecretHash")
+        select $1, id, $3, $4, $5, now() + make_interval(secs => $6), $7, $8, $10 from owner
         "#,
         id,
         user_id,
@@ -363,6 +398,7 @@ pub(super) async fn insert_session(
         origin.client,
         origin.address,
         password_version,
+        hash.as_ref().map(|hash| &hash[..]),
     )
     .execute(connection)
     .instrumented("INSERT Session")
@@ -412,6 +448,7 @@ async fn delete_surplus_sessions(connection: &mut PgConnection, user_id: Uuid) -
     Ok(())
 }
 
+/// Finds the session of a refresh token. No token is of a browser session.
 async fn find_presented_session(
     connection: &mut PgConnection,
     session_id: Uuid,
@@ -428,7 +465,7 @@ async fn find_presented_session(
             case when owner."pendingEmailExpiresAt" > now() then owner."pendingEmail" end as pending_email,
             owner.language, owner."timeZone" as time_zone
         from "Session" session join "User" owner on owner.id = session."userId"
-        where session.id = $1
+        where session.id = $1 and session."browserSecretHash" is null
         for update of session
         "#,
         session_id
@@ -460,6 +497,107 @@ async fn find_presented_session(
         address: row.address,
         has_ended: row.has_ended || left.is_zero(),
     }))
+}
+
+async fn find_browser_session(
+    connection: &mut PgConnection,
+    secret_hash: &BrowserSecretHash,
+) -> Result<Option<FoundBrowserSession>, ServiceError> {
+    let row = sqlx::query!(
+        r#"
+        select session.id as session_id, session.generation,
+            extract(epoch from session."expiresAt" - clock_timestamp())::float8 as "seconds_left!",
+            session."lastUsedAt" <= clock_timestamp() - make_interval(secs => $2) as "is_due!",
+            owner.id as user_id, owner.email, owner."firstName" as first_name, owner."lastName" as last_name,
+            owner.role::text as "role!: AsText<Role>", owner."createdAt" as created_at,
+            owner."emailVerifiedAt" as email_verified_at,
+            case when owner."pendingEmailExpiresAt" > now() then owner."pendingEmail" end as pending_email,
+            owner.language, owner."timeZone" as time_zone, organization.id as organization_id, organization.name,
+            organization.slug, organization."timeZone" as organization_time_zone
+        from "Session" session
+        join "User" owner on owner.id = session."userId"
+        join "Organization" organization on organization.id = owner."organizationId"
+        where session."browserSecretHash" = $1 and session."revokedAt" is null and session."expiresAt" > now()
+            and not owner.disabled
+        "#,
+        &secret_hash[..],
+        USE_INTERVAL.as_secs_f64(),
+    )
+    .fetch_optional(connection)
+    .instrumented("SELECT browser session")
+    .await
+    .map_err(db_error)?;
+    Ok(row.map(|row| FoundBrowserSession {
+        id: row.session_id,
+        is_due: row.is_due,
+        session: BrowserSession {
+            user: User {
+                id: row.user_id,
+                email: row.email,
+                first_name: row.first_name,
+                last_name: row.last_name,
+                role: row.role.0,
+                organization_id: row.organization_id,
+                created_at: row.created_at,
+                email_verified_at: row.email_verified_at,
+                pending_email: row.pending_email,
+                language: row.language,
+                time_zone: row.time_zone,
+            },
+            organization: Organization { id: row.organization_id, name: row.name, slug: row.slug },
+            organization_time_zone: row.organization_time_zone,
+            token_session: TokenSession::Session { id: row.session_id, generation: row.generation },
+            left: seconds(row.seconds_left),
+        },
+    }))
+}
+
+/// Notes the use of a browser session, which then lasts longer. Returns the time until it ends. `None` if another request has noted a
+/// use meanwhile, or the session has ended.
+async fn extend_browser_session(
+    connection: &mut PgConnection,
+    session_id: Uuid,
+    SessionConfig { refresh_expiry, max_age, grace: _ }: &SessionConfig,
+    origin: &Origin,
+) -> Result<Option<Duration>, ServiceError> {
+    let left = sqlx::query_scalar!(
+        r#"
+        update "Session" set "lastUsedAt" = clock_timestamp(), client = $5, address = $6,
+            "expiresAt" = least(clock_timestamp() + make_interval(secs => $3), "createdAt" + make_interval(secs => $4))
+        where id = $1 and "revokedAt" is null and "expiresAt" > clock_timestamp()
+            and "lastUsedAt" <= clock_timestamp() - make_interval(secs => $2)
+        returning extract(epoch from "expiresAt" - clock_timestamp())::float8 as "seconds_left!"
+        "#,
+        session_id,
+        USE_INTERVAL.as_secs_f64(),
+        refresh_expiry.as_secs_f64(),
+        max_age.as_secs_f64(),
+        origin.client,
+        origin.address,
+    )
+    .fetch_optional(connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    Ok(left.map(seconds))
+}
+
+/// Gives the caller's session another secret, if it is a browser session. The one so far is no longer valid.
+pub(super) async fn replace_browser_secret(
+    connection: &mut PgConnection,
+    identity: &Identity,
+) -> Result<Option<BrowserSecret>, ServiceError> {
+    let secret = BrowserSecret::generate();
+    let replaced = sqlx::query!(
+        r#"update "Session" set "browserSecretHash" = $2 where id = $1 and "browserSecretHash" is not null"#,
+        identity.session.id(),
+        &secret.hash()[..],
+    )
+    .execute(connection)
+    .instrumented("UPDATE Session")
+    .await
+    .map_err(db_error)?;
+    Ok((replaced.rows_affected() == 1).then_some(secret))
 }
 
 /// Counts a refresh of a locked session.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     password::PasswordMatch,
-    session::SignedIn,
+    session::{NewSession, SignedIn},
     store::{Account, FoundAccount},
     throttle::AccountAddress,
     user::LoginCredentials,
@@ -56,17 +56,17 @@ impl AuthUseCases {
             return Err(Refusal::from(reason).into());
         }
         let account = account.ok_or(Refusal::WrongCredentials)?;
-        let rules = &self.session_rules;
+        let secret = login.kind.new_secret();
+        let new_session = NewSession { rules: &self.session_rules, browser_secret: secret.as_ref() };
         let key = reservation.key();
-        let session = self.store.open_session_at_login(&account, rules, key, origin, deadline).await?;
+        let session = self.store.open_session_at_login(&account, new_session, key, origin, deadline).await?;
         reservation.settle();
         if matched == PasswordMatch::Raw || self.passwords.needs_rehash(&account.password_hash) {
             self.upgrade_password_hash(&account, &login, client).await;
         }
         tracing::info!(user_id = %account.user.id, "Logged in");
         self.session_metrics.opened.increment(1);
-        let tokens = self.tokens(&account.user, &session)?;
-        Ok(SignedIn { user: account.user, tokens })
+        self.signed_in(account.user, &session, secret.as_ref())
     }
 
     /// Replaces a password hash that is weaker than new hashes, or of another form. This happens at login, because the

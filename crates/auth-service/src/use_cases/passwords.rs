@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use eventboard_chassis::{
+    browser_secret::BrowserSecret,
     error::ServiceError,
     fairness::Client,
     link_token::PresentedLink,
     server::{Deadline, Origin},
 };
 use eventboard_domain::{Identity, LinkPurpose, Refusal};
+use secrecy::SecretString;
 
 use super::{
     AuthUseCases,
@@ -16,13 +18,13 @@ use super::{
 };
 use crate::{
     password::{WeakPassword, guesses},
-    store::{FoundAccount, LinkedAccount, NewPassword, invalid_link},
+    store::{FoundAccount, LinkedAccount, NewPassword, PasswordChanged, invalid_link},
     user::{PasswordChange, PasswordReset},
 };
 
 impl AuthUseCases {
     /// Changes the caller's password. All other sessions end, and a mail tells the user. The work counts in the share of the
-    /// block of addresses.
+    /// block of addresses. Returns the new secret of a browser session.
     ///
     /// # Errors
     /// `Unauthenticated` when the caller's token is outdated; `InvalidInput` when the current password is wrong or the new one
@@ -34,7 +36,7 @@ impl AuthUseCases {
         block: IpAddr,
         origin: &Origin,
         deadline: Deadline,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<Option<SecretString>, ServiceError> {
         let client = Client::Address(block);
         let FoundAccount { compared_email, account } = self.store.find_own_account(caller, client).await?;
         let account = account.ok_or(Refusal::TokenOutdated)?;
@@ -48,11 +50,10 @@ impl AuthUseCases {
         let hash = self.passwords.hash_chosen(&change.new, guesses, client).await?;
         let hash = &*hash.map_err(|WeakPassword| weak_password("newPassword"))?;
         let new_password = NewPassword { hash, checked_version: account.password_version };
-        if !self.store.change_password(caller, new_password, origin, deadline).await? {
-            return Err(wrong_password("currentPassword"));
-        }
+        let changed = self.store.change_password(caller, new_password, origin, deadline).await?;
+        let PasswordChanged { browser_secret } = changed.ok_or_else(|| wrong_password("currentPassword"))?;
         tracing::info!(user_id = %caller.user_id, "Password changed");
-        Ok(())
+        Ok(browser_secret.as_ref().map(BrowserSecret::encode))
     }
 
     /// Asks for the mail with a link to reset a password. Does the same whether or not there is an account.

@@ -1,17 +1,21 @@
 //! Sessions: refresh, logout, and what their user sees and ends.
 
+use std::time::Duration;
+
 use eventboard_chassis::{
+    browser_secret::BrowserSecret,
     error::ServiceError,
     fairness::Client,
     refresh_token::{PresentedToken, TokenOrigin},
     server::{Deadline, Origin},
 };
 use eventboard_domain::{Identity, RefreshOutcome, Refusal, TokenSession};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::AuthUseCases;
 use crate::{
-    session::{ListedSession, Session, Tokens},
+    session::{Access, BrowserAccess, Credential, ListedSession, Session, SignedIn, Tokens},
     store::Refreshed,
     user::User,
 };
@@ -39,7 +43,26 @@ impl AuthUseCases {
         tracing::info!(session_id = %token.session_id, ?outcome, "Refresh token presented");
         self.session_metrics.count(outcome);
         let (user, session) = session.ok_or(Refusal::RefreshTokenInvalid)?;
-        self.tokens(&user, &session)
+        let access = self.access(&user, session.token_session(), session.left)?;
+        Ok(Tokens { access, refresh_token: self.refresh_token(&session)? })
+    }
+
+    /// Exchanges the secret of a browser session for an access token.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the secret is unknown, or its session has ended, or the user is disabled.
+    pub(crate) async fn use_browser_session(
+        &self,
+        secret: &str,
+        client: Client,
+        origin: &Origin,
+    ) -> Result<BrowserAccess, ServiceError> {
+        let secret = BrowserSecret::parse(secret).ok_or(Refusal::TokenOutdated)?;
+        let config = &self.session_rules.config;
+        let session = self.store.use_browser_session(&secret.hash(), config, client, origin).await?;
+        let session = session.ok_or(Refusal::TokenOutdated)?;
+        let access = self.access(&session.user, session.token_session, session.left)?;
+        Ok(BrowserAccess { access, session })
     }
 
     /// Ends the sessions of the refresh token and of the access token, whichever is genuine.
@@ -122,20 +145,38 @@ impl AuthUseCases {
         }
     }
 
-    /// The tokens of the current generation of a session.
-    pub(super) fn tokens(&self, user: &User, session: &Session) -> Result<Tokens, ServiceError> {
-        let identity = user.identity(session.token_session());
+    /// What a user gets who has opened a session, which has this secret if it is a browser's.
+    pub(super) fn signed_in(
+        &self,
+        user: User,
+        session: &Session,
+        secret: Option<&BrowserSecret>,
+    ) -> Result<SignedIn, ServiceError> {
+        let credential = match secret {
+            None => Credential::RefreshToken(self.refresh_token(session)?),
+            Some(secret) => Credential::BrowserSecret(secret.encode()),
+        };
+        let access = self.access(&user, session.token_session(), session.left)?;
+        Ok(SignedIn { user, access, credential })
+    }
+
+    /// An access token for a session that ends after this time.
+    fn access(&self, user: &User, session: TokenSession, left: Duration) -> Result<Access, ServiceError> {
+        let token = self.issuer.issue(&user.identity(session), &user.email);
+        Ok(Access {
+            token: token.map_err(ServiceError::internal)?,
+            // The token is not accepted after the end of its session.
+            expires_in: self.issuer.lifetime().min(left),
+            session_expires_in: left,
+        })
+    }
+
+    /// The refresh token of the current generation of a session.
+    fn refresh_token(&self, session: &Session) -> Result<SecretString, ServiceError> {
         let origin =
             TokenOrigin { session_id: session.id, seed: &session.seed, generation: session.generation };
         // Without the key, the session was continued by a replica with a newer secret, and this one is about to end.
-        let refresh_token =
-            self.session_rules.keys.issue(&session.key, origin).ok_or(Refusal::RefreshTokenInvalid)?;
-        Ok(Tokens {
-            access_token: self.issuer.issue(&identity, &user.email).map_err(ServiceError::internal)?,
-            refresh_token,
-            // The token is not accepted after the end of its session.
-            expires_in: self.issuer.lifetime().min(session.left),
-            refresh_expires_in: session.left,
-        })
+        let token = self.session_rules.keys.issue(&session.key, origin);
+        Ok(token.ok_or(Refusal::RefreshTokenInvalid)?)
     }
 }

@@ -14,7 +14,7 @@ use super::{AuthUseCases, password_check::weak_password};
 use crate::{
     organization::InvitationContent,
     password::{WeakPassword, guesses},
-    session::SignedIn,
+    session::{NewSession, SignedIn},
     store::invalid_link,
     user::{NewUser, OrganizationChoice, Signup},
 };
@@ -33,6 +33,7 @@ impl AuthUseCases {
         deadline: Deadline,
     ) -> Result<SignedIn, ServiceError> {
         let client = Client::Address(block);
+        let secret = signup.kind.new_secret();
         let new_user = self.new_user(signup, client).await?;
         // A signup that must fail is rejected before its password is hashed. Two concurrent signups can both pass
         // this check, so database constraints decide which one succeeds. Only the limit of members can be exceeded, by
@@ -43,19 +44,18 @@ impl AuthUseCases {
         let guesses = guesses(email, first_name, last_name);
         let password_hash = self.passwords.hash_chosen(password, guesses, client).await?;
         let password_hash = password_hash.map_err(|WeakPassword| weak_password("password"))?;
-        let rules = &self.session_rules;
+        let new_session = NewSession { rules: &self.session_rules, browser_secret: secret.as_ref() };
         let address = self.throttle.key(&normalize_email(&new_user.email), block);
         let (user, session) =
-            self.store.create_user(new_user, &password_hash, rules, address, origin, deadline).await?;
+            self.store.create_user(new_user, &password_hash, new_session, address, origin, deadline).await?;
         tracing::info!(user_id = %user.id, organization_id = %user.organization_id, role = %user.role, "Signed up");
         self.session_metrics.opened.increment(1);
-        let tokens = self.tokens(&user, &session)?;
-        Ok(SignedIn { user, tokens })
+        self.signed_in(user, &session, secret.as_ref())
     }
 
     /// Finds the invitation, if there is one. It decides the organization, the role and the address.
     async fn new_user(&self, signup: Signup, client: Client) -> Result<NewUser, ServiceError> {
-        let Signup { email, password, first_name, last_name, organization } = signup;
+        let Signup { email, password, first_name, last_name, organization, kind: _ } = signup;
         let (email, membership) = match organization {
             OrganizationChoice::Membership(membership) => {
                 (email.ok_or_else(|| Violations::one("email", REQUIRED))?, membership)

@@ -27,7 +27,8 @@ async fn a_signup_and_a_login_are_recorded_with_their_origin() {
     let signer = ClientSigner::new(&service.token.secret);
     let signed = signer.sign("203.0.113.7".parse().unwrap(), Some(&"curl/8.5.0".parse().unwrap()));
     let SignedClient { address, description } = signed.unwrap();
-    let mut request = Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() });
+    let mut request =
+        Request::new(LoginRequest { email: EMAIL.into(), password: PASSWORD.into(), browser: false });
     let headers = request.metadata_mut().as_mut();
     headers.insert(CLIENT_ADDRESS, address);
     headers.insert(CLIENT_DESCRIPTION, description.unwrap());

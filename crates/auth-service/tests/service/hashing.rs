@@ -63,7 +63,7 @@ async fn without_a_signed_client_address_the_address_of_the_connection_counts() 
     for number in 0..200 {
         let mut client = service.client();
         let email = format!("bob{number}@example.org");
-        let mut request = Request::new(LoginRequest { email, password: PASSWORD.into() });
+        let mut request = Request::new(LoginRequest { email, password: PASSWORD.into(), browser: false });
         // Nobody believes an address without a signature.
         let address = format!("2001:db8:0:{number:x}::");
         request.metadata_mut().insert("x-client-address", address.parse().unwrap());
@@ -73,7 +73,10 @@ async fn without_a_signed_client_address_the_address_of_the_connection_counts() 
     let endpoint = Endpoint::from_shared(format!("http://{}", service.address)).unwrap();
     let endpoint = endpoint.local_address(Some(Ipv4Addr::new(127, 0, 0, 2).into()));
     let mut other = AuthServiceClient::new(endpoint.connect().await.unwrap());
-    other.login(LoginRequest { email: EMAIL.into(), password: PASSWORD.into() }).await.unwrap();
+    other
+        .login(LoginRequest { email: EMAIL.into(), password: PASSWORD.into(), browser: false })
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -204,7 +207,8 @@ fn is_checked(login: CallResult<Response<SessionReply>>) -> CallResult<()> {
 /// A login as a gateway sends it, for a client with this address.
 fn login_from(service: &TestService, address: &str, email: &str) -> Request<LoginRequest> {
     let signed = ClientSigner::new(&service.token.secret).sign(address.parse().unwrap(), None).unwrap();
-    let mut request = Request::new(LoginRequest { email: email.into(), password: PASSWORD.into() });
+    let mut request =
+        Request::new(LoginRequest { email: email.into(), password: PASSWORD.into(), browser: false });
     request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.address);
     request
 }
@@ -213,7 +217,7 @@ async fn logins(service: &TestService, email: &str) -> Vec<CallResult<()>> {
     let mut calls = JoinSet::new();
     for _ in 0..UNTHROTTLED {
         let mut client = service.client();
-        let request = LoginRequest { email: email.into(), password: PASSWORD.into() };
+        let request = LoginRequest { email: email.into(), password: PASSWORD.into(), browser: false };
         calls.spawn(async move { client.login(request).await.map(drop).map_err(Into::into) });
     }
     calls.join_all().await

@@ -69,6 +69,7 @@ fn joining(token: &str, email: &str) -> SignupRequest {
         first_name: "Grace".into(),
         last_name: "Hopper".into(),
         organization: Some(Organization::InvitationToken(token.into())),
+        browser: false,
     }
 }
 

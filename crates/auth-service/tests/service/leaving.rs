@@ -234,7 +234,7 @@ async fn a_copy_has_the_account_and_what_the_audit_says_about_the_user_but_not_w
     let World { service, admin, .. } = &world;
     let _ = service
         .client()
-        .login(LoginRequest { email: EMAIL.into(), password: "Wrong-password-1".into() })
+        .login(LoginRequest { email: EMAIL.into(), password: "Wrong-password-1".into(), browser: false })
         .await;
     service.login_at("2001:db8::7", EMAIL, PASSWORD).await.unwrap();
     service.set_role(admin, id, Role::Moderator).await.unwrap();

@@ -55,6 +55,8 @@ async fn the_log_names_users_by_id_and_contains_no_secret_even_at_level_trace() 
     service.login("ada@example.org", "Wr0ng password").await.unwrap_err();
     service.login("bob@example.org", PASSWORD).await.unwrap_err();
     service.me(Some(&session.access_token)).await.unwrap();
+    let browser_secret = service.sign_in("ada@example.org", PASSWORD).await.browser_secret;
+    service.use_browser_session(&browser_secret).await.unwrap();
 
     let (text, user_id) = (log.text(), session.user.unwrap().id);
     for line in ["Signed up", "Logged in", "Login refused"] {
@@ -62,9 +64,8 @@ async fn the_log_names_users_by_id_and_contains_no_secret_even_at_level_trace() 
         assert!(has_user_id, "{line} {user_id}");
     }
     let signature = session.access_token.rsplit('.').next().unwrap();
-    for secret in
-        ["ada@example.org", "bob@example.org", "Lovelace", PASSWORD, "Wr0ng", "$argon2id$v=", signature]
-    {
+    let names = ["ada@example.org", "bob@example.org", "Lovelace"];
+    for secret in names.into_iter().chain([PASSWORD, "Wr0ng", "$argon2id$v=", signature, &browser_secret]) {
         let leak = text.lines().find(|line| line.contains(secret));
         assert_eq!(leak, None, "{secret}");
     }

@@ -4,6 +4,7 @@
 mod account_model;
 mod addresses;
 mod audit;
+mod browser_sessions;
 mod emails;
 mod hashing;
 mod invitations;

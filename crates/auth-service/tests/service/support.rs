@@ -84,7 +84,7 @@ impl TestService {
     }
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> CallResult<SessionReply> {
-        let request = LoginRequest { email: email.into(), password: password.into() };
+        let request = LoginRequest { email: email.into(), password: password.into(), browser: false };
         Ok(self.client().login(request).await?.into_inner())
     }
 
@@ -96,7 +96,8 @@ impl TestService {
         password: &str,
     ) -> CallResult<SessionReply> {
         let signed = ClientSigner::new(&self.token.secret).sign(address.parse().unwrap(), None).unwrap();
-        let mut request = Request::new(LoginRequest { email: email.into(), password: password.into() });
+        let mut request =
+            Request::new(LoginRequest { email: email.into(), password: password.into(), browser: false });
         request.metadata_mut().as_mut().insert(CLIENT_ADDRESS, signed.address);
         Ok(self.client().login(request).await?.into_inner())
     }
@@ -174,6 +175,7 @@ fn signup_request(email: &str, organization: Organization) -> SignupRequest {
         first_name: "Ada".into(),
         last_name: "Lovelace".into(),
         organization: Some(organization),
+        browser: false,
     }
 }
 

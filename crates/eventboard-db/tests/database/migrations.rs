@@ -450,3 +450,40 @@ async fn only_indexes_that_a_pending_migration_builds_are_dropped_after_an_inter
     assert_eq!(after, ["an_operators_index"]);
     assert_eq!(fold(&mut writer).await, 0);
 }
+
+#[tokio::test]
+async fn events_that_wait_get_the_time_of_their_last_submission() {
+    let database = OldDatabase::at_version(36).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(OWNER).execute(&mut connection).await.unwrap();
+    let insert = r#"
+        with event as (
+            insert into "Event" (id, "organizationId", "createdById", title, description, "startDate", "endDate", status,
+                "createdAt", "updatedAt")
+            select gen_random_uuid(), '0198c5b0-0000-7000-8000-000000000001', '0198c5b0-0000-7000-8000-000000000002', title,
+                'Some description', now(), now() + interval '1 hour', status::"EventStatus", '2026-01-01Z', '2026-01-09Z'
+            from (values ('edited', 'SUBMITTED'), ('not in the history', 'SUBMITTED'), ('decided', 'APPROVED'),
+                ('not submitted', 'DRAFT')) event (title, status)
+            returning id, "organizationId", "createdById", title
+        )
+        insert into "EventHistory" ("eventId", "organizationId", "actorId", action, "fromStatus", "toStatus", at)
+        select id, "organizationId", "createdById", action, 'DRAFT', 'SUBMITTED', at
+        from event, (values ('SUBMIT', timestamptz '2026-01-02Z'), ('SUBMIT', '2026-01-03Z'), ('REJECT', '2026-01-04Z'))
+            entry (action, at)
+        where title in ('edited', 'decided')"#;
+    sqlx::raw_sql(insert).execute(&mut connection).await.unwrap();
+
+    database.migrate().await;
+
+    let select = r#"select title, to_char("submittedAt" at time zone 'UTC', 'YYYY-MM-DD') from "Event" order by title"#;
+    let rows: Vec<(String, Option<String>)> =
+        sqlx::query_as(select).fetch_all(&mut connection).await.unwrap();
+    let submitted: Vec<_> = rows.iter().map(|(title, at)| (title.as_str(), at.as_deref())).collect();
+    let expected = [
+        ("decided", None),
+        ("edited", Some("2026-01-03")),
+        ("not in the history", Some("2026-01-09")),
+        ("not submitted", None),
+    ];
+    assert_eq!(submitted, expected);
+}

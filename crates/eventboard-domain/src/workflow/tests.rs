@@ -26,6 +26,7 @@ fn event(status: EventStatus, owner: Uuid) -> Event {
         end_date: instant(1),
         status,
         rejection_reason: (status == Rejected).then(|| "Too short a notice".into()),
+        submitted_at: (status != Draft).then(|| instant(-1)),
         created_at: instant(0),
         updated_at: instant(0),
         version: 7,
@@ -157,9 +158,26 @@ fn a_transition_sets_status_and_reason_in_the_next_version() {
         ),
     ] {
         let before = event(from, OWN);
+        let submitted_at = if to == Submitted { Some(instant(5)) } else { before.submitted_at };
+        let updated_at = instant(5);
         let event =
-            Event { status: to, rejection_reason, version: 8, updated_at: instant(5), ..before.clone() };
+            Event { status: to, rejection_reason, submitted_at, version: 8, updated_at, ..before.clone() };
         assert_eq!(effect(&change, before), Ok(Effect::StatusChanged { event, from, history_action }));
+    }
+}
+
+#[test]
+fn a_submission_records_its_time_and_a_decision_keeps_it() {
+    let submitted_at = |change: &EventChange, from| {
+        let effect = effect(change, event(from, OWN)).expect("the change is allowed");
+        effect.event().and_then(|event| event.submitted_at)
+    };
+    for from in [Draft, Rejected] {
+        assert_eq!(submitted_at(&EventChange::Submit, from), Some(instant(5)));
+    }
+    let reject = EventChange::Reject { reason: "No venue was named".into() };
+    for change in [EventChange::Approve, reject] {
+        assert_eq!(submitted_at(&change, Submitted), Some(instant(-1)));
     }
 }
 

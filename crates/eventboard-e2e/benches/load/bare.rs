@@ -29,7 +29,8 @@ use uuid::Uuid;
 pub(crate) const SELECT: &str = r#"
     select id, "organizationId" as organization_id, "createdById" as created_by_id, title, description,
         location, "startDate" as start_date, "endDate" as end_date, status::text as status,
-        "rejectionReason" as rejection_reason, "createdAt" as created_at, "updatedAt" as updated_at, version
+        "rejectionReason" as rejection_reason, "submittedAt" as submitted_at, "createdAt" as created_at,
+        "updatedAt" as updated_at, version
     from "Event"
     where id = $1 and "organizationId" = $2 and ($3 or "createdById" = $4 or status = 'APPROVED')"#;
 
@@ -60,6 +61,7 @@ struct Event {
     end_date: String,
     status: &'static str,
     rejection_reason: Option<String>,
+    submitted_at: Option<String>,
     organization_id: String,
     created_by_id: String,
     created_at: String,
@@ -132,6 +134,7 @@ impl From<proto::Event> for Event {
             start_date: text(event.start_date),
             end_date: text(event.end_date),
             rejection_reason: event.rejection_reason,
+            submitted_at: event.submitted_at.map(|at| text(Some(at))),
             organization_id: event.organization_id,
             created_by_id: event.created_by_id,
             created_at: text(event.created_at),
@@ -170,6 +173,7 @@ struct Row {
     end_date: DateTime<Utc>,
     status: String,
     rejection_reason: Option<String>,
+    submitted_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i64,
@@ -203,6 +207,7 @@ impl Service {
             created_at: now,
             updated_at: now,
             version: 1,
+            submitted_at: None,
         }
     }
 
@@ -254,6 +259,27 @@ impl EventsService for Service {
         &self,
         _: Request<proto::FindAllRequest>,
     ) -> Result<Response<proto::FindAllReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn find_days(
+        &self,
+        _: Request<proto::FindDaysRequest>,
+    ) -> Result<Response<proto::FindDaysReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn find_queue(
+        &self,
+        _: Request<proto::FindQueueRequest>,
+    ) -> Result<Response<proto::FindQueueReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_queue_summary(
+        &self,
+        _: Request<proto::GetQueueSummaryRequest>,
+    ) -> Result<Response<proto::QueueSummaryReply>, Status> {
         Err(Status::unimplemented(""))
     }
 
@@ -332,6 +358,7 @@ impl From<Row> for proto::Event {
             created_at: Some(to_proto_time(row.created_at)),
             updated_at: Some(to_proto_time(row.updated_at)),
             version: row.version,
+            submitted_at: row.submitted_at.map(to_proto_time),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod audit;
 mod auth;
 mod authorization;
+mod board;
 mod compression;
 mod connections;
 mod correlation;

@@ -46,7 +46,7 @@ impl Board {
     /// The token in the link of an invitation.
     async fn invitation_token(&self, to: &str) -> String {
         let mail = self.mail(to, "").await;
-        let (_, rest) = mail.split_once("/join?token=").expect("a link");
+        let (_, rest) = mail.split_once("/board/join?token=").expect("a link");
         rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect()
     }
 

@@ -40,6 +40,7 @@ fn all_packages_of_the_workspace_are_checked() {
     let packages: BTreeSet<_> = sources.iter().map(|(target, _)| target.package.as_str()).collect();
     for package in [
         "api-gateway",
+        "board",
         "auth-service",
         "events-service",
         "notification-service",
@@ -118,10 +119,14 @@ fn the_domain_crate_depends_on_no_other_crate_of_the_workspace() {
 }
 
 #[test]
-fn the_gateway_does_not_use_the_database() {
-    let dependencies = workspace::dependencies("api-gateway");
-    assert!(!dependencies.contains(&"eventboard-db".to_owned()), "{dependencies:?}");
-    for (target, krate) in sources().iter().filter(|(target, _)| target.package == "api-gateway") {
+fn the_gateway_and_the_board_do_not_use_the_database() {
+    let packages = ["api-gateway", "board"];
+    for package in packages {
+        let dependencies = workspace::dependencies(package);
+        assert!(!dependencies.contains(&"eventboard-db".to_owned()), "{package}: {dependencies:?}");
+    }
+    let sources = sources();
+    for (target, krate) in sources.iter().filter(|(target, _)| packages.contains(&target.package.as_str())) {
         for ExternalReference { from, reference, .. } in krate.external_references() {
             let library = reference.segments.first().map_or("", String::as_str);
             assert!(
@@ -131,4 +136,12 @@ fn the_gateway_does_not_use_the_database() {
             );
         }
     }
+}
+
+#[test]
+fn the_board_knows_the_clients_and_the_domain_and_not_the_gateway() {
+    assert_eq!(
+        workspace::dependencies("board"),
+        ["eventboard-chassis", "eventboard-client", "eventboard-domain", "eventboard-proto"]
+    );
 }

@@ -72,7 +72,8 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         AuditAction::PasswordResetRequested => forget_password(installation, up).await,
         AuditAction::PasswordReset => {
             forget_password(installation, up).await;
-            let token = installation.link_in_mail("user@techinnovators.com", "/reset-password?token=").await;
+            let token =
+                installation.link_in_mail("user@techinnovators.com", "/board/reset-password?token=").await;
             let body = format!(r#"{{"token": "{token}", "newPassword": "Seven-blue-kettles-9"}}"#);
             assert_eq!(up.post("/auth/password/reset", &body), 204);
         }
@@ -83,7 +84,7 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         AuditAction::EmailChangeRequested => change_email(up, "asked@acme.com"),
         AuditAction::EmailChanged => {
             change_email(up, "changed@acme.com");
-            let token = installation.link_in_mail("changed@acme.com", "/verify-email?token=").await;
+            let token = installation.link_in_mail("changed@acme.com", "/board/verify-email?token=").await;
             assert_eq!(up.post("/auth/email/verify", &format!(r#"{{"token": "{token}"}}"#)), 204);
         }
         AuditAction::RoleChanged => command("user role user@acme.com moderator"),
@@ -103,7 +104,7 @@ async fn perform(action: AuditAction, installation: &Installation, up: &Up) {
         AuditAction::InvitationCreated => command("org invite acme-corp invited@example.org"),
         AuditAction::InvitationUsed => {
             command("org invite acme-corp joining@example.org");
-            let token = installation.link_in_mail("joining@example.org", "/join?token=").await;
+            let token = installation.link_in_mail("joining@example.org", "/board/join?token=").await;
             let body = format!(
                 r#"{{"invitationToken": "{token}", "password": "Seven-blue-kettles-9", "firstName": "Joan",
                 "lastName": "Clarke"}}"#

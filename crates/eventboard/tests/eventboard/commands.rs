@@ -168,6 +168,23 @@ async fn the_sessions_of_a_user_can_be_listed_and_ended() {
 }
 
 #[tokio::test]
+async fn another_role_ends_the_sessions_in_a_browser() {
+    let installation = Installation::create_with_demo_data().await;
+    installation.execute(SESSIONS).await;
+    let browser =
+        r#"update "Session" set "browserSecretHash" = sha256('a secret') where client = 'a browser'"#;
+    installation.execute(browser).await;
+    let sessions = || installation.run("user sessions admin@acme.com --json").json();
+    installation.run("user role admin@acme.com admin").success();
+    assert_eq!(sessions().len(), 2, "the role is the same");
+    installation.run("user role admin@acme.com moderator --force").success();
+    assert_eq!((sessions().len(), &sessions()[0]["client"]), (1, &"curl/8".into()));
+    let audit = installation.run("audit --json").json();
+    let revoked = audit.iter().find(|entry| entry["action"] == "SESSION_REVOKED").unwrap();
+    assert_eq!(revoked["details"]["reason"], "ROLE_CHANGED");
+}
+
+#[tokio::test]
 async fn a_password_is_read_from_standard_input_and_ends_the_sessions() {
     let installation = Installation::create_with_demo_data().await;
     installation.execute(SESSIONS).await;

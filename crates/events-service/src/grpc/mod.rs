@@ -12,8 +12,9 @@ use eventboard_domain::Violations;
 use eventboard_idempotency::WriteResponse;
 use eventboard_proto::events::{
     ApproveRequest, CreateRequest, DeleteReply, DeleteRequest, Event as EventMessage, EventReply,
-    ExportReply, ExportRequest, FindAllReply, FindAllRequest, FindOneRequest, GetUsageRequest,
-    ListPeopleReply, ListPeopleRequest, RejectRequest, SubmitRequest, TransferReply, TransferRequest,
+    ExportReply, ExportRequest, FindAllReply, FindAllRequest, FindDaysReply, FindDaysRequest, FindOneRequest,
+    FindQueueReply, FindQueueRequest, GetQueueSummaryRequest, GetUsageRequest, ListPeopleReply,
+    ListPeopleRequest, QueueSummaryReply, RejectRequest, SubmitRequest, TransferReply, TransferRequest,
     UpdateRequest, UsageReply, events_service_server::EventsService,
 };
 use tonic::{Request, Response, Status};
@@ -72,6 +73,17 @@ impl EventsGrpc {
         let query = requests::list_query(&caller, request.into_inner())?;
         self.use_cases.list(&caller, &query, deadline).await.map(replies::page)
     }
+
+    async fn list_days(&self, request: Request<FindDaysRequest>) -> Result<FindDaysReply, ServiceError> {
+        let query = requests::days_query(&Caller::of(&request)?, request.into_inner())?;
+        self.use_cases.days(&query).await.map(replies::days)
+    }
+
+    async fn list_queue(&self, request: Request<FindQueueRequest>) -> Result<FindQueueReply, ServiceError> {
+        let (caller, deadline) = (Caller::of(&request)?, Deadline::of(&request));
+        let query = requests::queue_query(&caller, request.into_inner())?;
+        self.use_cases.queue(&caller, &query, deadline).await.map(replies::queue)
+    }
 }
 
 #[tonic::async_trait]
@@ -82,6 +94,25 @@ impl EventsService for EventsGrpc {
 
     async fn find_all(&self, request: Request<FindAllRequest>) -> Result<Response<FindAllReply>, Status> {
         Ok(Response::new(self.list_events(request).await?))
+    }
+
+    async fn find_days(&self, request: Request<FindDaysRequest>) -> Result<Response<FindDaysReply>, Status> {
+        Ok(Response::new(self.list_days(request).await?))
+    }
+
+    async fn find_queue(
+        &self,
+        request: Request<FindQueueRequest>,
+    ) -> Result<Response<FindQueueReply>, Status> {
+        Ok(Response::new(self.list_queue(request).await?))
+    }
+
+    async fn get_queue_summary(
+        &self,
+        request: Request<GetQueueSummaryRequest>,
+    ) -> Result<Response<QueueSummaryReply>, Status> {
+        let summary = self.use_cases.queue_summary(&Caller::of(&request)?).await?;
+        Ok(Response::new(replies::queue_summary(summary)))
     }
 
     async fn find_one(&self, request: Request<FindOneRequest>) -> Result<Response<EventMessage>, Status> {

@@ -6,9 +6,9 @@ use eventboard_idempotency::WriteResponse;
 use eventboard_proto::{
     convert::timestamp,
     events::{
-        DeleteReply, EventReply, ExportReply, FindAllReply, HistoryAction,
-        HistoryEntry as HistoryEntryMessage, ListPeopleReply, Person as PersonMessage, TransferReply,
-        UsageReply,
+        Day as DayMessage, DeleteReply, EventReply, ExportReply, FindAllReply, FindDaysReply, FindQueueReply,
+        HistoryAction, HistoryEntry as HistoryEntryMessage, ListPeopleReply, Person as PersonMessage,
+        QueueSummaryReply, TransferReply, UsageReply,
     },
 };
 use prost::Message;
@@ -16,9 +16,11 @@ use tonic::Response;
 
 use crate::{
     copy::{CopyPage, CopyPosition, HistoryEntry},
+    days::Day,
     listing::Page,
     message::{decode_response, event_message},
     person::Person,
+    queue::{QueuePage, QueueSummary},
 };
 
 /// Converts the response of a write that returns an event.
@@ -75,4 +77,26 @@ pub(super) fn page(page: Page<String>) -> FindAllReply {
         has_next: next.is_some(),
         next_cursor: next,
     }
+}
+
+/// Converts what starts on each day.
+pub(super) fn days(days: Vec<Day>) -> FindDaysReply {
+    let day = |Day { events, total, total_is_exact }| DayMessage {
+        events: events.into_iter().map(event_message).collect(),
+        total,
+        total_is_exact,
+    };
+    FindDaysReply { days: days.into_iter().map(day).collect() }
+}
+
+/// Converts a page of the queue and the cursor of the next page.
+pub(super) fn queue(page: QueuePage<String>) -> FindQueueReply {
+    let QueuePage { events, next } = page;
+    FindQueueReply { events: events.into_iter().map(event_message).collect(), next_cursor: next }
+}
+
+pub(super) fn queue_summary(summary: QueueSummary) -> QueueSummaryReply {
+    let QueueSummary { waiting, is_exact, oldest_submitted_at, starting_within_week } = summary;
+    let oldest_submitted_at = oldest_submitted_at.map(timestamp);
+    QueueSummaryReply { waiting, is_exact, oldest_submitted_at, starting_within_week }
 }

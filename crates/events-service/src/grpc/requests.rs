@@ -1,6 +1,8 @@
 //! Converts protobuf requests into validated input. The gateway applies the same validation rules, but clients can
 //! call this port without the gateway.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use eventboard_domain::{
     EventChange, EventPatch, EventStatus, Identity, NewEvent, Preconditions, SortBy, Violations, Visibility,
@@ -10,8 +12,8 @@ use eventboard_proto::{
     convert::{checked_instant, preconditions},
     events::{
         ApproveRequest, CreateRequest, DeleteRequest, EventStatus as EventStatusMessage, FindAllRequest,
-        RejectRequest, SortBy as SortByMessage, SubmitRequest, TransferRequest, UpdateRequest,
-        find_all_request,
+        FindDaysRequest, FindQueueRequest, RejectRequest, SortBy as SortByMessage, SubmitRequest,
+        TransferRequest, UpdateRequest, find_all_request,
     },
     writes::Idempotency,
 };
@@ -20,7 +22,9 @@ use uuid::Uuid;
 
 use crate::{
     copy::CopyPosition,
+    days::DaysQuery,
     listing::{ListCriteria, ListQuery, PageSelector},
+    queue::QueueQuery,
     use_cases::{ChangeCommand, CreateCommand, TransferCommand},
 };
 
@@ -172,6 +176,8 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
         search,
         start_date_from,
         start_date_to,
+        mine,
+        end_date_from,
     } = message;
     let mut violations = Violations::default();
     violations.check("limit", rules::page_limit(limit));
@@ -188,6 +194,7 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
     let search = violations.check("search", rules::search(&search)).flatten();
     let start_date_from = violations.check("startDateFrom", checked_instant(start_date_from)).flatten();
     let start_date_to = violations.check("startDateTo", checked_instant(start_date_to)).flatten();
+    let end_date_from = violations.check("endDateFrom", checked_instant(end_date_from)).flatten();
     let (Some(sort_by), true) = (sort_by, violations.is_empty()) else { return Err(violations) };
     let criteria = ListCriteria {
         organization_id: caller.organization_id,
@@ -198,8 +205,51 @@ pub(super) fn list_query(caller: &Identity, message: FindAllRequest) -> Result<L
         search,
         start_date_from,
         start_date_to,
+        end_date_from,
+        owner: mine.then_some(caller.user_id),
     };
     Ok(ListQuery { criteria, page, limit })
+}
+
+pub(super) fn queue_query(caller: &Identity, message: FindQueueRequest) -> Result<QueueQuery, Violations> {
+    let FindQueueRequest { limit, cursor, search } = message;
+    let mut violations = Violations::default();
+    violations.check("limit", rules::page_limit(limit));
+    let search = violations.check("search", rules::search(&search)).flatten();
+    violations.into_result()?;
+    let cursor = (!cursor.is_empty()).then_some(cursor);
+    Ok(QueueQuery { organization_id: caller.organization_id, search, cursor, limit })
+}
+
+/// The number of times that separate and end the days of one request.
+const BOUNDS: RangeInclusive<usize> = 2..=43;
+
+/// The maximum number of events of a day.
+const PER_DAY: RangeInclusive<u32> = 1..=10;
+
+pub(super) fn days_query(caller: &Identity, message: FindDaysRequest) -> Result<DaysQuery, Violations> {
+    let FindDaysRequest { bounds, per_day, status, mine } = message;
+    let mut violations = Violations::default();
+    let bounds = violations.check("bounds", parse_bounds(bounds));
+    if !PER_DAY.contains(&per_day) {
+        violations.add("perDay", format!("must be from {} to {}", PER_DAY.start(), PER_DAY.end()));
+    }
+    let status = violations.check("status", parse_status(status)).flatten();
+    let (Some(bounds), true) = (bounds, violations.is_empty()) else { return Err(violations) };
+    Ok(DaysQuery { caller: caller.clone(), bounds, per_day, status, mine })
+}
+
+fn parse_bounds(timestamps: Vec<Timestamp>) -> Result<Vec<DateTime<Utc>>, String> {
+    if !BOUNDS.contains(&timestamps.len()) {
+        return Err(format!("must be {} to {} times", BOUNDS.start(), BOUNDS.end()));
+    }
+    let bounds: Vec<_> =
+        timestamps.into_iter().map(|bound| required_instant(Some(bound))).collect::<Result<_, _>>()?;
+    if bounds.is_sorted_by(|one, next| one < next) {
+        Ok(bounds)
+    } else {
+        Err("must be in ascending order".into())
+    }
 }
 
 fn check_page(violations: &mut Violations, page: u64, limit: u32) {

@@ -115,7 +115,8 @@ async fn change_status(connection: &mut PgConnection, change: StatusChange<'_>) 
     let recorded = sqlx::query!(
         r#"
         with moved as (
-            update "Event" set status = $3::text::"EventStatus", "rejectionReason" = $4, "updatedAt" = $5, version = $6
+            update "Event" set status = $3::text::"EventStatus", "rejectionReason" = $4, "updatedAt" = $5, version = $6,
+                "submittedAt" = $13
             where id = $1 and "organizationId" = $2 and status = $7::text::"EventStatus"
             returning id, "organizationId", "createdById", status, "rejectionReason"
         ), recorded as (
@@ -144,6 +145,7 @@ async fn change_status(connection: &mut PgConnection, change: StatusChange<'_>) 
         Uuid::now_v7(),
         MailKind::about_status_change(action, event, caller).map(AsText) as _,
         correlation.as_str(),
+        event.submitted_at,
     )
     .execute(connection)
     .instrumented("MOVE Event")

@@ -15,7 +15,8 @@ macro_rules! with_event_columns {
         $macro! {
             r#"id, "organizationId" as organization_id, "createdById" as created_by_id, title, description, location,
             "startDate" as start_date, "endDate" as end_date, status::text as "status!: AsText<EventStatus>",
-            "rejectionReason" as rejection_reason, "createdAt" as created_at, "updatedAt" as updated_at, version"#
+            "rejectionReason" as rejection_reason, "submittedAt" as submitted_at, "createdAt" as created_at,
+            "updatedAt" as updated_at, version"#
             $($input)*
         }
     };
@@ -37,6 +38,7 @@ pub(super) struct EventRow {
     #[sqlx(rename = "status!: AsText<EventStatus>")]
     pub status: AsText<EventStatus>,
     pub rejection_reason: Option<String>,
+    pub submitted_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,
@@ -55,6 +57,7 @@ impl From<EventRow> for Event {
             end_date,
             status: AsText(status),
             rejection_reason,
+            submitted_at,
             created_at,
             updated_at,
             version,
@@ -70,6 +73,7 @@ impl From<EventRow> for Event {
             end_date,
             status,
             rejection_reason,
+            submitted_at,
             created_at,
             updated_at,
             version,
@@ -119,8 +123,9 @@ pub(super) async fn insert(
         start_date,
         end_date,
         status,
-        // A new event has no rejection reason.
+        // A new event was neither submitted nor rejected.
         rejection_reason: _,
+        submitted_at: _,
         created_at,
         updated_at,
         version,
@@ -180,6 +185,7 @@ pub(super) async fn update(connection: &mut PgConnection, event: &Event) -> Resu
         created_by_id: _,
         status: _,
         rejection_reason: _,
+        submitted_at: _,
         created_at: _,
     } = event;
     let FoldedTexts { title: folded_title, search_text } = event.folded_texts();

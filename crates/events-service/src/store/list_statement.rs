@@ -54,7 +54,7 @@ pub(super) struct List<'c> {
 pub(super) enum Visible {
     /// All with the status of the list, if it has one.
     All,
-    /// Only those of this user. The list has a status, which is not APPROVED.
+    /// Only those of this user: all of them, or those with the status of the list.
     Own(Uuid),
     /// Those of this user, and all that are APPROVED. The list has no status.
     OwnAndApproved(Uuid),
@@ -116,9 +116,10 @@ impl<'c> List<'c> {
         Plan::Steps(steps)
     }
 
-    /// Whether the list has a filter that an index with its order does not serve. Finding a page then costs more.
+    /// Whether the list has a filter that an index with its order does not serve. Finding a page then costs more. The owner is
+    /// none of them, because few events have one owner.
     pub(super) fn is_search(&self) -> bool {
-        self.search.is_some() || self.has_dates_in_another_order()
+        self.search.is_some() || self.criteria.end_date_from.is_some() || self.has_dates_in_another_order()
     }
 
     fn has_dates_in_another_order(&self) -> bool {
@@ -128,6 +129,9 @@ impl<'c> List<'c> {
     /// The rule of the domain type `Visibility` for this list. [`Visible`] is the only form in which the statements
     /// contain it.
     pub(super) fn visible(&self) -> Visible {
+        if let Some(owner) = self.criteria.owner {
+            return Visible::Own(owner);
+        }
         match (self.criteria.visibility, self.criteria.status) {
             (Visibility::Everything, _) | (Visibility::OwnAndApproved(_), Some(EventStatus::Approved)) => {
                 Visible::All
@@ -397,7 +401,7 @@ impl<'c> List<'c> {
         sql.push(format!(
             r#") is true end as matches from (
                 select *, {bytes} as bytes from (
-                    select id, {} as sort_key, "Event".status, "createdById", "startDate", "searchText""#,
+                    select id, {} as sort_key, "Event".status, "createdById", "startDate", "endDate", "searchText""#,
             self.sort_key()
         ));
         self.push_walk(sql, self.criteria.status, after);
@@ -411,6 +415,7 @@ impl<'c> List<'c> {
         if self.criteria.sort_by != SortBy::StartDate {
             self.push_dates(sql);
         }
+        self.push_end(sql);
         self.push_pattern(sql);
     }
 
@@ -455,6 +460,7 @@ impl<'c> List<'c> {
             }
             self.push_dates(sql);
         }
+        self.push_end(sql);
         match (source, self.visible()) {
             (_, Visible::All) | (Source::Owner(_), Visible::Own(_)) => {}
             (Source::Owner(_), Visible::OwnAndApproved(_)) => _ = sql.push(" and status <> 'APPROVED'"),
@@ -474,6 +480,10 @@ impl<'c> List<'c> {
     fn push_dates(&self, sql: &mut QueryBuilder<Postgres>) {
         push_instant(sql, r#" and "startDate" >= "#, self.criteria.start_date_from);
         push_instant(sql, r#" and "startDate" <= "#, self.criteria.start_date_to);
+    }
+
+    fn push_end(&self, sql: &mut QueryBuilder<Postgres>) {
+        push_instant(sql, r#" and "endDate" > "#, self.criteria.end_date_from);
     }
 }
 

@@ -23,7 +23,7 @@ impl EventUseCases {
         let start = self.page_start(criteria, page, *limit)?;
         let Page { events, next, total, total_is_exact } =
             self.store.list(criteria, &start, *limit, deadline).await?;
-        let next = next.map(|position| self.cursors.sign(&position, criteria));
+        let next = next.map(|position| self.cursors.sign(&position, &criteria.cursor_scope()));
         Ok(Page { events, next, total, total_is_exact })
     }
 
@@ -36,7 +36,7 @@ impl EventUseCases {
         match page {
             PageSelector::Number(number) => Ok(PageStart::Offset((number - 1) * u64::from(limit))),
             PageSelector::Cursor(cursor) => {
-                let position = self.cursors.verify(cursor, criteria);
+                let position = self.cursors.verify(cursor, &criteria.cursor_scope());
                 let position =
                     position.ok_or_else(|| Violations::one("cursor", "is not a cursor of this list"))?;
                 Ok(PageStart::After(position))

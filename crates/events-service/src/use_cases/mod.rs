@@ -3,10 +3,12 @@
 
 mod change;
 mod create;
+mod days;
 mod export;
 mod find;
 mod list;
 mod people;
+mod queue;
 mod transfer;
 mod usage;
 

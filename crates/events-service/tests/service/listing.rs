@@ -295,6 +295,53 @@ async fn a_cached_total_never_contradicts_a_page() {
 }
 
 #[tokio::test]
+async fn everybody_lists_their_own_events_whatever_else_they_see() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let (owner, moderator) =
+        (replica.actor(&organization, Role::User), replica.actor(&organization, Role::Moderator));
+    let events = populate(&owner, &moderator).await;
+    let of_moderator = moderator.create_draft("Of the moderator").await;
+    let of_other = replica.actor_as(organization.other_identity());
+
+    let mine = FindAllRequest { mine: true, sort_by: SortBy::CreatedAt.into(), ..all() };
+    let listed = async |actor: &Actor, request: &FindAllRequest| {
+        let reply = actor.find_all(request.clone()).await.unwrap();
+        assert_consistent(request, &reply);
+        reply.events
+    };
+    assert_eq!(listed(&owner, &mine).await, events);
+    assert_eq!(listed(&moderator, &mine).await, [of_moderator]);
+    assert_eq!(listed(&of_other, &mine).await, []);
+    for status in [EventStatus::Draft, EventStatus::Submitted, EventStatus::Approved, EventStatus::Rejected] {
+        let expected: Vec<_> = events.iter().filter(|event| event.status() == status).cloned().collect();
+        assert_eq!(listed(&owner, &FindAllRequest { status: status.into(), ..mine.clone() }).await, expected);
+    }
+    for request in [mine.clone(), FindAllRequest { limit: 4, descending: true, ..mine }] {
+        assert_eq!(collect_by_cursor(&owner, request.clone()).await, collect_by_page(&owner, request).await);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_what_is_not_over_has_no_event_that_ends_at_that_time() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let long = CreateRequest { end_date: at(START + 7200), ..draft("Two hours") };
+    let long = owner.create(long).await.unwrap().event.unwrap();
+    let short = owner.create_draft("One hour").await;
+
+    let ending_after = async |seconds| {
+        let request =
+            FindAllRequest { end_date_from: at(seconds), sort_by: SortBy::CreatedAt.into(), ..all() };
+        owner.find_all(request).await.unwrap().events
+    };
+    assert_eq!(ending_after(START + 3599).await, [long.clone(), short]);
+    assert_eq!(ending_after(START + 3600).await, [long]);
+    assert_eq!(ending_after(START + 7200).await, []);
+}
+
+#[tokio::test]
 async fn a_cursor_of_another_list_is_rejected() {
     let database = TestDatabase::create().await;
     let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
@@ -309,8 +356,13 @@ async fn a_cursor_of_another_list_is_rejected() {
         ..request
     };
     assert_eq!(owner.find_all(with(first.clone())).await.unwrap().events.len(), 1);
-    let other_order = with(FindAllRequest { descending: true, ..first.clone() });
-    assert_eq!(owner.find_all(other_order).await.unwrap_err().code(), Code::InvalidArgument);
+    for other in [
+        FindAllRequest { descending: true, ..first.clone() },
+        FindAllRequest { mine: true, ..first.clone() },
+        FindAllRequest { end_date_from: at(START), ..first.clone() },
+    ] {
+        assert_eq!(owner.find_all(with(other)).await.unwrap_err().code(), Code::InvalidArgument);
+    }
     let forged = FindAllRequest { position: Some(Position::Cursor("forged".into())), ..first };
     assert_eq!(owner.find_all(forged).await.unwrap_err().code(), Code::InvalidArgument);
 }

@@ -3,11 +3,13 @@
 #![expect(unreachable_pub, reason = "the support module is public to the other test modules")]
 
 mod callers;
+mod days;
 mod deadline;
 mod idempotency;
 mod listing;
 mod mails;
 mod owners;
+mod queue;
 mod quotas;
 mod reads;
 mod rolling_update;

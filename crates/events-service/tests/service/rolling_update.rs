@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use eventboard_domain::Role;
-use eventboard_proto::events::{ApproveRequest, CreateRequest, Event, SubmitRequest, UpdateRequest};
+use eventboard_proto::events::{
+    ApproveRequest, CreateRequest, Event, RejectRequest, SubmitRequest, UpdateRequest,
+};
 use eventboard_testing::TestDatabase;
 use prost::Message;
 use sqlx::{Connection, PgConnection, Row};
@@ -53,6 +55,9 @@ mod previous_version {
         update "Event" set title = $3, description = $4, location = $5, "startDate" = $6, "endDate" = $7,
             "updatedAt" = $8, version = $9
         where id = $1 and "organizationId" = $2
+        "#;
+    pub(super) const SUBMIT: &str = r#"
+        update "Event" set status = 'SUBMITTED', "rejectionReason" = null, "updatedAt" = $2, version = version + 1 where id = $1
         "#;
     pub(super) const STORE_RESPONSE: &str = r#"
         update "IdempotencyKey" set response = $4 where "callerId" = $1 and operation = $2 and key = $3
@@ -134,6 +139,24 @@ impl OldReplica {
 
 fn instant(timestamp: Option<prost_types::Timestamp>) -> chrono::DateTime<chrono::Utc> {
     eventboard_proto::convert::instant(&timestamp.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_previous_version_submits_waits_since_then() {
+    let database = TestDatabase::create().await;
+    let (replica, organization) = (Replica::start(&database).await, Organization::create(&database).await);
+    let owner = replica.actor(&organization, Role::User);
+    let moderator = replica.actor(&organization, Role::Moderator);
+    let event = owner.create_submitted("Submitted by both versions").await;
+    let first = event.submitted_at.unwrap();
+    let reject = RejectRequest { id: event.id.clone(), reason: "Not this time".into(), ..Default::default() };
+    moderator.reject(reject).await.unwrap();
+
+    let later = prost_types::Timestamp { seconds: first.seconds + 60, ..first };
+    let submit = sqlx::query(previous_version::SUBMIT).bind(Uuid::parse_str(&event.id).unwrap());
+    submit.bind(instant(Some(later))).execute(&mut database.connect().await).await.unwrap();
+
+    assert_eq!(owner.find(&event.id).await.unwrap().submitted_at, Some(later));
 }
 
 const EVENTS: &str = r#"select count(*) from "Event""#;

@@ -71,15 +71,17 @@ fn expected<'r>(rows: &'r [Row], caller: &Actor, request: &FindAllRequest) -> Ve
             || row.owner == caller.identity.user_id
             || row.status == EventStatus::Approved
     };
+    let is_wanted = |row: &Row| !request.mine || row.owner == caller.identity.user_id;
     let is_in_range = |row: &Row| {
         request.start_date_from.is_none_or(|from| row.start_date >= from.seconds)
             && request.start_date_to.is_none_or(|to| row.start_date <= to.seconds)
+            && request.end_date_from.is_none_or(|from| row.start_date + 60 > from.seconds)
     };
     let contains =
         |row: &Row| [&row.title, &row.description].iter().any(|text| text.to_lowercase().contains(&search));
     let mut rows: Vec<_> = rows
         .iter()
-        .filter(|row| is_visible(row) && is_in_range(row) && contains(row))
+        .filter(|row| is_visible(row) && is_wanted(row) && is_in_range(row) && contains(row))
         .filter(|row| status.is_none_or(|status| row.status == status))
         .collect();
     let sort_by = SortBy::try_from(request.sort_by()).unwrap();
@@ -167,7 +169,13 @@ async fn every_combination_of_filters_and_orders_matches_the_model() {
     let half = FindAllRequest { start_date_from: at(START + 200 * 60), ..Default::default() };
     let hour = FindAllRequest { start_date_to: at(START + 60 * 60), ..half.clone() };
     let moment = FindAllRequest { start_date_to: at(START + 201 * 60), ..half.clone() };
-    for dates in [FindAllRequest::default(), half, hour, moment] {
+    let not_over = FindAllRequest { end_date_from: at(START + 300 * 60), ..Default::default() };
+    let not_over_of_half = FindAllRequest { end_date_from: at(START + 300 * 60), ..half.clone() };
+    let mine = FindAllRequest { mine: true, ..Default::default() };
+    let mine_not_over = FindAllRequest { mine: true, ..not_over.clone() };
+    let filters =
+        [FindAllRequest::default(), half, hour, moment, not_over, not_over_of_half, mine, mine_not_over];
+    for filter in filters {
         for search in
             ["", "ORDINARY", "third", "jewel", "w", "q", "a j", "会", "議", "gamma 4", "nowhere", "%"]
         {
@@ -192,7 +200,7 @@ async fn every_combination_of_filters_and_orders_matches_the_model() {
                             .map(|status| eventboard_proto::events::EventStatus::from(status).into())
                             .unwrap_or_default(),
                         search: search.to_owned(),
-                        ..dates.clone()
+                        ..filter.clone()
                     };
                     check(&rows, caller, &request).await;
                 }

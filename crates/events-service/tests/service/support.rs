@@ -11,8 +11,9 @@ use eventboard_domain::Role;
 use eventboard_proto::{
     events::{
         ApproveRequest, CreateRequest, DeleteRequest, Event, EventReply, ExportReply, ExportRequest,
-        FindOneRequest, GetUsageRequest, ListPeopleReply, ListPeopleRequest, RejectRequest, SubmitRequest,
-        TransferReply, TransferRequest, UpdateRequest, UsageReply,
+        FindDaysReply, FindDaysRequest, FindOneRequest, FindQueueReply, FindQueueRequest,
+        GetQueueSummaryRequest, GetUsageRequest, ListPeopleReply, ListPeopleRequest, QueueSummaryReply,
+        RejectRequest, SubmitRequest, TransferReply, TransferRequest, UpdateRequest, UsageReply,
         events_service_client::EventsServiceClient,
     },
     writes::{EntityTags, Idempotency},
@@ -216,6 +217,9 @@ impl Actor {
     method!(find_one, FindOneRequest, Event);
     method!(transfer, TransferRequest, TransferReply);
     method!(list_people, ListPeopleRequest, ListPeopleReply);
+    method!(find_days, FindDaysRequest, FindDaysReply);
+    method!(find_queue, FindQueueRequest, FindQueueReply);
+    method!(get_queue_summary, GetQueueSummaryRequest, QueueSummaryReply);
     method!(get_usage, GetUsageRequest, UsageReply);
     method!(export, ExportRequest, ExportReply);
     method!(find_all, eventboard_proto::events::FindAllRequest, eventboard_proto::events::FindAllReply);

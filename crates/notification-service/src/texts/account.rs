@@ -57,8 +57,8 @@ impl AccountNews {
         match self {
             Self::Welcome { verification: Some(link) }
             | Self::VerifyEmail(link)
-            | Self::ConfirmEmail(link) => ("/verify-email", Some(link)),
-            Self::PasswordReset(link) => ("/reset-password", Some(link)),
+            | Self::ConfirmEmail(link) => ("/board/verify-email", Some(link)),
+            Self::PasswordReset(link) => ("/board/reset-password", Some(link)),
             Self::Welcome { verification: None }
             | Self::EmailTaken
             | Self::EmailChangeRequested
@@ -150,7 +150,7 @@ pub(super) fn about_account(organization: &Line, news: &AccountNews, link: Strin
             SECURITY,
         ),
     };
-    Texts { subject: subject.to_owned(), happened, quotation: None, link_label, link, why }
+    Texts { subject: subject.to_owned(), happened, quotation: None, link_label, link, why, preferences: None }
 }
 
 /// Why the recipient gets a mail that they did not ask for.
@@ -176,6 +176,7 @@ fn role_changed(organization: &Line, role: Role, link: String) -> Texts {
         quotation: None,
         link_label: "Open EventBoard",
         link,
+        preferences: None,
         why: SECURITY,
     }
 }
@@ -199,6 +200,7 @@ pub(super) fn about_deletion(organization: Option<&Line>, link: String) -> Texts
         quotation: None,
         link_label: "Open EventBoard",
         link,
+        preferences: None,
         why: "You get this mail because this was the address of the account. There will be no other mail about it.",
     }
 }
@@ -221,6 +223,7 @@ fn welcome(organization: &Line, verification: Option<&Link>, link: String) -> Te
         quotation: None,
         link_label,
         link,
+        preferences: None,
         why: "You get this mail because somebody signed up with this address. There will be no other mail of this kind.",
     }
 }

@@ -31,7 +31,7 @@ impl Invitation {
     /// The page that the mail leads to, and the link whose token it needs.
     pub(crate) fn page(&self) -> (&'static str, Option<&Link>) {
         match &self.invitee {
-            Invitee::Stranger(link) | Invitee::MemberElsewhere(link) => ("/join", Some(link)),
+            Invitee::Stranger(link) | Invitee::MemberElsewhere(link) => ("/board/join", Some(link)),
             Invitee::Member => ("/", None),
         }
     }
@@ -74,6 +74,7 @@ pub(super) fn about_invitation(invitation: &Invitation, link: String) -> Texts {
         quotation: None,
         link_label,
         link,
+        preferences: None,
         why: "You get this mail because somebody invited your address. Such mails cannot be switched off.",
     }
 }

@@ -101,7 +101,7 @@ async fn a_rejection_quotes_its_reason_in_both_parts() {
         "{text}"
     );
     assert!(text.contains("> The room is taken.\n> Try <i>Friday</i>.\n"), "{text}");
-    let link = "http://localhost:3000/events/00000000-0000-0000-0000-000000000004";
+    let link = "http://localhost:3000/board/events/00000000-0000-0000-0000-000000000004";
     assert!(text.contains(link), "{text}");
     let html = mail.body_html(0).unwrap();
     assert!(html.contains("The room is taken.<br>") && html.contains(&format!("href=\"{link}\"")), "{html}");

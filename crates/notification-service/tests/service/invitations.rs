@@ -62,7 +62,7 @@ async fn invited_text(outbox: &Outbox, email: &str, role: Role, inviter: Option<
 
 /// Whether auth-service would accept the token in a text.
 async fn has_genuine_token(outbox: &Outbox, text: &str) -> bool {
-    let begin = "https://board.example.org/join?token=";
+    let begin = "https://board.example.org/board/join?token=";
     let token = text.lines().find_map(|line| line.trim().strip_prefix(begin)).expect("a link");
     let presented = PresentedLink::parse(token).unwrap();
     let seed = sqlx::query_scalar(r#"select seed from "Invitation" where id = $1"#).bind(presented.link_id);

@@ -32,7 +32,11 @@ async fn the_mail_goes_to_the_address_as_stored_and_has_a_link() {
     let parsed = MessageParser::default().parse(mail).unwrap();
     assert_eq!(parsed.subject(), Some("Set a new password"));
     assert_eq!(parsed.to().unwrap().first().unwrap().address(), Some("Olga@example.org"));
-    assert!(text_of(mail).contains("https://board.example.org/reset-password?token="), "{}", text_of(mail));
+    assert!(
+        text_of(mail).contains("https://board.example.org/board/reset-password?token="),
+        "{}",
+        text_of(mail)
+    );
     assert_eq!((count(&outbox, REQUESTS).await, count(&outbox, TYPED).await), (1, 0));
 }
 
@@ -92,7 +96,7 @@ async fn change_sent(outbox: &Outbox, new_email: &'static str) -> Vec<Vec<u8>> {
 fn envelopes(mails: &[Vec<u8>]) -> Vec<(String, String, bool)> {
     let envelope_and_link = |mail: &Vec<u8>| {
         let (to, subject) = envelope(mail);
-        (to, subject, text_of(mail).contains("/verify-email?token="))
+        (to, subject, text_of(mail).contains("/board/verify-email?token="))
     };
     let mut envelopes: Vec<_> = mails.iter().map(envelope_and_link).collect();
     envelopes.sort();

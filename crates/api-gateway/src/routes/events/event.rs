@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::EventStatus;
 use eventboard_proto::events::{self as proto, DeleteReply, EventReply};
 use http::StatusCode;
@@ -9,7 +10,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    clients::Backend,
     extract::EnumValue,
     problem::Problem,
     routes::{
@@ -30,6 +30,7 @@ use crate::{
     "endDate": "2026-06-17T18:00:00.000Z",
     "status": "APPROVED",
     "rejectionReason": null,
+    "submittedAt": "2026-01-11T10:00:00.000Z",
     "organizationId": "01890000-0000-7000-8000-0000000000a1",
     "createdById": "01890000-0000-7000-8000-0000000000b1",
     "createdAt": "2026-01-10T08:30:00.000Z",
@@ -52,6 +53,9 @@ pub(in crate::routes) struct Event {
     /// Why the event was rejected. Null unless the status is REJECTED.
     #[schema(required = true)]
     rejection_reason: Option<String>,
+    /// When the owner last submitted the event. Null if it never was, or if it was decided before this was recorded.
+    #[schema(required = true, format = DateTime)]
+    submitted_at: Option<String>,
     #[schema(format = Uuid)]
     organization_id: String,
     /// The owner of the event.
@@ -87,6 +91,7 @@ impl TryFrom<proto::Event> for Event {
             updated_at,
             // Sent as the ETag.
             version: _,
+            submitted_at,
         } = event;
         Ok(Self {
             id,
@@ -97,6 +102,7 @@ impl TryFrom<proto::Event> for Event {
             end_date: time::to_rfc3339(end_date).ok_or_else(|| invalid("end_date"))?,
             status: EnumValue(status),
             rejection_reason,
+            submitted_at: time::to_rfc3339(submitted_at),
             organization_id,
             created_by_id,
             created_at: time::to_rfc3339(created_at).ok_or_else(|| invalid("created_at"))?,
@@ -161,6 +167,7 @@ mod tests {
             created_at: instant,
             updated_at: instant,
             version: 7,
+            submitted_at: None,
         }
     }
 
@@ -186,7 +193,8 @@ mod tests {
         assert_eq!(response.headers()["etag"], "\"7\"");
         let body = json(response).await;
         assert!(body["location"].is_null() && body["rejectionReason"].is_null());
-        assert_eq!(body.as_object().expect("an object").len(), 12);
+        assert!(body["submittedAt"].is_null());
+        assert_eq!(body.as_object().expect("an object").len(), 13);
         assert_eq!(body["startDate"], "2026-06-15T09:00:00.000Z");
         assert!(body.get("version").is_none());
     }

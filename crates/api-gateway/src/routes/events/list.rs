@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::error::ServiceError;
+use eventboard_client::Backend;
 use eventboard_domain::{EventStatus, SortBy, SortOrder, rules};
 use eventboard_proto::{
     convert,
@@ -17,12 +18,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{TAG, event::Event};
 use crate::{
-    clients::Backend,
     extract::{
         Caller, EnumValue, Input, OrDefault, Parameters, fields,
         query::whole_number,
         query_parameters,
-        shared_fields::{Cursor, Instant, Limit, Search},
+        shared_fields::{Cursor, Flag, Instant, Limit, Search},
     },
     openapi::schemas::integer,
     policy::Policies,
@@ -62,6 +62,11 @@ query_parameters! {
         start_date_from: Option<Instant>,
         /// Only events that start at this time or earlier.
         start_date_to: Option<Instant>,
+        /// Only events that end after this time, and not at it. With `startDateFrom`, they are found faster. If too many events
+        /// are over, the request is answered with 503.
+        end_date_from: Option<Instant>,
+        /// True: only events that the caller owns. False: all that the caller is allowed to see, as without it.
+        mine: Option<Flag>,
     }
     check check_position(limit, page, cursor);
 }
@@ -149,6 +154,8 @@ impl From<EventQuery> for FindAllRequest {
             search,
             start_date_from,
             start_date_to,
+            end_date_from,
+            mine,
         } = query;
         let page = Position::Page(page.map_or(1, |page| page.0));
         Self {
@@ -160,6 +167,8 @@ impl From<EventQuery> for FindAllRequest {
             search: search.and_then(|search| search.0).unwrap_or_default(),
             start_date_from: start_date_from.map(|from| convert::timestamp(from.0)),
             start_date_to: start_date_to.map(|to| convert::timestamp(to.0)),
+            end_date_from: end_date_from.map(|from| convert::timestamp(from.0)),
+            mine: mine.is_some_and(|mine| mine.0),
         }
     }
 }
@@ -236,6 +245,8 @@ mod tests {
             ("search", " 100% "),
             ("startDateFrom", "2026-01-01T00:00:00Z"),
             ("startDateTo", "2026-12-31T23:59:59.999Z"),
+            ("endDateFrom", "2026-06-01T00:00:00Z"),
+            ("mine", "true"),
             ("cursor", "opaque"),
         ]);
         assert_eq!(message.position, Some(Position::Cursor("opaque".into())));
@@ -243,6 +254,7 @@ mod tests {
         assert_eq!(message.status, i32::from(proto::EventStatus::Submitted));
         assert_eq!((message.search.as_str(), message.descending), ("100%", true));
         assert!(message.start_date_from.is_some() && message.start_date_to.is_some());
+        assert!(message.end_date_from.is_some() && message.mine);
         assert_eq!(RequestedPage::from_request(&message), RequestedPage { page: None, limit: 100 });
     }
 

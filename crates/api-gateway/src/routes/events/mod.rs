@@ -6,6 +6,7 @@ mod transitions;
 
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
+use eventboard_client::Backend;
 use eventboard_domain::rules;
 use eventboard_proto::{
     convert,
@@ -17,7 +18,6 @@ use utoipa_axum::router::OpenApiRouter;
 pub(super) use self::event::Event;
 use super::operation;
 use crate::{
-    clients::Backend,
     extract::{
         Caller, EventId, IdempotencyKey, Input, OptionalNotNull, OptionalNullable, Parameters, Preconditions,
         ReadConditions, WithBody, fields, request_body, shared_fields::Instant,

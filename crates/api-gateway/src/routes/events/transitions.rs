@@ -1,6 +1,7 @@
 //! The transitions of an event's workflow: submit, approve, reject.
 
 use axum::{extract::State, response::Response};
+use eventboard_client::Backend;
 use eventboard_domain::rules;
 use eventboard_proto::events::{ApproveRequest, RejectRequest, SubmitRequest};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,7 +11,6 @@ use super::{
     event::{self, Event},
 };
 use crate::{
-    clients::Backend,
     extract::{Caller, EventId, IdempotencyKey, Parameters, Preconditions, WithBody, fields, request_body},
     openapi::{
         problems::{Forbidden, NotFound, WrongStatus},

@@ -20,7 +20,8 @@ async fn a_new_event_is_a_draft_owned_by_its_creator() {
     let expected = json!({
         "title": "A conference", "description": "A description that is long enough", "location": "Somewhere",
         "startDate": "2026-06-15T09:00:00.000Z", "endDate": "2026-06-15T18:00:00.000Z", "status": "DRAFT",
-        "rejectionReason": null, "organizationId": user.user["organizationId"], "createdById": user.user["id"],
+        "rejectionReason": null, "submittedAt": null, "organizationId": user.user["organizationId"],
+        "createdById": user.user["id"],
     });
     for (member, value) in expected.as_object().unwrap() {
         assert_eq!(&event[member], value, "{member}");

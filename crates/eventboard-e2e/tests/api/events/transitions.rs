@@ -55,10 +55,12 @@ async fn a_rejection_shows_its_reason_and_a_new_submission_clears_it() {
         (&submitted.body["status"], &submitted.body["rejectionReason"]),
         (&"SUBMITTED".into(), &Value::Null)
     );
+    assert_eq!(submitted.body["submittedAt"], submitted.body["updatedAt"]);
     assert_ne!(submitted.etag(), rejected.etag());
 
     let approved = fixture.moderator.post_without_body(&fixture.operation_path("approve")).await.expect(200);
     assert_eq!(approved.body["status"], "APPROVED");
+    assert_eq!(approved.body["submittedAt"], submitted.body["submittedAt"]);
     assert_ne!(approved.etag(), submitted.etag());
     let actions = history(&fixture.stack.database, &approved.id()).await;
     assert_eq!(actions, ["CREATE", "SUBMIT", "REJECT", "SUBMIT", "APPROVE"]);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) const EVENT: [&str; 12] = [
+pub(crate) const EVENT: [&str; 13] = [
     "createdAt",
     "createdById",
     "description",
@@ -14,6 +14,7 @@ pub(crate) const EVENT: [&str; 12] = [
     "rejectionReason",
     "startDate",
     "status",
+    "submittedAt",
     "title",
     "updatedAt",
 ];

@@ -24,7 +24,7 @@ pub(super) async fn change_role(email: &str, role: Role, force: bool) -> anyhow:
     let email = change(email, MemberChange { role: Some(role), disabled: None }, force).await?;
     let text = format!(
         "{email} is {role}. Tokens with another role remain valid for up to another {VALIDATION_CACHE_SECONDS} seconds; \
-         then the client refreshes them, or the user must log in again.\n"
+         then the client refreshes them, or the user must log in again. Another role ends sessions in a browser.\n"
     );
     output::print(&text)
 }

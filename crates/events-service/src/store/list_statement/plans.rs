@@ -16,7 +16,11 @@ use uuid::Uuid;
 use super::{List, Plan, Source, Step, Visible};
 use crate::{
     listing::{ListCriteria, PageStart, RowPosition},
-    store::search_text::SearchIndex,
+    store::{
+        days::DAYS,
+        queue::{COUNT_WAITING, WAITING_EVENTS},
+        search_text::SearchIndex,
+    },
 };
 
 const LARGE: Uuid = Uuid::from_u128(1);
@@ -104,6 +108,19 @@ impl ExplainedPlan {
         let explain = format!("explain {}", query.sql().as_str());
         let explain = sqlx::query_with(AssertSqlSafe(explain), arguments).persistent(false);
         let lines = explain.fetch_all(&mut **lease).await.unwrap();
+        Self(lines.iter().map(|line| line.get::<String, _>(0) + "\n").collect())
+    }
+
+    /// The plan for a prepared statement, for these literals or for any values.
+    async fn of_prepared(lease: &mut Lease, statement: &str, literals: &str, mode: &str) -> Self {
+        let prepare = format!(
+            "set enable_bitmapscan = off; set plan_cache_mode = {mode}; prepare explained as {statement}"
+        );
+        sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut **lease).await.unwrap();
+        let explain = AssertSqlSafe(format!("explain execute explained ({literals})"));
+        let lines = sqlx::raw_sql(explain).fetch_all(&mut **lease).await.unwrap();
+        let reset = "deallocate explained; set plan_cache_mode = auto";
+        sqlx::raw_sql(reset).execute(&mut **lease).await.unwrap();
         Self(lines.iter().map(|line| line.get::<String, _>(0) + "\n").collect())
     }
 
@@ -210,14 +227,24 @@ fn at(date: &str) -> Option<DateTime<Utc>> {
 /// Checks lists with all combinations of filters, orders and starts. Returns the plans that are wrong.
 async fn wrong_plans_of_lists(lease: &mut Lease, organization_id: Uuid) -> Vec<String> {
     let mut wrong = Vec::new();
-    let visibilities = [Visibility::Everything, Visibility::OwnAndApproved(user_of(organization_id))];
+    let user = user_of(organization_id);
+    let visibilities = [
+        (Visibility::Everything, None),
+        (Visibility::OwnAndApproved(user), None),
+        (Visibility::Everything, Some(user)),
+    ];
     let statuses = [None, Some(EventStatus::Submitted), Some(EventStatus::Approved)];
-    let dates = [(None, None), (at("2020-06-01"), at("2020-06-02"))];
+    let dates = [
+        (None, None, None),
+        (at("2020-06-01"), at("2020-06-02"), None),
+        (at("2020-06-01"), None, at("2020-06-02")),
+        (None, None, at("2020-06-02")),
+    ];
     for sort_by in [SortBy::StartDate, SortBy::CreatedAt, SortBy::Title, SortBy::Status] {
-        for (visibility, status) in
+        for ((visibility, owner), status) in
             visibilities.into_iter().flat_map(|visibility| statuses.map(|status| (visibility, status)))
         {
-            for (start_date_from, start_date_to) in dates {
+            for (start_date_from, start_date_to, end_date_from) in dates {
                 for search in [None, Some("description"), Some("le"), Some("q")] {
                     for descending in [false, true] {
                         let criteria = ListCriteria {
@@ -229,6 +256,8 @@ async fn wrong_plans_of_lists(lease: &mut Lease, organization_id: Uuid) -> Vec<S
                             search: search.map(Into::into),
                             start_date_from,
                             start_date_to,
+                            end_date_from,
+                            owner,
                         };
                         let position = RowPosition { sort_key: sort_key(sort_by).into(), id: Uuid::nil() };
                         // An offset and a position change a statement in the same way for each direction.
@@ -237,6 +266,46 @@ async fn wrong_plans_of_lists(lease: &mut Lease, organization_id: Uuid) -> Vec<S
                         wrong.extend(wrong_plans(lease, &List::new(&criteria, &start, 20)).await);
                     }
                 }
+            }
+        }
+    }
+    wrong
+}
+
+/// Checks the statements of the queue and of the days. They are prepared ones, so PostgreSQL may plan them for any values. Returns
+/// the plans that are wrong.
+async fn wrong_plans_of_prepared_statements(lease: &mut Lease, organization_id: Uuid) -> Vec<String> {
+    let user = user_of(organization_id);
+    let page = |pattern: &str| format!("'{organization_id}', '2020-06-01', '{}', {pattern}, 21", Uuid::nil());
+    let days = |everybodys: &str, own: &str| {
+        let bounds: Vec<String> = (1..=28).map(|day| format!("2020-06-{day}")).collect();
+        let [starts, ends] = [&bounds[..27], &bounds[1..]].map(|days| days.join(","));
+        format!(
+            "'{{{starts}}}', '{{{ends}}}', '{organization_id}', '{everybodys}', '{user}', '{own}', 101, 3"
+        )
+    };
+    let waiting = ["idx_events_waiting"].as_slice();
+    let by_start_date =
+        ["idx_events_by_status_and_start_date", "idx_events_by_owner_status_and_start_date"].as_slice();
+    let statements = [
+        (WAITING_EVENTS, page("null"), waiting),
+        (WAITING_EVENTS, page("'%le%'"), waiting),
+        (COUNT_WAITING, format!("'{organization_id}', '2020-06-01', '2020-06-08', 1001"), waiting),
+        (DAYS, days("{DRAFT,SUBMITTED,APPROVED,REJECTED}", "{}"), by_start_date),
+        (DAYS, days("{APPROVED}", "{DRAFT,SUBMITTED,REJECTED}"), by_start_date),
+        (DAYS, days("{}", "{APPROVED}"), by_start_date),
+    ];
+    let mut wrong = Vec::new();
+    for (statement, literals, indexes) in statements {
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            let plan = ExplainedPlan::of_prepared(lease, statement, &literals, mode).await;
+            // Only the events of the days are sorted, after they were found.
+            let sorts = plan.0.matches("Sort Key").count();
+            if plan.indexes() != indexes.iter().copied().collect()
+                || !plan.reads_parts()
+                || sorts > usize::from(statement == DAYS)
+            {
+                wrong.push(format!("{mode} of {statement} ({literals}):\n{}", plan.0));
             }
         }
     }
@@ -267,7 +336,8 @@ async fn every_statement_reads_its_index_whatever_the_statistics_say() {
     ] {
         sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut connection).await.unwrap();
         for organization in [LARGE, SMALL, UNKNOWN] {
-            let wrong = wrong_plans_of_lists(&mut lease, organization).await;
+            let mut wrong = wrong_plans_of_prepared_statements(&mut lease, organization).await;
+            wrong.extend(wrong_plans_of_lists(&mut lease, organization).await);
             let first: String = wrong.iter().take(5).cloned().collect();
             assert!(wrong.is_empty(), "{} wrong plans with statistics {state}:\n{first}", wrong.len());
         }

@@ -1,0 +1,99 @@
+//! The board: what the gateway mounts, and the state that all pages share.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::FromRequestParts,
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
+};
+use eventboard_chassis::{
+    client_address::ClientSigner,
+    public_url::PublicUrl,
+    server::{BodyReceiver, Requester},
+};
+use eventboard_client::Clients;
+use http::{HeaderMap, HeaderValue, request::Parts};
+
+use crate::{assets, cookie, page::SignedIn, pages, security_headers, session::Sessions};
+
+/// What the board needs to know.
+#[derive(Debug, Clone)]
+pub struct BoardConfig {
+    /// `PUBLIC_URL`: the origin of the pages. Forms of other origins are refused.
+    pub public_url: PublicUrl,
+}
+
+/// The board. It is cloned for every request.
+#[derive(Clone)]
+pub struct Board(Arc<BoardParts>);
+
+struct BoardParts {
+    config: BoardConfig,
+    clients: Clients,
+    client_signer: ClientSigner,
+    body_receiver: BodyReceiver,
+    sessions: Sessions,
+}
+
+impl Board {
+    /// Creates the board. Pages call the services through `clients`.
+    pub fn new(config: BoardConfig, clients: Clients, client_signer: ClientSigner) -> Self {
+        let sessions = Sessions::new(clients.clone());
+        let body_receiver = BodyReceiver::default();
+        Self(Arc::new(BoardParts { config, clients, client_signer, body_receiver, sessions }))
+    }
+
+    /// The pages, without the layers of the gateway. Requests need an extension with the
+    /// [`CallPolicy`](eventboard_client::CallPolicy) and one with the [`Requester`].
+    pub fn pages(&self) -> Router {
+        pages::routes()
+            .layer(from_fn_with_state(self.clone(), security_headers::add))
+            .with_state(self.clone())
+    }
+
+    /// The files that pages load. Their content never changes, because a changed file has another path.
+    pub fn assets() -> Router {
+        assets::routes()
+    }
+
+    /// Who sends a request to the board: the user of a session that this process knows, or else anybody from the address block.
+    /// The session may have ended since.
+    pub fn requester(&self, headers: &HeaderMap, address_block: IpAddr) -> Requester {
+        let secret = cookie::session_secret(self, headers);
+        match secret.and_then(|secret| self.sessions().known_member(&secret)) {
+            Some(member) => member.requester(address_block),
+            None => Requester::Anonymous(address_block),
+        }
+    }
+
+    /// `Bearer` and the access token of the session in the cookie.
+    ///
+    /// # Errors
+    /// The response without a page, if the session has ended or cannot be exchanged.
+    pub async fn authorization(&self, parts: &mut Parts) -> Result<HeaderValue, Response> {
+        let session = SignedIn::from_request_parts(parts, self).await;
+        session.map(|session| session.session.authorization.clone()).map_err(IntoResponse::into_response)
+    }
+
+    pub(crate) fn public_url(&self) -> &PublicUrl {
+        &self.0.config.public_url
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    pub(crate) fn client_signer(&self) -> &ClientSigner {
+        &self.0.client_signer
+    }
+
+    pub(crate) fn body_receiver(&self) -> &BodyReceiver {
+        &self.0.body_receiver
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+}

@@ -1,0 +1,49 @@
+//! EventBoard in the browser: pages rendered on the server, below `/board`.
+//!
+//! The gateway mounts [`Board`]. A page is a file in `pages`, with its template beside it. It reads what was typed, calls the
+//! services with the same clients as the JSON API, and shows what they answer. It decides no rule: the services check
+//! what was typed, and the page shows each fault at its field.
+//!
+//! Every page works without scripts. `docs/board.md` tells how to add a page, a text or a style.
+
+mod assets;
+mod banner;
+mod board;
+mod calls;
+mod cookie;
+mod dates;
+mod description;
+mod error;
+mod error_page;
+mod event;
+mod event_filters;
+mod event_steps;
+mod event_times;
+mod form;
+mod next_path;
+mod page;
+mod page_request;
+mod pages;
+mod receive_form;
+mod same_origin;
+mod security_headers;
+mod session;
+mod texts;
+mod viewer;
+mod zones;
+
+pub use self::{
+    board::{Board, BoardConfig},
+    error::PageFailure,
+    error_page::Failure,
+    page_request::PageRequest,
+    receive_form::receive_form,
+};
+
+/// The path of the board. All pages and files are below it.
+pub const PATH: &str = "/board";
+
+/// Whether a path is the board's.
+pub fn serves(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

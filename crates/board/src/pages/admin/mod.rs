@@ -1,0 +1,111 @@
+//! The pages for admins, of which moderators see the members: members, invitations, the organization and the audit.
+
+mod audit;
+mod audit_details;
+mod audit_entry;
+mod delete_member;
+mod hand_over;
+mod invitations;
+mod invite;
+mod member;
+mod member_view;
+mod members;
+mod organization;
+mod people;
+
+use axum::Router;
+use eventboard_chassis::error::{ErrorCode, ServiceError};
+use form_urlencoded::Serializer;
+use uuid::Uuid;
+
+use crate::{
+    Board,
+    error::PageError,
+    form::{Form, FormView},
+    page::{Page, SignedIn},
+};
+
+/// The routes of these pages.
+pub(super) fn routes() -> Router<Board> {
+    Router::new()
+        .merge(members::routes())
+        .merge(member::routes())
+        .merge(hand_over::routes())
+        .merge(delete_member::routes())
+        .merge(invitations::routes())
+        .merge(invite::routes())
+        .merge(organization::routes())
+        .merge(audit::routes())
+}
+
+/// A page for admins is none for others. Those calls that only admins may make are refused by the services.
+///
+/// # Errors
+/// When the viewer is no admin.
+fn require_admin(visit: &SignedIn) -> Result<(), PageError> {
+    if visit.viewer().is_admin() { Ok(()) } else { Err(PageError::not_found()) }
+}
+
+/// An ID in a path.
+///
+/// # Errors
+/// When it is none, so that there is no such page.
+fn id_in_path(id: &str) -> Result<Uuid, PageError> {
+    id.parse().map_err(|_| PageError::not_found())
+}
+
+/// A path with those parameters that have a value.
+fn with_query<'v>(path: &str, parameters: impl IntoIterator<Item = (&'v str, &'v str)>) -> String {
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(parameters.into_iter().filter(|(_, value)| !value.is_empty()));
+    match query.finish() {
+        query if query.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+/// A form that the service has refused, with what to do. What is not about a field of the API is told at `field`.
+///
+/// # Errors
+/// What is not to be mended in the form.
+fn faults(page: &Page, form: &Form, field: &str, error: ServiceError) -> Result<FormView, PageError> {
+    let texts = &page.texts.admin;
+    let message = match error.code() {
+        ErrorCode::InvalidInput => {
+            let sentence = |field: &str, rule: &str| violation(page, field, rule);
+            return Ok(FormView::with_violations(form, error.violations(), sentence));
+        }
+        ErrorCode::LastAdmin => texts.last_admin,
+        ErrorCode::KeyReused => texts.sent_before,
+        _ => return Err(error.into()),
+    };
+    Ok(FormView::with_error(form, field, message.to_owned()))
+}
+
+fn violation(page: &Page, field: &str, rule: &str) -> String {
+    let texts = &page.texts.admin;
+    let label = match field {
+        "email" => return texts.invite.email_fault.to_owned(),
+        "role" => return texts.invite.role_fault.to_owned(),
+        "to" => return texts.hand_over.to_fault.to_owned(),
+        "timeZone" => return texts.organization.time_zone_fault.to_owned(),
+        "search" => texts.members.search,
+        "name" => texts.organization.name,
+        field => field,
+    };
+    (page.texts.common.violation)(label, rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_has_only_parameters_with_a_value() {
+        assert_eq!(with_query("/board/members", [("search", ""), ("role", "")]), "/board/members");
+        assert_eq!(
+            with_query("/board/members", [("search", "a b&c"), ("role", ""), ("cursor", "x")]),
+            "/board/members?search=a+b%26c&cursor=x"
+        );
+    }
+}

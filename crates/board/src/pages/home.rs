@@ -1,0 +1,34 @@
+//! `/board`: what this is, for whoever is not signed in.
+
+use askama::Template;
+use axum::{Router, response::Response, routing::get};
+
+use crate::{
+    Board, PATH,
+    error::PageError,
+    page::{Page, Visitor, redirect, render},
+};
+
+/// The path of the first page of who is signed in.
+pub(crate) const SIGNED_IN_PATH: &str = "/board/events";
+
+#[derive(Template)]
+#[template(path = "pages/home.html")]
+struct HomePage {
+    page: Page,
+}
+
+pub(super) fn routes() -> Router<Board> {
+    Router::new().route(PATH, get(home))
+}
+
+async fn home(Visitor { board, calls, page, secret }: Visitor) -> Result<Response, PageError> {
+    let session = match secret {
+        Some(secret) => board.sessions().exchange(&secret, &calls).await.ok(),
+        None => None,
+    };
+    match session {
+        Some(_) => Ok(redirect(SIGNED_IN_PATH)),
+        None => render(&HomePage { page }),
+    }
+}

@@ -1,0 +1,47 @@
+//! The pages, one file or folder each, with their templates beside them.
+
+mod account;
+mod admin;
+mod event;
+mod event_actions;
+mod event_facts;
+mod event_form;
+pub(crate) mod event_row;
+pub(crate) mod events;
+mod forgot_password;
+mod home;
+mod identity_form;
+mod join;
+pub(crate) mod month;
+pub(crate) mod my_events;
+mod notice;
+mod reset_password;
+mod review;
+pub(crate) mod sign_in;
+mod sign_up;
+mod verify_email;
+
+use axum::Router;
+
+use crate::Board;
+
+/// The routes of all pages.
+pub(crate) fn routes() -> Router<Board> {
+    Router::new()
+        .merge(home::routes())
+        .merge(sign_in::routes())
+        .merge(review::routes())
+        .merge(event_form::routes())
+        .merge(event_actions::routes())
+        .merge(sign_up::routes())
+        .merge(join::routes())
+        .merge(forgot_password::routes())
+        .merge(reset_password::routes())
+        .merge(verify_email::routes())
+        .merge(account::routes())
+        .merge(admin::routes())
+        .merge(events::routes())
+        .merge(month::routes())
+        .merge(event::routes())
+        .merge(my_events::routes())
+}

@@ -1,0 +1,177 @@
+//! `/board/sign-in` and `/board/sign-out`.
+
+use askama::Template;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use eventboard_chassis::error::{ErrorCode, ServiceError};
+use eventboard_proto::auth::{LoginRequest, LogoutRequest, SessionReply};
+use http::{HeaderMap, header, request::Parts};
+use secrecy::SecretString;
+use tower::ServiceExt;
+
+use super::{home::SIGNED_IN_PATH, identity_form::throttled};
+use crate::{
+    Board,
+    banner::Banner,
+    calls::{Calls, auth_reply},
+    cookie,
+    error::PageError,
+    form::{Form, FormBody, FormView, MEMBER, QueryFields, SHOW},
+    next_path::NextPath,
+    page::{Page, Visitor, redirect, redirect_with_banner, render, render_faults},
+    page_request::SharedForm,
+    session::SessionSecret,
+    texts::Texts,
+};
+
+/// The prefix of the fields of a form whose session has ended. The sign-in form carries them.
+const CARRIED: &str = "carried-";
+
+/// The page with the sign-in form.
+#[derive(Template)]
+#[template(path = "pages/sign_in.html")]
+pub(crate) struct SignInPage {
+    page: Page,
+    form: FormView,
+    next: NextPath,
+    /// The fields of the form whose session has ended.
+    carried: Vec<(String, String)>,
+}
+
+pub(super) fn routes() -> Router<Board> {
+    Router::new().route("/board/sign-in", get(show).post(sign_in)).route("/board/sign-out", post(sign_out))
+}
+
+async fn show(visitor: Visitor, QueryFields(query): QueryFields) -> Result<Response, PageError> {
+    let next = NextPath::parse(query.value("next"));
+    // Not with a path: a page that leads here again would lead in circles.
+    if next.is_home() && visitor.session().await.is_some() {
+        return Ok(redirect(SIGNED_IN_PATH));
+    }
+    let page = visitor.page;
+    render(&SignInPage { page, form: FormView::empty(), next, carried: Vec::new() })
+}
+
+async fn sign_in(
+    visitor: Visitor,
+    State(board): State<Board>,
+    FormBody(form): FormBody,
+    request: Request,
+) -> Result<Response, PageError> {
+    let Visitor { board: _, calls, page, secret } = visitor;
+    let (parts, _) = request.into_parts();
+    let next = NextPath::parse(form.value("next"));
+    let carried = form.inside(CARRIED);
+    if form.is_to_be_shown() {
+        return render(&SignInPage {
+            page,
+            form: FormView::of((*form).clone()),
+            next,
+            carried: owned(&carried),
+        });
+    }
+    let message = LoginRequest { email: form.text("email"), password: form.text("password"), browser: true };
+    let reply = auth_reply(board.clients().auth().login(calls.request_once(message)).await);
+    let session = match reply {
+        Ok(session) => session,
+        Err(error) => {
+            let form = faults(page.texts, &form, error)?;
+            return render_faults(&SignInPage { page, form, next, carried: owned(&carried) });
+        }
+    };
+    if let Some(secret) = secret {
+        // Whoever was signed in here before is not any more. It does not matter whether their session had ended.
+        let _ = end_session(&board, Calls::anonymous(&parts, &board)?, &secret).await;
+    }
+    let mut response = match shown_to(&session) == Some(carried.value(MEMBER)) {
+        true => show_again(&board, &parts, &next, carried, &session).await,
+        false => redirect(next.as_str()),
+    };
+    keep(&board, session, response.headers_mut());
+    Ok(response)
+}
+
+/// The fields that the page carries.
+fn owned(form: &Form) -> Vec<(String, String)> {
+    form.carried().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// What is wrong with the form.
+///
+/// # Errors
+/// What the user cannot mend.
+fn faults(texts: &Texts, form: &Form, error: ServiceError) -> Result<FormView, PageError> {
+    let message = match error.code() {
+        ErrorCode::InvalidInput | ErrorCode::Unauthenticated => texts.auth.wrong_credentials.to_owned(),
+        ErrorCode::Throttled => throttled(texts, &error),
+        _ => return Err(error.into()),
+    };
+    Ok(FormView::with_error(form, "email", message))
+}
+
+/// Keeps the session of a reply in the browser.
+pub(crate) fn keep(board: &Board, session: SessionReply, headers: &mut HeaderMap) {
+    let secret = SecretString::from(session.browser_secret);
+    headers.append(header::SET_COOKIE, cookie::keep_session(board, &secret));
+}
+
+fn shown_to(session: &SessionReply) -> Option<&str> {
+    session.user.as_ref().map(|user| user.id.as_str())
+}
+
+/// Shows a form again that was typed before the session ended, in the new session. It is not sent.
+async fn show_again(
+    board: &Board,
+    parts: &Parts,
+    path: &NextPath,
+    form: Form,
+    session: &SessionReply,
+) -> Response {
+    let mut request = Request::post(path.as_str()).body(Body::empty()).unwrap_or_default();
+    *request.extensions_mut() = parts.extensions.clone();
+    request.extensions_mut().insert(SharedForm::carried(form.with(SHOW, "1")));
+    *request.headers_mut() = parts.headers.clone();
+    let secret = SecretString::from(session.browser_secret.as_str());
+    request.headers_mut().insert(header::COOKIE, cookie::keep_session(board, &secret));
+    board.pages().oneshot(request).await.into_response()
+}
+
+async fn sign_out(visitor: Visitor) -> Result<Response, PageError> {
+    let Visitor { board, calls, page: _, secret } = visitor;
+    if let Some(secret) = secret {
+        let ended = end_session(&board, calls, &secret).await;
+        board.sessions().forget(&secret).await;
+        // A session that has ended already is as good.
+        match ended {
+            Err(error) if error.code() != ErrorCode::Unauthenticated => return Err(error.into()),
+            Err(_) | Ok(()) => {}
+        }
+    }
+    let mut response = redirect_with_banner(&board, "/board/sign-in", Banner::SignedOut);
+    response.headers_mut().append(header::SET_COOKIE, cookie::forget_session(&board));
+    Ok(response)
+}
+
+async fn end_session(board: &Board, calls: Calls, secret: &SessionSecret) -> Result<(), ServiceError> {
+    let session = board.sessions().exchange(secret, &calls).await?;
+    let calls = calls.authorized(session.authorization.clone());
+    let message = LogoutRequest { refresh_token: String::new() };
+    auth_reply(board.clients().auth().logout(calls.request(message)).await).map(drop)
+}
+
+impl SignInPage {
+    /// The page for a form whose session has ended. It carries what was typed.
+    pub(crate) fn carrying(page: Page, path: NextPath, form: &Form) -> Self {
+        Self { page, form: FormView::empty(), next: path, carried: owned(form) }
+    }
+
+    /// Whether the session has ended while something was typed.
+    fn has_carried(&self) -> bool {
+        !self.carried.is_empty()
+    }
+}

@@ -1,0 +1,42 @@
+//! Receives the form of a request before anything may refuse the request, so that every error page keeps what was typed.
+
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use eventboard_chassis::{
+    error::{ErrorCode, ServiceError},
+    layer::{Inner, Next},
+    server::Requester,
+};
+use http::Method;
+
+use crate::{
+    Board, error::PageError, form::Form, page_request::SharedForm, same_origin::is_same_origin, serves,
+    texts::ENGLISH,
+};
+
+/// The maximum length of a form in bytes. The longest description has 5,000 characters, each of which takes at most 12 bytes.
+const MAX_LENGTH: usize = 128 * 1024;
+
+/// The layer function: refuses forms of other sites and receives those of the board. Its memory is shared fairly by clients. Needs the
+/// extension [`Requester`].
+pub async fn receive_form(board: Option<Board>, mut request: Request, next: Next<impl Inner>) -> Response {
+    let is_form = serves(request.uri().path()) && request.method() == Method::POST;
+    let Some(board) = board.filter(|_| is_form) else { return next.run(request).await };
+    if !is_same_origin(&board, request.headers()) {
+        let message = ENGLISH.errors.cross_site;
+        return PageError::from(ServiceError::new(ErrorCode::Forbidden, message)).into_response();
+    }
+    let shared = request.extensions_mut().get_or_insert_default::<SharedForm>().clone();
+    let requester = request.extensions().get::<Requester>().copied();
+    let Some(requester) = requester else {
+        return PageError::from(ServiceError::internal("the requester is unknown")).into_response();
+    };
+    let (parts, body) = request.into_parts();
+    match board.body_receiver().receive(requester.sender(), body, MAX_LENGTH).await {
+        Ok(received) => shared.set(Form::parse(&received.bytes), Some(received)),
+        Err(error) => return PageError::from(ServiceError::from(error)).into_response(),
+    }
+    next.run(Request::from_parts(parts, axum::body::Body::empty())).await
+}
