@@ -109,7 +109,7 @@ pub(crate) fn router(
     Ok(Router::new().fallback_service(service))
 }
 
-/// The pages of the board, with the deadlines of the API.
+/// The pages of the board. Reading one has the deadline of a list, and sending a form that of a write: a page makes several calls.
 fn pages(board: Option<&Board>, config: &Config) -> Router<AppState> {
     let Some(board) = board else { return Router::new() };
     let policies = &config.policies;

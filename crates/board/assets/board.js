@@ -13,6 +13,8 @@
   });
   // The back button may show the page as it was.
   addEventListener('pageshow', () => { sent = new WeakMap(); });
+  // Or it loads it anew and fills in what was typed, and then also what scripts have set: the key and the version.
+  for (const field of all('form:has(.field) input[type=hidden]')) field.value = field.value;
 
   // Shortcuts: a key presses the button or link that has it in `aria-keyshortcuts`.
   const OFF = 'eventboard-shortcuts-off';

@@ -37,6 +37,8 @@ banners! {
     Joined = "joined";
     /// A signup was sent by somebody who has the account already.
     HadAccount = "had-account";
+    /// What was typed before the session ended is shown again.
+    ShownAgain = "shown-again";
     /// The session was ended by its user.
     SignedOut = "signed-out";
     /// A draft was saved.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Request},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
@@ -14,7 +14,7 @@ use eventboard_chassis::{
     server::{BodyReceiver, Requester},
 };
 use eventboard_client::Clients;
-use http::{HeaderMap, HeaderValue, request::Parts};
+use http::{HeaderValue, Method, request::Parts};
 
 use crate::{assets, cookie, page::SignedIn, pages, security_headers, session::Sessions};
 
@@ -59,9 +59,13 @@ impl Board {
     }
 
     /// Who sends a request to the board: the user of a session that this process knows, or else anybody from the address block.
-    /// The session may have ended since.
-    pub fn requester(&self, headers: &HeaderMap, address_block: IpAddr) -> Requester {
-        let secret = cookie::session_secret(self, headers);
+    /// The session may have ended since. Forms with which passwords are guessed and mails are sent count for the address, whatever
+    /// session comes along.
+    pub fn requester(&self, request: &Request, address_block: IpAddr) -> Requester {
+        let secret = match counts_for_address(request) {
+            true => None,
+            false => cookie::session_secret(self, request.headers()),
+        };
         match secret.and_then(|secret| self.sessions().known_member(&secret)) {
             Some(member) => member.requester(address_block),
             None => Requester::Anonymous(address_block),
@@ -96,4 +100,10 @@ impl Board {
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
+}
+
+/// Whether a request is a form with which passwords are guessed, accounts are made or mails are sent. Such forms count for the client's
+/// address, and with those of the API.
+pub fn counts_for_address(request: &Request) -> bool {
+    request.method() == Method::POST && pages::counts_for_address(request.uri().path())
 }

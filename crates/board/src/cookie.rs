@@ -1,9 +1,10 @@
 //! The cookies of the board: the session, and the banner of the next page.
 
+use eventboard_chassis::browser_secret::BrowserSecret;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Board, session::SessionSecret};
+use crate::Board;
 
 /// How long the browser keeps the cookie, in seconds: as long as the longest session (`SESSION_MAX_AGE`). auth-service decides when a
 /// session ends.
@@ -21,8 +22,8 @@ fn session_name(board: &Board) -> &'static str {
 }
 
 /// The secret in the cookie. `None` without a cookie, or if it is no secret of ours.
-pub(crate) fn session_secret(board: &Board, headers: &HeaderMap) -> Option<SessionSecret> {
-    SessionSecret::parse(cookie(headers, session_name(board))?)
+pub(crate) fn session_secret(board: &Board, headers: &HeaderMap) -> Option<BrowserSecret> {
+    BrowserSecret::parse(cookie(headers, session_name(board))?)
 }
 
 /// The header `Set-Cookie` that keeps a session.

@@ -124,7 +124,9 @@ impl Clock {
     pub(crate) fn parse_input(&self, text: &str) -> Result<DateTime<Utc>, LocalTimeError> {
         let local = NaiveDateTime::parse_from_str(text, LOCAL_INPUT)
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S"));
-        let local = local.map_err(|_| LocalTimeError::Malformed)?;
+        // A year of more digits would be another rule, and later sums with it could overflow.
+        let local = local.ok().filter(|local| (0..=9999).contains(&local.year()));
+        let local = local.ok_or(LocalTimeError::Malformed)?;
         let at = self.zone.from_local_datetime(&local).earliest().ok_or(LocalTimeError::Skipped)?;
         Ok(at.with_timezone(&Utc))
     }
@@ -187,7 +189,9 @@ mod tests {
         assert_eq!(clock.parse_input("2026-03-29T02:30"), Err(LocalTimeError::Skipped));
         assert_eq!(clock.parse_input("2026-10-25T02:30"), Ok(utc("2026-10-25T00:30:00Z")));
         assert_eq!(clock.parse_input("2026-03-03T10:00"), Ok(utc("2026-03-03T09:00:00Z")));
-        assert_eq!(clock.parse_input("tomorrow"), Err(LocalTimeError::Malformed));
+        for other in ["tomorrow", "-262143-01-01T00:00", "+10000-01-01T00:00", ""] {
+            assert_eq!(clock.parse_input(other), Err(LocalTimeError::Malformed), "{other}");
+        }
     }
 
     #[test]

@@ -61,7 +61,9 @@ impl Board {
     }
 
     async fn failure_page(&self, request: &PageRequest, failure: &Failure<'_>) -> Response {
-        let session = match cookie::session_secret(self, &request.headers) {
+        // Other paths do not read the cookie.
+        let secret = cookie::session_secret(self, &request.headers).filter(|_| serves(&request.path));
+        let session = match secret {
             Some(secret) => self.sessions().exchanged(&secret).await,
             None => None,
         };
@@ -86,7 +88,7 @@ impl Board {
 
     async fn sign_in_page(&self, request: &PageRequest) -> Response {
         if let Some(secret) = cookie::session_secret(self, &request.headers) {
-            self.sessions().forget(&secret).await;
+            self.sessions().forget_ended(&secret).await;
         }
         let is_get = [Method::GET, Method::HEAD].contains(&request.method);
         let Some(form) = request.form.get().filter(|_| !is_get) else {

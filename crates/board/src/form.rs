@@ -19,11 +19,14 @@ pub(crate) const MEMBER: &str = "form-member";
 /// The field that asks to show what was typed once more, and to do nothing else.
 pub(crate) const SHOW: &str = "form-show";
 
-/// Fields whose values are never written into a page.
-const SECRETS: [&str; 3] = ["password", "currentPassword", "newPassword"];
+/// How the names of fields end whose values are never written into a page or a log.
+const SECRET: &str = "password";
+
+/// The maximum number of fields. The longest form has some twenty. Each one takes a hundred bytes, and more where a page carries it.
+const MAX_FIELDS: usize = 100;
 
 /// What was typed, in the order of the fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Form(Vec<(String, String)>);
 
 /// The form of a request.
@@ -33,7 +36,7 @@ pub(crate) struct FormBody(pub(crate) Arc<Form>);
 pub(crate) struct QueryFields(pub(crate) Form);
 
 /// A form as a page shows it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct FormView {
     form: Form,
     errors: Vec<FieldError>,
@@ -50,10 +53,15 @@ pub(crate) struct FieldError {
     pub(crate) message: String,
 }
 
+/// Whether the value of a field is never written into a page or a log.
+fn is_secret(field: &str) -> bool {
+    field.to_ascii_lowercase().ends_with(SECRET)
+}
+
 impl Form {
-    /// Reads `application/x-www-form-urlencoded`. Line ends become those of the API.
+    /// Reads `application/x-www-form-urlencoded`. Line ends become those of the API. Fields beyond the hundredth are ignored.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let fields = form_urlencoded::parse(bytes);
+        let fields = form_urlencoded::parse(bytes).take(MAX_FIELDS);
         Self(fields.map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n"))).collect())
     }
 
@@ -94,13 +102,13 @@ impl Form {
 
     /// Whether the form has a field that must be typed again.
     pub(crate) fn has_secret(&self) -> bool {
-        self.0.iter().any(|(name, _)| SECRETS.contains(&name.as_str()))
+        self.0.iter().any(|(name, _)| is_secret(name))
     }
 
     /// The fields that another page may carry in hidden fields: all but the secret ones.
     pub(crate) fn carried(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        fields.filter(|(name, _)| !SECRETS.contains(name) && *name != SHOW)
+        fields.filter(|(name, _)| !is_secret(name) && *name != SHOW)
     }
 
     /// The form inside a form of another page, where the names of its fields have a prefix.
@@ -167,7 +175,7 @@ impl FormView {
 
     /// What the input of a field shows. Secret fields are empty.
     pub(crate) fn value(&self, field: &str) -> &str {
-        if SECRETS.contains(&field) { "" } else { self.form.value(field) }
+        if is_secret(field) { "" } else { self.form.value(field) }
     }
 
     /// Whether a box is checked.
@@ -198,6 +206,19 @@ mod tests {
         let carried: Vec<_> = form.carried().collect();
         assert_eq!(carried, [("title", "A b"), ("description", "x\ny")]);
         assert_eq!(FormView::of(form).value("password"), "");
+    }
+
+    #[test]
+    fn the_templates_name_the_fields_of_passwords_so_that_they_are_secret() {
+        for name in ["password", "currentPassword", "newPassword", "x-Password"] {
+            assert!(is_secret(name), "{name}");
+        }
+        assert!(!is_secret("email"));
+    }
+
+    #[test]
+    fn a_form_has_a_hundred_fields_at_most() {
+        assert_eq!(Form::parse("a&".repeat(10_000).as_bytes()).carried().count(), MAX_FIELDS);
     }
 
     #[test]

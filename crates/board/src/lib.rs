@@ -33,7 +33,7 @@ mod viewer;
 mod zones;
 
 pub use self::{
-    board::{Board, BoardConfig},
+    board::{Board, BoardConfig, counts_for_address},
     error::PageFailure,
     error_page::Failure,
     page_request::PageRequest,

@@ -1,6 +1,6 @@
 //! What is around the content of a page, and who looks at it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -9,9 +9,13 @@ use axum::{
 };
 use axum_htmx::HX_REDIRECT;
 use chrono::Utc;
-use eventboard_chassis::error::ServiceError;
+use eventboard_chassis::{
+    browser_secret::BrowserSecret,
+    error::{ErrorCode, ServiceError},
+};
 use eventboard_proto::events::GetQueueSummaryRequest;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use tokio::time::timeout;
 
 use crate::{
     Board, assets,
@@ -21,10 +25,15 @@ use crate::{
     cookie,
     dates::Clock,
     error::PageError,
-    session::{BrowserSession, SessionSecret},
+    form::MEMBER,
+    page_request::SharedForm,
+    session::BrowserSession,
     texts::{ENGLISH, Texts},
     viewer::Viewer,
 };
+
+/// How long a page waits for the number of events in the queue.
+const MAX_WAIT_FOR_SUMMARY: Duration = Duration::from_millis(300);
 
 /// The entry of the navigation that is highlighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,7 +95,7 @@ pub(crate) struct Visitor {
     pub(crate) calls: Calls,
     pub(crate) page: Page,
     /// The secret in the cookie, whether its session goes on or not.
-    pub(crate) secret: Option<SessionSecret>,
+    pub(crate) secret: Option<BrowserSecret>,
 }
 
 /// A request of somebody who is signed in.
@@ -95,7 +104,7 @@ pub(crate) struct SignedIn {
     pub(crate) calls: Calls,
     pub(crate) page: Page,
     pub(crate) session: Arc<BrowserSession>,
-    pub(crate) secret: SessionSecret,
+    pub(crate) secret: BrowserSecret,
 }
 
 impl Page {
@@ -187,17 +196,28 @@ impl FromRequestParts<Board> for SignedIn {
         let Visitor { board, calls, page, secret } = Visitor::from_request_parts(parts, board).await?;
         let secret = secret.ok_or_else(ServiceError::unauthenticated)?;
         let session = board.sessions().exchange(&secret, &calls).await?;
+        refuse_form_of_other_member(parts, &session.viewer)?;
         let calls = calls.authorized(session.authorization.clone());
         let mut page = Page::new(Some(Arc::clone(&session)), page.banner);
-        page.waiting = waiting(&board, &calls, &session.viewer).await;
+        if is_read(parts) {
+            page.waiting = waiting(&board, &calls, &session.viewer).await;
+        }
         Ok(Self { board, calls, page, session, secret })
     }
 }
 
 impl Visitor {
     /// The session of the cookie, if it goes on.
-    pub(crate) async fn session(&self) -> Option<Arc<BrowserSession>> {
-        self.board.sessions().exchange(self.secret.as_ref()?, &self.calls).await.ok()
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub(crate) async fn session(&self) -> Result<Option<Arc<BrowserSession>>, ServiceError> {
+        let Some(secret) = &self.secret else { return Ok(None) };
+        match self.board.sessions().exchange(secret, &self.calls).await {
+            Ok(session) => Ok(Some(session)),
+            Err(error) if error.code() == ErrorCode::Unauthenticated => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -208,13 +228,28 @@ impl SignedIn {
     }
 }
 
-/// How many events wait for the viewer. A page is not refused because the number is unknown.
+/// Refuses a form that was shown to somebody else: another user has signed in since, in another tab of the browser.
+fn refuse_form_of_other_member(parts: &Parts, viewer: &Viewer) -> Result<(), ServiceError> {
+    let Some(form) = parts.extensions.get::<SharedForm>().and_then(SharedForm::get) else { return Ok(()) };
+    let member = form.value(MEMBER);
+    if member.is_empty() || member == viewer.id.to_string() {
+        return Ok(());
+    }
+    Err(ServiceError::new(ErrorCode::Forbidden, ENGLISH.errors.other_member))
+}
+
+fn is_read(parts: &Parts) -> bool {
+    [Method::GET, Method::HEAD].contains(&parts.method)
+}
+
+/// How many events wait for the viewer. A page neither waits long nor is refused because the number is unknown.
 async fn waiting(board: &Board, calls: &Calls, viewer: &Viewer) -> Option<Waiting> {
     if !viewer.is_moderator() {
         return None;
     }
-    let reply = board.clients().events().get_queue_summary(calls.request(GetQueueSummaryRequest {})).await;
-    let summary = events_reply(reply).ok()?;
+    let mut events = board.clients().events();
+    let reply = events.get_queue_summary(calls.request(GetQueueSummaryRequest {}));
+    let summary = events_reply(timeout(MAX_WAIT_FOR_SUMMARY, reply).await.ok()?).ok()?;
     Some(Waiting { count: summary.waiting, is_exact: summary.is_exact })
 }
 

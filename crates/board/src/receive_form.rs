@@ -16,8 +16,8 @@ use crate::{
     texts::ENGLISH,
 };
 
-/// The maximum length of a form in bytes. The longest description has 5,000 characters, each of which takes at most 12 bytes.
-const MAX_LENGTH: usize = 128 * 1024;
+/// The maximum length of a form in bytes, as of other bodies. A description of 5,000 characters takes 60,000 bytes at most.
+const MAX_LENGTH: usize = 64 * 1024;
 
 /// The layer function: refuses forms of other sites and receives those of the board. Its memory is shared fairly by clients. Needs the
 /// extension [`Requester`].

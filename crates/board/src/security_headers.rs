@@ -14,13 +14,16 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The headers. `no-referrer` would make browsers send `Origin: null` with forms.
-pub(crate) const HEADERS: [(HeaderName, HeaderValue); 5] = [
+pub(crate) const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     // The back button must not show the page after signing out.
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    // Pages of other origins can neither reach the window nor load what is in it (OWASP ASVS 5.0, 3.4.8 and 3.5.8).
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
 /// The layer function: adds the headers, and forgets the banner once a page has shown it.

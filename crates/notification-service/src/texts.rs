@@ -153,8 +153,8 @@ fn about_decision(decision: &Decision, link: String, preferences: String) -> Tex
         quotation,
         link_label: if reason.is_empty() { "Open the event" } else { "Open the event to edit it" },
         link,
-        why: "You get this mail because the event is yours. You can switch off mails about decisions in the \
-            notifications of your account:",
+        why: "You get this mail because the event is yours. You can switch off mails about decisions in \
+            your account:",
         preferences: Some(preferences),
     }
 }
@@ -317,8 +317,8 @@ mod tests {
              > The room is taken.\n> Take another one.\n\n\
              Open the event to edit it\n\
              https://board.example.org/base/board/events/00000000-0000-0000-0000-000000000000\n\n\
-             -- \nYou get this mail because the event is yours. You can switch off mails about decisions in the \
-             notifications of your account:\nhttps://board.example.org/base/board/account/notifications"
+             -- \nYou get this mail because the event is yours. You can switch off mails about decisions in \
+             your account:\nhttps://board.example.org/base/board/account/notifications"
         );
     }
 }

@@ -207,8 +207,8 @@ pub(crate) async fn enforce_rate_limit(
     {
         return limiter.count_refresh(address_block, request, next).await;
     }
-    let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    let status = limiter.count(requester, is_read && board::serves(request.uri().path()));
+    let is_page = board::serves(request.uri().path()) && !board::counts_for_address(&request);
+    let status = limiter.count(requester, is_page);
     if status.is_exceeded {
         return status.refuse();
     }

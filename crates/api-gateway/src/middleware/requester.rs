@@ -18,15 +18,7 @@ use super::client_ip::ClientAddresses;
 use crate::{config::Config, openapi::PublicOperations};
 
 /// Where operations with a token count for the address nevertheless, because passwords are guessed and mails are sent with them.
-const COUNTED_FOR_ADDRESS: [&str; 7] = [
-    "/auth/password",
-    "/auth/email",
-    "/auth/me/delete",
-    "/board/account/password",
-    "/board/account/email",
-    "/board/account/delete",
-    "/board/account/resend-verification",
-];
+const COUNTED_FOR_ADDRESS: [&str; 3] = ["/auth/password", "/auth/email", "/auth/me/delete"];
 
 /// Determines who sends a request.
 #[derive(Clone)]
@@ -57,8 +49,8 @@ impl Requesters {
             || self.public_operations.contains(method, path);
         if board::serves(path) {
             return match &self.board {
-                Some(board) if !counts_for_address => board.requester(request.headers(), address),
-                _ => Requester::Anonymous(address),
+                Some(board) => board.requester(request, address),
+                None => Requester::Anonymous(address),
             };
         }
         match request.extensions().get::<VerifiedToken>() {

@@ -20,7 +20,7 @@ use eventboard_chassis::{
     error::ServiceError,
     layer::{Inner, Next as Handler, layer_fn},
     server::AdmissionPermit,
-    token::TokenVerifier,
+    token::{TokenVerifier, VerifiedToken},
 };
 use eventboard_domain::HistoryAction;
 use eventboard_proto::{
@@ -80,6 +80,8 @@ async fn exchange_session(
     handler: Handler<impl Inner>,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
+    // The board reads no token of the client.
+    parts.extensions.remove::<VerifiedToken>();
     match board.authorization(&mut parts).await {
         Ok(authorization) => parts.headers.insert(header::AUTHORIZATION, authorization),
         Err(response) => return response,

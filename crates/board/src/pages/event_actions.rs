@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     event_facts::{Facts, Moment, owner_names},
-    event_form::find,
+    event_form::{find, find_one},
     review::Origin,
 };
 use crate::{
@@ -188,7 +188,10 @@ async fn ask_for_reason(
     Path(id): Path<String>,
     Query(origin): Query<Origin>,
 ) -> Result<Response, PageError> {
-    let event = find(&signed_in.board, &signed_in.calls, &id).await?;
+    let event = match find_one(&signed_in.board, &signed_in.calls, &id).await {
+        Err(error) if is_gone_from_queue(&error, &origin) => return Ok(redirect(&origin.back(&id))),
+        event => event?,
+    };
     if event.status != EventStatus::Submitted {
         return gone_on(signed_in, Action::SendBack, event, origin, None, StatusCode::OK).await;
     }
@@ -248,6 +251,10 @@ async fn explain(
     form: &Form,
     error: ServiceError,
 ) -> Result<Response, PageError> {
+    let origin = Origin::of_form(form);
+    if is_gone_from_queue(&error, &origin) {
+        return Ok(redirect(&origin.back(&id.to_string())));
+    }
     let can_explain = match error.code() {
         ErrorCode::StaleVersion | ErrorCode::WrongStatus | ErrorCode::KeyReused => true,
         ErrorCode::Forbidden => action == Action::Delete,
@@ -257,7 +264,6 @@ async fn explain(
         return Err(error.into());
     }
     let event = find(&signed_in.board, &signed_in.calls, &id.to_string()).await?;
-    let origin = Origin::of_form(form);
     if action == Action::SendBack && event.status == EventStatus::Submitted {
         let version = event.version.to_string();
         let changed = ShownEvent::of(&signed_in, &event, None);
@@ -268,6 +274,11 @@ async fn explain(
     }
     let typed = form.optional_text("reason").filter(|_| action == Action::SendBack);
     gone_on(signed_in, action, event, origin, typed, error.code().http()).await
+}
+
+/// Whether the event was deleted while the queue showed it. The queue tells that, and leads to the next one.
+fn is_gone_from_queue(error: &ServiceError, origin: &Origin) -> bool {
+    error.code() == ErrorCode::NotFound && origin.is_queue()
 }
 
 async fn gone_on(

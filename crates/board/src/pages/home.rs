@@ -22,13 +22,9 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(home))
 }
 
-async fn home(Visitor { board, calls, page, secret }: Visitor) -> Result<Response, PageError> {
-    let session = match secret {
-        Some(secret) => board.sessions().exchange(&secret, &calls).await.ok(),
-        None => None,
-    };
-    match session {
+async fn home(visitor: Visitor) -> Result<Response, PageError> {
+    match visitor.session().await? {
         Some(_) => Ok(redirect(SIGNED_IN_PATH)),
-        None => render(&HomePage { page }),
+        None => render(&HomePage { page: visitor.page }),
     }
 }

@@ -52,16 +52,18 @@ async fn join(visitor: Visitor, FormBody(form): FormBody) -> Result<Response, Pa
     if form.is_to_be_shown() {
         return form_page(visitor, FormView::of((*form).clone())).await;
     }
-    let (board, calls) = (&visitor.board, &visitor.calls);
+    let (board, calls) = (visitor.board.clone(), &visitor.calls);
     let reply = auth_reply(board.clients().auth().signup(calls.request_once(message(&form))).await);
     let error = match reply {
-        Ok(session) => return Ok(welcome(board, session, Banner::Joined)),
+        Ok(session) => {
+            return Ok(welcome(&board, visitor.calls, visitor.secret, session, Banner::Joined).await);
+        }
         Err(error) => error,
     };
     // The second click of a double click finds the invitation used.
     let may_have_joined = is_link_spent(&error) || error.code() == ErrorCode::AlreadyExists;
-    if may_have_joined && let Some(session) = existing_account(board, calls, &form).await {
-        return Ok(welcome(board, session, Banner::HadAccount));
+    if may_have_joined && let Some(session) = existing_account(&board, calls, &form).await {
+        return Ok(welcome(&board, visitor.calls, visitor.secret, session, Banner::HadAccount).await);
     }
     let texts = visitor.page.texts;
     match error.code() {

@@ -45,3 +45,24 @@ pub(crate) fn routes() -> Router<Board> {
         .merge(event::routes())
         .merge(my_events::routes())
 }
+
+/// The forms with which passwords are guessed, accounts are made and mails are sent.
+const COUNTED_FOR_ADDRESS: [&str; 10] = [
+    "/board/sign-in",
+    "/board/sign-up",
+    "/board/join",
+    "/board/forgot-password",
+    "/board/reset-password",
+    "/board/verify-email",
+    "/board/account/password",
+    "/board/account/email",
+    "/board/account/delete",
+    "/board/account/resend-verification",
+];
+
+/// Whether a form at this path counts for the client's address, also in a session.
+pub(crate) fn counts_for_address(path: &str) -> bool {
+    COUNTED_FOR_ADDRESS.iter().any(|counted| {
+        path.strip_prefix(counted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}

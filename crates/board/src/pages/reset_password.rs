@@ -47,7 +47,7 @@ async fn reset(visitor: Visitor, FormBody(form): FormBody) -> Result<Response, P
         Ok(_) => {
             // All sessions of the user have ended.
             if let Some(secret) = secret {
-                board.sessions().forget(&secret).await;
+                board.sessions().forget_ended(&secret).await;
             }
             Ok(redirect_with_banner(&board, "/board/sign-in", Banner::PasswordReset))
         }

@@ -129,6 +129,9 @@ pub(super) fn routes() -> Router<Board> {
 }
 
 async fn show_keys(signed_in: SignedIn) -> Result<Response, PageError> {
+    if !signed_in.viewer().is_moderator() {
+        return Err(PageError::not_found());
+    }
     render(&KeysPage { page: signed_in.page.in_section(Section::Review) })
 }
 

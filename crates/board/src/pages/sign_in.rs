@@ -8,9 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use eventboard_chassis::error::{ErrorCode, ServiceError};
+use eventboard_chassis::{
+    browser_secret::BrowserSecret,
+    error::{ErrorCode, ServiceError},
+};
 use eventboard_proto::auth::{LoginRequest, LogoutRequest, SessionReply};
-use http::{HeaderMap, header, request::Parts};
+use http::{header, request::Parts};
 use secrecy::SecretString;
 use tower::ServiceExt;
 
@@ -25,7 +28,6 @@ use crate::{
     next_path::NextPath,
     page::{Page, Visitor, redirect, redirect_with_banner, render, render_faults},
     page_request::SharedForm,
-    session::SessionSecret,
     texts::Texts,
 };
 
@@ -50,7 +52,7 @@ pub(super) fn routes() -> Router<Board> {
 async fn show(visitor: Visitor, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let next = NextPath::parse(query.value("next"));
     // Not with a path: a page that leads here again would lead in circles.
-    if next.is_home() && visitor.session().await.is_some() {
+    if next.is_home() && visitor.session().await?.is_some() {
         return Ok(redirect(SIGNED_IN_PATH));
     }
     let page = visitor.page;
@@ -84,15 +86,11 @@ async fn sign_in(
             return render_faults(&SignInPage { page, form, next, carried: owned(&carried) });
         }
     };
-    if let Some(secret) = secret {
-        // Whoever was signed in here before is not any more. It does not matter whether their session had ended.
-        let _ = end_session(&board, Calls::anonymous(&parts, &board)?, &secret).await;
-    }
     let mut response = match shown_to(&session) == Some(carried.value(MEMBER)) {
         true => show_again(&board, &parts, &next, carried, &session).await,
         false => redirect(next.as_str()),
     };
-    keep(&board, session, response.headers_mut());
+    replace_session(&board, calls, secret, session, &mut response).await;
     Ok(response)
 }
 
@@ -114,10 +112,21 @@ fn faults(texts: &Texts, form: &Form, error: ServiceError) -> Result<FormView, P
     Ok(FormView::with_error(form, "email", message))
 }
 
-/// Keeps the session of a reply in the browser.
-pub(crate) fn keep(board: &Board, session: SessionReply, headers: &mut HeaderMap) {
+/// Keeps the session of a reply in the browser. The one that the browser had ends.
+pub(crate) async fn replace_session(
+    board: &Board,
+    calls: Calls,
+    former: Option<BrowserSecret>,
+    session: SessionReply,
+    response: &mut Response,
+) {
+    if let Some(former) = former {
+        // It does not matter whether it had ended already.
+        let _ = end_session(board, calls, &former).await;
+        board.sessions().forget_ended(&former).await;
+    }
     let secret = SecretString::from(session.browser_secret);
-    headers.append(header::SET_COOKIE, cookie::keep_session(board, &secret));
+    response.headers_mut().append(header::SET_COOKIE, cookie::keep_session(board, &secret));
 }
 
 fn shown_to(session: &SessionReply) -> Option<&str> {
@@ -138,6 +147,7 @@ async fn show_again(
     *request.headers_mut() = parts.headers.clone();
     let secret = SecretString::from(session.browser_secret.as_str());
     request.headers_mut().insert(header::COOKIE, cookie::keep_session(board, &secret));
+    request.headers_mut().append(header::COOKIE, cookie::show_banner(board, Banner::ShownAgain.name()));
     board.pages().oneshot(request).await.into_response()
 }
 
@@ -145,7 +155,7 @@ async fn sign_out(visitor: Visitor) -> Result<Response, PageError> {
     let Visitor { board, calls, page: _, secret } = visitor;
     if let Some(secret) = secret {
         let ended = end_session(&board, calls, &secret).await;
-        board.sessions().forget(&secret).await;
+        board.sessions().forget_ended(&secret).await;
         // A session that has ended already is as good.
         match ended {
             Err(error) if error.code() != ErrorCode::Unauthenticated => return Err(error.into()),
@@ -157,7 +167,7 @@ async fn sign_out(visitor: Visitor) -> Result<Response, PageError> {
     Ok(response)
 }
 
-async fn end_session(board: &Board, calls: Calls, secret: &SessionSecret) -> Result<(), ServiceError> {
+async fn end_session(board: &Board, calls: Calls, secret: &BrowserSecret) -> Result<(), ServiceError> {
     let session = board.sessions().exchange(secret, &calls).await?;
     let calls = calls.authorized(session.authorization.clone());
     let message = LogoutRequest { refresh_token: String::new() };

@@ -2,7 +2,10 @@
 
 use askama::Template;
 use axum::{Router, response::Response, routing::get};
-use eventboard_chassis::error::{ErrorCode, ServiceError};
+use eventboard_chassis::{
+    browser_secret::BrowserSecret,
+    error::{ErrorCode, ServiceError},
+};
 use eventboard_domain::Refusal;
 use eventboard_proto::auth::{LoginRequest, SessionReply, SignupRequest, signup_request::Organization};
 
@@ -49,20 +52,20 @@ async fn show(visitor: Visitor, QueryFields(query): QueryFields) -> Result<Respo
 }
 
 async fn sign_up(visitor: Visitor, FormBody(form): FormBody) -> Result<Response, PageError> {
-    let Visitor { board, calls, page, secret: _ } = visitor;
+    let Visitor { board, calls, page, secret } = visitor;
     if form.is_to_be_shown() {
         let form = FormView::of((*form).clone());
         return render(&SignUpPage { page, form, is_email_taken: false });
     }
     let reply = auth_reply(board.clients().auth().signup(calls.request_once(message(&form))).await);
     let error = match reply {
-        Ok(session) => return Ok(welcome(&board, session, Banner::SignedUp)),
+        Ok(session) => return Ok(welcome(&board, calls, secret, session, Banner::SignedUp).await),
         Err(error) => error,
     };
-    if error.code() == ErrorCode::AlreadyExists
+    if is_email_taken(&error)
         && let Some(session) = existing_account(&board, &calls, &form).await
     {
-        return Ok(welcome(&board, session, Banner::HadAccount));
+        return Ok(welcome(&board, calls, secret, session, Banner::HadAccount).await);
     }
     let is_email_taken = is_email_taken(&error);
     let form = faults(page.texts, &form, error)?;
@@ -85,9 +88,15 @@ fn message(form: &Form) -> SignupRequest {
 }
 
 /// The page after a signup.
-pub(super) fn welcome(board: &Board, session: SessionReply, banner: Banner) -> Response {
+pub(super) async fn welcome(
+    board: &Board,
+    calls: Calls,
+    former: Option<BrowserSecret>,
+    session: SessionReply,
+    banner: Banner,
+) -> Response {
     let mut response = redirect_with_banner(board, SIGNED_IN_PATH, banner);
-    sign_in::keep(board, session, response.headers_mut());
+    sign_in::replace_session(board, calls, former, session, &mut response).await;
     response
 }
 

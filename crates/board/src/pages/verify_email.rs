@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{Router, response::Response, routing::get};
+use eventboard_chassis::error::ServiceError;
 use eventboard_proto::auth::VerifyEmailRequest;
 
 use super::{home::SIGNED_IN_PATH, identity_form::is_link_spent, notice::Notice};
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Router<Board> {
 }
 
 async fn show(visitor: Visitor, QueryFields(query): QueryFields) -> Result<Response, PageError> {
-    let page = Page::new(visitor.session().await, visitor.page.banner);
+    let page = Page::new(visitor.session().await?, visitor.page.banner);
     match query.text("token") {
         token if token.is_empty() => spent(page),
         token => render(&VerifyEmailPage { page, token }),
@@ -42,7 +43,8 @@ async fn verify(visitor: Visitor, FormBody(form): FormBody) -> Result<Response, 
     let message = VerifyEmailRequest { token: form.text("token") };
     let request = visitor.calls.request_once(message);
     let reply = auth_reply(visitor.board.clients().auth().verify_email(request).await);
-    let session = session_now(&visitor).await;
+    // The address is verified, whether the session can be told or not.
+    let session = session_now(&visitor).await.unwrap_or_default();
     match reply {
         Ok(_) => {
             let path = if session.is_some() { SIGNED_IN_PATH } else { "/board/sign-in" };
@@ -54,8 +56,10 @@ async fn verify(visitor: Visitor, FormBody(form): FormBody) -> Result<Response, 
 }
 
 /// The session with what is true of its user now.
-async fn session_now(visitor: &Visitor) -> Option<Arc<BrowserSession>> {
-    visitor.board.sessions().forget(visitor.secret.as_ref()?).await;
+async fn session_now(visitor: &Visitor) -> Result<Option<Arc<BrowserSession>>, ServiceError> {
+    if let Some(secret) = &visitor.secret {
+        visitor.board.sessions().forget(secret).await;
+    }
     visitor.session().await
 }
 

@@ -14,6 +14,9 @@ pub(super) const ENGLISH: BannerTexts = BannerTexts {
         Banner::SignedUp => "Welcome. We have sent you a mail with a link: open it to verify your address.",
         Banner::Joined => "Welcome. Your account is ready.",
         Banner::HadAccount => "You have an account with this address already. You are signed in to it.",
+        Banner::ShownAgain => {
+            "You are signed in again. What you typed was not sent yet: look at it, then send it."
+        }
         Banner::SignedOut => "You are signed out.",
         Banner::DraftSaved => "Draft saved. Only you and the moderators see it.",
         Banner::EventSaved => "Saved.",

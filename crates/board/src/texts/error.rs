@@ -7,6 +7,8 @@ pub(crate) struct ErrorTexts {
     pub(crate) not_found_help: &'static str,
     pub(crate) forbidden: &'static str,
     pub(crate) cross_site: &'static str,
+    /// For a form that was shown to another user.
+    pub(crate) other_member: &'static str,
     pub(crate) too_many_requests: &'static str,
     pub(crate) too_many_requests_help: fn(seconds: u64) -> String,
     pub(crate) unavailable: &'static str,
@@ -33,8 +35,9 @@ pub(crate) struct ErrorTexts {
 pub(super) const ENGLISH: ErrorTexts = ErrorTexts {
     not_found: "There is nothing here",
     not_found_help: "The address may be wrong, or what was here has been deleted, or it is not for you to see.",
-    forbidden: "This is not for you to do",
+    forbidden: "You cannot do this",
     cross_site: "This form came from another site, so it was not accepted. Nothing was changed.",
+    other_member: "Somebody else signed in to this browser after the form was opened, so it was not sent. Nothing was changed.",
     too_many_requests: "Too much at once",
     too_many_requests_help: |seconds| match seconds {
         0..=1 => "Nothing was changed. Wait a second, then try again.".to_owned(),

@@ -31,6 +31,7 @@ pub(crate) struct EventTexts {
     pub(crate) earlier: &'static str,
     pub(crate) upcoming: &'static str,
     pub(crate) from_the_beginning: &'static str,
+    pub(crate) invite_others: &'static str,
     pub(crate) nothing_yet: &'static str,
     pub(crate) nothing_upcoming: &'static str,
     /// What is listed.
@@ -108,6 +109,7 @@ pub(super) const ENGLISH: EventTexts = EventTexts {
     earlier: "Earlier events",
     upcoming: "Upcoming events",
     from_the_beginning: "Back to the beginning of the list",
+    invite_others: "Invite others",
     nothing_yet: "Nothing is planned yet. Draft the first event.",
     nothing_upcoming: "Nothing is planned from today on.",
     listed: |words| {
@@ -172,8 +174,8 @@ pub(super) const ENGLISH: EventTexts = EventTexts {
         (Some(day), Some(age)) => format!("Since {day}: {age}."),
         _ => "It waits for a decision.".to_owned(),
     },
-    reason: "What is asked for:",
-    sent_back_note: "Change what is asked for, then submit it again.",
+    reason: "What should change:",
+    sent_back_note: "Change it, then submit it again.",
     sent_back_to_other_note: "Its author can change it and submit it again.",
 
     sent_back_group: "Sent back",

@@ -251,6 +251,39 @@ async fn pages_are_limited_by_address_until_the_session_is_known_and_then_by_use
 }
 
 #[tokio::test]
+async fn guesses_count_for_the_address_whatever_session_comes_along() {
+    let limits =
+        [("RATE_LIMIT_ENABLED", "true"), ("RATE_LIMIT_IP_MAX", "5"), ("RATE_LIMIT_USER_MAX", "1000")];
+    let browser = Browser::start(&limits).await;
+    let admin = browser.stack.anonymous().sign_up_admin().await;
+    let cookie = browser.sign_in(&admin).await;
+    browser.get("/board/events", &cookie).await.expect(200);
+    let form = |path| {
+        let fields = [("email", "a@example.org"), ("password", "wrong")];
+        same_origin(browser.post(path, &fields).header("cookie", &cookie))
+    };
+    for path in ["/board/sign-in", "/board/sign-up", "/board/account/delete"] {
+        assert_ne!(send(form(path)).await.status, 429, "{path}");
+    }
+    for path in [
+        "/board/sign-in",
+        "/board/sign-up",
+        "/board/join",
+        "/board/forgot-password",
+        "/board/reset-password",
+        "/board/verify-email",
+        "/board/account/password",
+        "/board/account/email",
+        "/board/account/delete",
+        "/board/account/resend-verification",
+    ] {
+        send(form(path)).await.expect(429);
+    }
+    // Other forms count for the user.
+    send(form("/board/account/profile")).await.expect(400);
+}
+
+#[tokio::test]
 async fn what_was_typed_is_kept_while_a_service_is_unavailable_and_when_the_session_has_ended() {
     let mut browser = Browser::start(&[]).await;
     let admin = browser.stack.anonymous().sign_up_admin().await;
@@ -267,4 +300,32 @@ async fn what_was_typed_is_kept_while_a_service_is_unavailable_and_when_the_sess
         assert!(response.text.contains(&kept), "{}", response.text);
         assert!(!response.text.contains("Secret123!"), "a password is in the page");
     }
+}
+
+#[tokio::test]
+async fn trying_again_when_the_service_has_come_back_makes_the_event_once() {
+    let mut browser = Browser::start(&[]).await;
+    let admin = browser.stack.anonymous().sign_up_admin().await;
+    let cookie = browser.sign_in(&admin).await;
+    let fields = [
+        ("title", "Typed while nothing worked"),
+        ("description", "A description that is long enough"),
+        ("startDate", "2030-03-03T10:00"),
+        ("endDate", "2030-03-03T11:00"),
+        ("form-key", "k1"),
+    ];
+    let try_again = async |browser: &Browser| {
+        send(same_origin(browser.post("/board/events/new", &fields)).header("cookie", &cookie)).await
+    };
+    browser.stack.events.kill();
+    let refused = try_again(&browser).await;
+    assert!([408, 503].contains(&refused.status), "{}", refused.text);
+    for (name, value) in fields {
+        assert!(refused.text.contains(&format!("name=\"{name}\" value=\"{value}\"")), "{}", refused.text);
+    }
+    browser.stack.restart_events().await;
+    let made = try_again(&browser).await.expect(303);
+    let again = try_again(&browser).await.expect(303);
+    assert!(made.header("location").is_some_and(|path| path.starts_with("/board/events/")));
+    assert_eq!(made.header("location"), again.header("location"));
 }

@@ -26,6 +26,7 @@ impl fmt::Display for Banner {
         let Addresses { gateway, auth, events, notification: _ } = self.addresses;
         let api = format!("http://{}", HostPort(gateway));
         writeln!(f, "\nEventBoard is ready. Ctrl-C stops it.\n")?;
+        writeln!(f, "  Board           {api}/board (open it in a browser)")?;
         writeln!(f, "  API             {api}")?;
         writeln!(f, "  Documentation   {api}/api")?;
         writeln!(f, "  auth-service    {} (gRPC, and http for /health)", HostPort(auth))?;

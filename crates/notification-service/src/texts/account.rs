@@ -134,8 +134,8 @@ pub(super) fn about_account(organization: &Line, news: &AccountNews, link: Strin
         AccountNews::PasswordChanged => (
             "Your password was changed",
             format!(
-                "The password of your account in {organization_name} was changed. Wherever else you were logged in, you must \
-                 log in again. If it was not you, tell an admin of your organization at once."
+                "The password of your account in {organization_name} was changed. You are signed out \
+                 everywhere else. If it was not you, tell an admin of your organization at once."
             ),
             "Open EventBoard",
             SECURITY,
@@ -143,8 +143,8 @@ pub(super) fn about_account(organization: &Line, news: &AccountNews, link: Strin
         AccountNews::UserDisabled => (
             "Your account was disabled",
             format!(
-                "An admin disabled your account in {organization_name}. Nobody can log in to it any more, and wherever you \
-                 were logged in, you are not now. If you do not know why, ask an admin of your organization."
+                "An admin disabled your account in {organization_name}. Nobody can sign in to it any more, and you are \
+                 signed out everywhere. If you do not know why, ask an admin of your organization."
             ),
             "Open EventBoard",
             SECURITY,

@@ -63,7 +63,7 @@ pub(super) fn about_invitation(invitation: &Invitation, link: String) -> Texts {
         Invitee::Member => (
             format!(
                 "{invited}, but you have an account with this address there already. There is nothing to do: your account \
-                 and your role stay as they are. If you cannot log in, ask an admin of {organization_name}."
+                 and your role stay as they are. If you cannot sign in, ask an admin of {organization_name}."
             ),
             "Open EventBoard",
         ),

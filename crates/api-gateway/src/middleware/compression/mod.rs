@@ -28,9 +28,9 @@ use crate::entity_tag;
 /// Longer bodies are compressed on a blocking thread, in bytes. A list of 100 ordinary events has some 45 KB.
 const MAX_INLINE_LENGTH: usize = 64 * 1024;
 
-/// The paths whose responses are never compressed. They contain tokens next to texts that the client chose, and the length
-/// of a compressed response tells how similar they are (BREACH).
-const SECRET_PATHS: &str = "/auth/";
+/// How the paths begin whose responses are never compressed. They contain tokens next to texts that the client chose, and the length
+/// of a compressed response tells how similar they are (BREACH). Other pages of the board contain no secret.
+const SECRET_PATHS: [&str; 4] = ["/auth/", "/board/join", "/board/reset-password", "/board/verify-email"];
 
 /// Limits how many long bodies are compressed at the same time.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub(crate) struct Compressor {
 
 /// The layer function.
 pub(crate) async fn compress(compressor: Compressor, request: Request, next: Next<impl Inner>) -> Response {
-    let has_secrets = request.uri().path().starts_with(SECRET_PATHS);
+    let has_secrets = SECRET_PATHS.iter().any(|begin| request.uri().path().starts_with(begin));
     let accepted = AcceptedCodings::of(request.headers());
     let is_head = request.method() == Method::HEAD;
     let mut response = next.run(request).await;

@@ -49,7 +49,7 @@ async fn delete(signed_in: SignedIn, FormBody(form): FormBody) -> Result<Respons
         };
         return render_faults(&DeletePage { is_last_admin, ..delete_page(page, form) });
     }
-    board.sessions().forget(&secret).await;
+    board.sessions().forget_ended(&secret).await;
     let mut response = redirect_with_banner(&board, PATH, Banner::AccountDeleted);
     response.headers_mut().append(header::SET_COOKIE, cookie::forget_session(&board));
     Ok(response)

@@ -104,8 +104,11 @@ pub(super) const ENGLISH: AuditTexts = AuditTexts {
     changed: |from, to| format!("{from} → {to}"),
     setting_changed: |setting, from, to| format!("{setting}: {from} → {to}"),
     open_signup: |is_open| {
-        let now =
-            if is_open { "Everybody with the link can join now" } else { "Only who is invited can join now" };
+        let now = if is_open {
+            "Everybody with the link can join now"
+        } else {
+            "Only people who are invited can join now"
+        };
         now.to_owned()
     },
     transferred: |events, to| match events {

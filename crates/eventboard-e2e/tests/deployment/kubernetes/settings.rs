@@ -209,7 +209,7 @@ fn each_workload_gets_only_the_secrets_it_needs() {
     }
 }
 
-/// auth-service and events-service only learn that mails are sent.
+/// auth-service and events-service only learn that mails are sent, and the gateway where people reach the board.
 #[test]
 fn only_notification_service_gets_the_secret_for_mails() {
     let manifests = Manifests::read();
@@ -220,6 +220,7 @@ fn only_notification_service_gets_the_secret_for_mails() {
         let expected: &[&str] = match service.name {
             notification_service::NAME => &["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"],
             auth_service::NAME | events_service::NAME => &["MAIL_FROM"],
+            api_gateway::NAME => &["PUBLIC_URL"],
             _ => &[],
         };
         for name in ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"] {
