@@ -146,19 +146,24 @@ function watch(context, problems) {
     // Somebody who follows a link does not wait for what the page was still loading.
     if (reason !== "net::ERR_ABORTED") problems.push(`request: ${describe(request)}: ${reason}`);
   });
+  // A new tab has its request before it is a page.
+  context.on("page", (page) => {
+    page.on("response", (response) => {
+      if (isDocument(response.request())) documents.set(page, response);
+    });
+  });
   context.on("response", (response) => {
     const request = response.request();
     const isPage = isDocument(request);
-    if (isPage) documents.set(request.frame().page(), response);
     // A page may say that something is not found. What a page loads must be there.
     const status = response.status();
     if (status >= (isPage ? 500 : 400)) problems.push(`response: ${describe(request)}: ${status}`);
   });
 }
 
-/** Whether this is a page itself, not something that it loads. @param {Request} request */
+/** Whether this is a page itself, not something that it loads. The board has no frames. @param {Request} request */
 function isDocument(request) {
-  return request.isNavigationRequest() && request.frame().parentFrame() === null;
+  return request.isNavigationRequest();
 }
 
 /** @param {Request} request */

@@ -1,4 +1,4 @@
-// What belongs to a user alone: the profile, the password, sessions, mails, a copy of the data, and the end of the account.
+// What belongs to a user alone: the profile, the password, sessions, mails, a copy of the data, the account itself.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -6,7 +6,16 @@ import { readFile } from "node:fs/promises";
 import { browserTest } from "../support/browser.js";
 import { expectSoundPage } from "../support/checks.js";
 import { mailsTo, mailTo } from "../support/mail.js";
-import { expectBanner, expectFocus, expectHeading, fillIn, press, signIn, signOut, typedEvent } from "../support/pages.js";
+import {
+  expectBanner,
+  expectFocus,
+  expectHeading,
+  fillIn,
+  press,
+  signIn,
+  signOut,
+  typedEvent,
+} from "../support/pages.js";
 import { draft, found, inDays, join, newAddress, PASSWORD, rejected, team, unique } from "../support/stack.js";
 
 /** @typedef {import("playwright-core").Page} Page */

@@ -248,6 +248,11 @@ browserTest("settings are seen by everybody: the name, who can join, the time zo
   await fillIn(joining, { "First name": "Open", "Last name": "Door", "E-mail": newAddress(), Password: PASSWORD });
   await press(joining, "Join");
   await joining.getByRole("banner").getByRole("link", { name }).waitFor();
+  await page.getByLabel("Everybody with the link can join").uncheck();
+  await press(page, "Save joining");
+  await expectBanner(page, "Saved.");
+  assert.equal(await section(page, "Joining").locator("code").count(), 0);
+  assert.equal((await admin.request("GET", "/organization")).openSignup, false);
   assert.match(await section(page, "Usage").innerText(), /Members\s+\d+ of/);
 });
 
@@ -315,7 +320,7 @@ browserTest("members are found by name, role and state, in the URL", async ({ pa
   assert.equal(await page.locator("tbody tr").count(), 1);
   await page.getByRole("combobox", { name: "Role" }).selectOption("Admin");
   await press(page, "Find");
-  await page.getByText("Nobody fits.").waitFor();
+  await page.getByText("No member matches.").waitFor();
   await page.goBack();
   assert.equal(await page.locator("tbody tr").count(), 1);
   await follow(page, owner.name);
@@ -337,7 +342,7 @@ async function expectNone(page, path) {
   const status = (await page.goto(path))?.status() ?? 0;
   assert.ok([403, 404].includes(status), `${path}: ${status}`);
   await page.getByRole("link", { name: "Go to the events" }).waitFor();
-  assert.equal(await page.getByRole("heading", { level: 1, name: /This is not for you to do|There is nothing here/ }).count(), 1, path);
+  assert.equal(await page.getByRole("heading", { level: 1, name: /You cannot do this|There is nothing here/ }).count(), 1, path);
 }
 
 browserTest("a member of another organization is none of this one", async ({ page }) => {

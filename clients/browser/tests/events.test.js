@@ -7,7 +7,7 @@ import { expectSoundPage } from "../support/checks.js";
 import { overflow } from "../support/layout.js";
 import { mailTo } from "../support/mail.js";
 import { signIn } from "../support/pages.js";
-import { approve, approved, draft, found, inDays, reject, rejected, submit, submitted, team } from "../support/stack.js";
+import { approve, approved, draft, found, inDays, reject, rejected, submitted, team } from "../support/stack.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").Locator} Locator */
@@ -112,7 +112,7 @@ browserTest("filters live in the address, which others can open, and the back bu
   await Promise.all([
     approved(team_, { title: "Chess evening", startDate: inDays(3), endDate: inDays(3, "20:00") }),
     approved(team_, { title: "Chess finals", startDate: inDays(12), endDate: inDays(12, "20:00") }),
-    approved({ owner: moderator, moderator }, { title: "Garden day", startDate: inDays(3), endDate: inDays(3, "20:00") }),
+    approved({ owner: moderator, moderator }, { title: "Garden day", startDate: inDays(3, "10:00"), endDate: inDays(3, "20:00") }),
     draft(owner, { title: "Chess for beginners", startDate: inDays(4), endDate: inDays(4, "20:00") }),
     draft(moderator, { title: "Draft of a moderator" }),
   ]);

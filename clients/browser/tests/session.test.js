@@ -5,7 +5,16 @@ import assert from "node:assert/strict";
 import { browserTest, sourceOf } from "../support/browser.js";
 import { expectSoundPage } from "../support/checks.js";
 import { baseUrl } from "../support/environment.js";
-import { expectBanner, expectFocus, expectHeading, fillIn, press, signIn, signOut, typedEvent } from "../support/pages.js";
+import {
+  expectBanner,
+  expectFocus,
+  expectHeading,
+  fillIn,
+  press,
+  signIn,
+  signOut,
+  typedEvent,
+} from "../support/pages.js";
 import { draft, found, join, newAddress, PASSWORD, unique } from "../support/stack.js";
 
 /** @typedef {import("playwright-core").Page} Page */

@@ -118,7 +118,7 @@ impl Problem {
     }
 
     /// The message for the caller.
-    pub(crate) fn detail(&self) -> String {
+    fn detail(&self) -> String {
         match self {
             Self::Service(error) => error.message().to_owned(),
             Self::Http(error) => error.detail(),

@@ -5,6 +5,8 @@
 
   // A form is sent once in three seconds. Later it is sent again: the server knows its key.
   let sent = new WeakMap();
+  // After a shortcut, whatever is typed is meant for the next page.
+  let isLeaving = false;
   addEventListener('submit', (event) => {
     if (event.defaultPrevented) return;
     const now = Date.now();
@@ -12,9 +14,13 @@
     else sent.set(event.target, now);
   });
   // The back button may show the page as it was.
-  addEventListener('pageshow', () => { sent = new WeakMap(); });
-  // Or it loads it anew and fills in what was typed, and then also what scripts have set: the key and the version.
-  for (const field of all('form:has(.field) input[type=hidden]')) field.value = field.value;
+  addEventListener('pageshow', () => { sent = new WeakMap(); isLeaving = false; });
+  // Or it loads the page anew, and fills in what was typed. The key and the version belong to that.
+  const hidden = all('form:has(.field) input[type=hidden]');
+  const isBack = performance.getEntriesByType('navigation')[0]?.type === 'back_forward';
+  const kept = isBack ? history.state?.hidden : undefined;
+  if (kept?.length === hidden.length) hidden.forEach((field, index) => { field.value = kept[index]; });
+  else if (hidden.length > 0) history.replaceState({ hidden: hidden.map((field) => field.value) }, '');
 
   // Shortcuts: a key presses the button or link that has it in `aria-keyshortcuts`.
   const OFF = 'eventboard-shortcuts-off';
@@ -41,6 +47,8 @@
     const pressed = all('[aria-keyshortcuts]').find((element) => element.getAttribute('aria-keyshortcuts') === key);
     if (!pressed) return;
     event.preventDefault();
+    if (isLeaving) return;
+    isLeaving = true;
     pressed.click();
   });
   showSetting();

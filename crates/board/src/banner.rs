@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use crate::cookie;
+use crate::{cookie, viewer::Viewer};
 
 macro_rules! banners {
     ($($(#[$meta:meta])* $banner:ident = $name:literal;)+) => {
@@ -47,8 +47,12 @@ banners! {
     EventSaved = "event-saved";
     /// An event was saved, but not submitted, because the address of its author is not verified.
     SavedNotSubmitted = "saved-not-submitted";
+    /// A sent-back event was changed.
+    SavedToSubmitAgain = "saved-to-submit-again";
     /// An event was submitted.
     Submitted = "submitted";
+    /// A moderator has submitted an event of their own.
+    SubmittedByModerator = "submitted-by-moderator";
     /// A form was sent twice: the page shows what the first one made.
     AlreadySent = "already-sent";
     /// An event was deleted.
@@ -102,6 +106,14 @@ banners! {
 }
 
 impl Banner {
+    /// What is said to who has submitted an event.
+    pub(crate) fn submitted(viewer: Option<&Viewer>) -> Self {
+        match viewer.is_some_and(Viewer::is_moderator) {
+            true => Self::SubmittedByModerator,
+            false => Self::Submitted,
+        }
+    }
+
     /// The banner that waits for this request's page.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         Self::parse(cookie::banner(headers)?)

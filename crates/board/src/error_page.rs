@@ -21,8 +21,8 @@ pub struct Failure<'f> {
     pub status: StatusCode,
     /// `None` for an error on the HTTP level.
     pub code: Option<ErrorCode>,
-    /// The message for the caller.
-    pub message: &'f str,
+    /// What the page says instead of the usual text.
+    pub help: Option<&'static str>,
     /// When to try again, in seconds.
     pub retry_after: Option<u64>,
     /// The correlation ID of the request.
@@ -109,21 +109,21 @@ impl Board {
 /// The heading, and what stays safe and what to do.
 fn explanation(page: &Page, failure: &Failure<'_>) -> (&'static str, String) {
     let texts = &page.texts.errors;
-    let own = || failure.message.to_owned();
+    let refused = |help: &str| (texts.refused, help.to_owned());
     match failure.code {
         Some(ErrorCode::NotFound) => (texts.not_found, texts.not_found_help.to_owned()),
-        Some(ErrorCode::Forbidden) => (texts.forbidden, own()),
+        Some(ErrorCode::Forbidden) => {
+            (texts.forbidden, failure.help.unwrap_or(texts.forbidden_help).to_owned())
+        }
         Some(ErrorCode::Unauthenticated) => (texts.session_ended, texts.session_ended_help.to_owned()),
         Some(ErrorCode::StaleVersion) => (texts.stale, texts.stale_help.to_owned()),
-        Some(
-            ErrorCode::InvalidInput
-            | ErrorCode::AlreadyExists
-            | ErrorCode::WrongStatus
-            | ErrorCode::LastAdmin
-            | ErrorCode::QuotaExceeded
-            | ErrorCode::KeyReused
-            | ErrorCode::HeadersTooLarge,
-        ) => (texts.refused, own()),
+        Some(ErrorCode::WrongStatus) => (texts.stale, texts.stale_help.to_owned()),
+        Some(ErrorCode::LastAdmin) => refused(texts.last_admin_help),
+        Some(ErrorCode::QuotaExceeded) => refused(texts.quota_help),
+        Some(ErrorCode::KeyReused) => refused(texts.key_reused_help),
+        Some(ErrorCode::InvalidInput | ErrorCode::AlreadyExists | ErrorCode::HeadersTooLarge) => {
+            refused(texts.refused_help)
+        }
         Some(ErrorCode::Throttled) => (texts.too_many_requests, wait(page, failure)),
         Some(ErrorCode::Overloaded | ErrorCode::Unavailable) => {
             (texts.unavailable, texts.unavailable_help.to_owned())
@@ -133,7 +133,7 @@ fn explanation(page: &Page, failure: &Failure<'_>) -> (&'static str, String) {
         None => match failure.status {
             StatusCode::NOT_FOUND => (texts.not_found, texts.not_found_help.to_owned()),
             StatusCode::TOO_MANY_REQUESTS => (texts.too_many_requests, wait(page, failure)),
-            _ => (texts.refused, own()),
+            _ => refused(texts.refused_help),
         },
     }
 }

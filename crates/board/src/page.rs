@@ -229,13 +229,13 @@ impl SignedIn {
 }
 
 /// Refuses a form that was shown to somebody else: another user has signed in since, in another tab of the browser.
-fn refuse_form_of_other_member(parts: &Parts, viewer: &Viewer) -> Result<(), ServiceError> {
+fn refuse_form_of_other_member(parts: &Parts, viewer: &Viewer) -> Result<(), PageError> {
     let Some(form) = parts.extensions.get::<SharedForm>().and_then(SharedForm::get) else { return Ok(()) };
     let member = form.value(MEMBER);
     if member.is_empty() || member == viewer.id.to_string() {
         return Ok(());
     }
-    Err(ServiceError::new(ErrorCode::Forbidden, ENGLISH.errors.other_member))
+    Err(PageError::refused(ENGLISH.errors.other_member))
 }
 
 fn is_read(parts: &Parts) -> bool {

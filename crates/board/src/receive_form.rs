@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use eventboard_chassis::{
-    error::{ErrorCode, ServiceError},
+    error::ServiceError,
     layer::{Inner, Next},
     server::Requester,
 };
@@ -25,8 +25,7 @@ pub async fn receive_form(board: Option<Board>, mut request: Request, next: Next
     let is_form = serves(request.uri().path()) && request.method() == Method::POST;
     let Some(board) = board.filter(|_| is_form) else { return next.run(request).await };
     if !is_same_origin(&board, request.headers()) {
-        let message = ENGLISH.errors.cross_site;
-        return PageError::from(ServiceError::new(ErrorCode::Forbidden, message)).into_response();
+        return PageError::refused(ENGLISH.errors.cross_site).into_response();
     }
     let shared = request.extensions_mut().get_or_insert_default::<SharedForm>().clone();
     let requester = request.extensions().get::<Requester>().copied();

@@ -28,12 +28,20 @@ pub(crate) async fn render(board: Option<Board>, mut request: Request, next: Nex
     let board = board.filter(|_| is_boards || prefers_html(request.headers()));
     let page = board.map(|board| (board, PageRequest::of(&mut request)));
     let mut response = next.run(request).await;
+    let help = response.extensions().get::<PageFailure>().and_then(|failure| failure.help);
     let Some(problem) = problem_of(&mut response) else { return response };
     problem.log();
     let correlation_id = correlation.as_ref().map_or("", CorrelationId::as_str);
     match page {
         Some((board, request)) if is_boards || matches!(problem, Problem::Http(HttpError::UnknownPath)) => {
-            with_page(response, &problem, correlation_id, &board, &request).await
+            let failure = Failure {
+                status: problem.status(),
+                code: problem.code(),
+                help,
+                retry_after: problem.retry_after(),
+                correlation_id,
+            };
+            with_page(response, &failure, &board, &request).await
         }
         _ => with_body(response, &problem, &instance, correlation_id),
     }
@@ -52,26 +60,18 @@ fn problem_of(response: &mut Response) -> Option<Problem> {
     let media_type = response.headers().get(header::CONTENT_TYPE);
     let is_written = media_type.is_some_and(|kind| kind == "application/json" || kind == HTML);
     let page_failure = response.extensions_mut().remove::<PageFailure>();
-    let problem = page_failure.map(|PageFailure(error)| Problem::Service(error));
+    let problem = page_failure.map(|PageFailure { error, help: _ }| Problem::Service(error));
     let problem = problem.or_else(|| response.extensions_mut().remove::<Problem>());
     problem.or_else(|| (is_error && !is_written).then(|| Problem::from_status(status)))
 }
 
 async fn with_page(
     response: Response,
-    problem: &Problem,
-    correlation_id: &str,
+    failure: &Failure<'_>,
     board: &Board,
     request: &PageRequest,
 ) -> Response {
-    let failure = Failure {
-        status: problem.status(),
-        code: problem.code(),
-        message: &problem.detail(),
-        retry_after: problem.retry_after(),
-        correlation_id,
-    };
-    let mut page = board.error_page(request, &failure).await;
+    let mut page = board.error_page(request, failure).await;
     // Keep the headers, such as RateLimit-Remaining.
     let (head, _) = response.into_parts();
     for (name, value) in &head.headers {

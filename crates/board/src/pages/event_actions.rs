@@ -23,6 +23,7 @@ use crate::{
     calls::{events_reply, if_version},
     error::PageError,
     event::{Event, StatusMark},
+    event_steps::EventSteps,
     form::{Form, FormBody, FormView},
     page::{Page, Section, SignedIn, redirect, redirect_with_banner, render},
     texts::Texts,
@@ -121,7 +122,7 @@ async fn submit(
         idempotency: Some(calls.idempotency(form.key())),
     };
     match events_reply(board.clients().events().submit(calls.request(message)).await) {
-        Ok(_) => Ok(redirect_with_banner(board, &event_path(id), Banner::Submitted)),
+        Ok(_) => Ok(redirect_with_banner(board, &event_path(id), Banner::submitted(Some(&session.viewer)))),
         Err(error) if error.code() == ErrorCode::Forbidden && session.viewer.must_verify_email => {
             Ok(redirect_with_banner(board, &event_path(id), Banner::SavedNotSubmitted))
         }
@@ -132,6 +133,9 @@ async fn submit(
 async fn ask_to_delete(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
     let SignedIn { board, calls, page, session, secret: _ } = signed_in;
     let event = find(&board, &calls, &id).await?;
+    if !EventSteps::of(&session.viewer, &event).delete {
+        return Err(PageError::forbidden());
+    }
     let is_own = session.viewer.id.to_string() == event.owner_id;
     let section = if is_own { Section::MyEvents } else { Section::Events };
     render(&DeletePage { page: page.in_section(section), form: FormView::empty(), event, is_own })
@@ -192,6 +196,10 @@ async fn ask_for_reason(
         Err(error) if is_gone_from_queue(&error, &origin) => return Ok(redirect(&origin.back(&id))),
         event => event?,
     };
+    let steps = EventSteps::of(signed_in.viewer(), &event);
+    if event.status == EventStatus::Submitted && !steps.send_back {
+        return Err(PageError::forbidden());
+    }
     if event.status != EventStatus::Submitted {
         return gone_on(signed_in, Action::SendBack, event, origin, None, StatusCode::OK).await;
     }

@@ -179,7 +179,7 @@ async fn create(signed_in: SignedIn, FormBody(form): FormBody) -> Result<Respons
     };
     let saved = if replayed { Banner::AlreadySent } else { Banner::DraftSaved };
     let banner = match intent {
-        Intent::Submit => submit(&board, &calls, &event, form.key(), saved).await?,
+        Intent::Submit => submit(&board, &calls, &page, &event, form.key(), saved).await?,
         Intent::Save | Intent::Preview => saved,
     };
     Ok(redirect_with_banner(&board, &event.path(), banner))
@@ -187,6 +187,9 @@ async fn create(signed_in: SignedIn, FormBody(form): FormBody) -> Result<Respons
 
 async fn show_edit(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
     let event = find(&signed_in.board, &signed_in.calls, &id).await?;
+    if !EventSteps::of(signed_in.viewer(), &event).edit {
+        return Err(PageError::forbidden());
+    }
     let form = FormView::of(typed::filled(&signed_in.page.clock, &event));
     let version = event.version.to_string();
     render(&EventFormPage::change(signed_in.page, form, event, version))
@@ -224,9 +227,13 @@ async fn update(
         Ok(reply) => required_event(reply.event)?,
         Err(error) => return not_updated(&board, &calls, page, &id, &form, error).await,
     };
+    let saved = match event.status {
+        EventStatus::Rejected => Banner::SavedToSubmitAgain,
+        EventStatus::Draft | EventStatus::Submitted | EventStatus::Approved => Banner::EventSaved,
+    };
     let banner = match intent {
-        Intent::Submit => submit(&board, &calls, &event, form.key(), Banner::EventSaved).await?,
-        Intent::Save | Intent::Preview => Banner::EventSaved,
+        Intent::Submit => submit(&board, &calls, &page, &event, form.key(), saved).await?,
+        Intent::Save | Intent::Preview => saved,
     };
     Ok(redirect_with_banner(&board, &event.path(), banner))
 }
@@ -275,6 +282,7 @@ async fn not_updated(
 async fn submit(
     board: &Board,
     calls: &Calls,
+    page: &Page,
     event: &Event,
     key: &str,
     saved: Banner,
@@ -287,7 +295,7 @@ async fn submit(
     };
     match events_reply(board.clients().events().submit(calls.request(message)).await) {
         Ok(reply) if reply.replayed => Ok(Banner::AlreadySent),
-        Ok(_) => Ok(Banner::Submitted),
+        Ok(_) => Ok(Banner::submitted(page.viewer())),
         Err(error) => match error.code() {
             ErrorCode::Forbidden => Ok(Banner::SavedNotSubmitted),
             ErrorCode::StaleVersion | ErrorCode::WrongStatus | ErrorCode::KeyReused => Ok(saved),
@@ -368,6 +376,11 @@ impl Purpose {
             Self::Create => NEW_PATH.to_owned(),
             Self::Change { event, version: _, offers_submission: _ } => format!("{}/edit", event.path()),
         }
+    }
+
+    /// What a moderator wants to be changed.
+    fn rejection_reason(&self) -> Option<&str> {
+        self.event()?.rejection_reason.as_deref()
     }
 
     fn event(&self) -> Option<&Event> {

@@ -40,6 +40,8 @@ const CARRIED: &str = "carried-";
 pub(crate) struct SignInPage {
     page: Page,
     form: FormView,
+    /// Whether the browser had a session that has ended.
+    has_ended: bool,
     next: NextPath,
     /// The fields of the form whose session has ended.
     carried: Vec<(String, String)>,
@@ -56,7 +58,8 @@ async fn show(visitor: Visitor, QueryFields(query): QueryFields) -> Result<Respo
         return Ok(redirect(SIGNED_IN_PATH));
     }
     let page = visitor.page;
-    render(&SignInPage { page, form: FormView::empty(), next, carried: Vec::new() })
+    let has_ended = visitor.secret.is_some();
+    render(&SignInPage { page, form: FormView::empty(), has_ended, next, carried: Vec::new() })
 }
 
 async fn sign_in(
@@ -73,6 +76,7 @@ async fn sign_in(
         return render(&SignInPage {
             page,
             form: FormView::of((*form).clone()),
+            has_ended: false,
             next,
             carried: owned(&carried),
         });
@@ -83,7 +87,13 @@ async fn sign_in(
         Ok(session) => session,
         Err(error) => {
             let form = faults(page.texts, &form, error)?;
-            return render_faults(&SignInPage { page, form, next, carried: owned(&carried) });
+            return render_faults(&SignInPage {
+                page,
+                form,
+                has_ended: false,
+                next,
+                carried: owned(&carried),
+            });
         }
     };
     let mut response = match shown_to(&session) == Some(carried.value(MEMBER)) {
@@ -177,7 +187,7 @@ async fn end_session(board: &Board, calls: Calls, secret: &BrowserSecret) -> Res
 impl SignInPage {
     /// The page for a form whose session has ended. It carries what was typed.
     pub(crate) fn carrying(page: Page, path: NextPath, form: &Form) -> Self {
-        Self { page, form: FormView::empty(), next: path, carried: owned(form) }
+        Self { page, form: FormView::empty(), has_ended: true, next: path, carried: owned(form) }
     }
 
     /// Whether the session has ended while something was typed.

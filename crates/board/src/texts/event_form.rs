@@ -97,7 +97,7 @@ pub(super) const ENGLISH: EventFormTexts = EventFormTexts {
     their_description: "The description that is stored now",
     changed_at: |time| format!("Changed {time}"),
     keep_mine: "Keep mine",
-    look_at_theirs: "Look at theirs",
+    look_at_theirs: "Look at theirs in a new tab",
     sent_before: "You have sent this form before",
     sent_before_help: "It made an event then, and you have changed it since. Send it again to make another event, or change the first one \
         under My events.",

@@ -9,9 +9,10 @@ use eventboard_proto::auth::{self as proto, ListAuditReply, ListAuditRequest};
 use uuid::Uuid;
 
 use super::{
+    Admin,
     audit_entry::{AuditEntry, AuditRow},
     people::People,
-    require_admin, with_query,
+    with_query,
 };
 use crate::{
     Board,
@@ -47,8 +48,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(list))
 }
 
-async fn list(visit: SignedIn, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    require_admin(&visit)?;
+async fn list(Admin(visit): Admin, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let message = match request(&visit.page.clock, &query) {
         Ok(message) => message,

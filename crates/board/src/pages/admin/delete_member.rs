@@ -6,7 +6,7 @@ use eventboard_chassis::error::ErrorCode;
 use eventboard_proto::auth::RemoveMemberRequest;
 use uuid::Uuid;
 
-use super::{faults, id_in_path, member_view::Member, members, require_admin};
+use super::{Admin, faults, id_in_path, member_view::Member, members};
 use crate::{
     Board,
     banner::Banner,
@@ -28,8 +28,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route("/board/members/{id}/delete", get(show).post(delete))
 }
 
-async fn show(visit: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
-    require_admin(&visit)?;
+async fn show(Admin(visit): Admin, Path(id): Path<String>) -> Result<Response, PageError> {
     let id = id_in_path(&id)?;
     if id == visit.viewer().id {
         return Ok(to_own_page(id));
@@ -39,7 +38,7 @@ async fn show(visit: SignedIn, Path(id): Path<String>) -> Result<Response, PageE
 }
 
 async fn delete(
-    visit: SignedIn,
+    Admin(visit): Admin,
     Path(id): Path<String>,
     FormBody(form): FormBody,
 ) -> Result<Response, PageError> {

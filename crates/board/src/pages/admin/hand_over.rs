@@ -13,7 +13,7 @@ use eventboard_proto::{
     events::{TransferReply, TransferRequest},
 };
 
-use super::{faults, id_in_path, member_view::Member, require_admin};
+use super::{Admin, faults, id_in_path, member_view::Member};
 use crate::{
     Board,
     banner::Banner,
@@ -51,11 +51,10 @@ pub(super) fn routes() -> Router<Board> {
 }
 
 async fn show(
-    visit: SignedIn,
+    Admin(visit): Admin,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
-    require_admin(&visit)?;
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let member = Member::find(&visit, id_in_path(&id)?).await?;
     let page = HandOverPage::new(visit, member, FormView::of(query)).await?;
@@ -63,7 +62,7 @@ async fn show(
 }
 
 async fn hand_over(
-    visit: SignedIn,
+    Admin(visit): Admin,
     Path(id): Path<String>,
     FormBody(form): FormBody,
 ) -> Result<Response, PageError> {

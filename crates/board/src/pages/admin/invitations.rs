@@ -10,7 +10,7 @@ use eventboard_proto::auth::{
     self as proto, ListInvitationsReply, ListInvitationsRequest, WithdrawInvitationRequest,
 };
 
-use super::{require_admin, with_query};
+use super::{Admin, with_query};
 use crate::{
     Board,
     banner::Banner,
@@ -50,8 +50,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(list).post(withdraw))
 }
 
-async fn list(visit: SignedIn, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    require_admin(&visit)?;
+async fn list(Admin(visit): Admin, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let message = ListInvitationsRequest { limit: LIMIT, cursor: query.text("cursor") };
     let reply = visit.board.clients().auth().list_invitations(visit.calls.request(message)).await;
@@ -63,9 +62,9 @@ async fn list(visit: SignedIn, RawQuery(query): RawQuery) -> Result<Response, Pa
     }
 }
 
-async fn withdraw(visit: SignedIn, FormBody(form): FormBody) -> Result<Response, PageError> {
+async fn withdraw(Admin(visit): Admin, FormBody(form): FormBody) -> Result<Response, PageError> {
     if form.is_to_be_shown() {
-        return list(visit, RawQuery(None)).await;
+        return list(Admin(visit), RawQuery(None)).await;
     }
     let idempotency = Some(visit.calls.idempotency(form.key()));
     let message = WithdrawInvitationRequest { id: form.text("id"), idempotency };

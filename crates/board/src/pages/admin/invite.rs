@@ -6,14 +6,14 @@ use eventboard_chassis::error::ErrorCode;
 use eventboard_domain::{MAX_INVITATIONS_A_DAY, MAX_OPEN_INVITATIONS, Role};
 use eventboard_proto::auth::CreateInvitationRequest;
 
-use super::{faults, invitations, members::role, require_admin};
+use super::{Admin, faults, invitations, members::role};
 use crate::{
     Board,
     banner::Banner,
     calls::auth_reply,
     error::PageError,
     form::{Form, FormBody, FormView},
-    page::{Page, Section, SignedIn, redirect_with_banner, render, render_faults},
+    page::{Page, Section, redirect_with_banner, render, render_faults},
 };
 
 #[derive(Template)]
@@ -27,13 +27,12 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route("/board/members/invite", get(show).post(invite))
 }
 
-async fn show(visit: SignedIn) -> Result<Response, PageError> {
-    require_admin(&visit)?;
+async fn show(Admin(visit): Admin) -> Result<Response, PageError> {
     let form = Form::filled([("role", Role::User.to_string())]);
     render(&InvitePage::new(visit.page, FormView::of(form)))
 }
 
-async fn invite(visit: SignedIn, FormBody(form): FormBody) -> Result<Response, PageError> {
+async fn invite(Admin(visit): Admin, FormBody(form): FormBody) -> Result<Response, PageError> {
     if form.is_to_be_shown() {
         return render(&InvitePage::new(visit.page, FormView::of((*form).clone())));
     }

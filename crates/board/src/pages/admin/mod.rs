@@ -13,9 +13,10 @@ mod members;
 mod organization;
 mod people;
 
-use axum::Router;
+use axum::{Router, extract::FromRequestParts};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use form_urlencoded::Serializer;
+use http::request::Parts;
 use uuid::Uuid;
 
 use crate::{
@@ -38,12 +39,16 @@ pub(super) fn routes() -> Router<Board> {
         .merge(audit::routes())
 }
 
-/// A page for admins is none for others. Those calls that only admins may make are refused by the services.
-///
-/// # Errors
-/// When the viewer is no admin.
-fn require_admin(visit: &SignedIn) -> Result<(), PageError> {
-    if visit.viewer().is_admin() { Ok(()) } else { Err(PageError::not_found()) }
+/// A request of an admin. For anybody else, there is no such page.
+struct Admin(SignedIn);
+
+impl FromRequestParts<Board> for Admin {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, board: &Board) -> Result<Self, PageError> {
+        let visit = SignedIn::from_request_parts(parts, board).await?;
+        if visit.viewer().is_admin() { Ok(Self(visit)) } else { Err(PageError::not_found()) }
+    }
 }
 
 /// An ID in a path.

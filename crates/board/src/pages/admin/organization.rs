@@ -10,7 +10,7 @@ use eventboard_proto::{
 };
 use futures::join;
 
-use super::{faults, require_admin, with_query};
+use super::{Admin, faults, with_query};
 use crate::{
     Board,
     banner::Banner,
@@ -28,6 +28,9 @@ const PATH: &str = "/board/organization";
 const NAME: &str = "name";
 const OPEN_SIGNUP: &str = "openSignup";
 const TIME_ZONE: &str = "timeZone";
+
+/// The hidden field of the form with the box for [`OPEN_SIGNUP`].
+const JOINING: &str = "joining";
 
 #[derive(Template)]
 #[template(path = "pages/admin/organization.html")]
@@ -66,18 +69,18 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(show).post(update))
 }
 
-async fn show(visit: SignedIn) -> Result<Response, PageError> {
-    require_admin(&visit)?;
+async fn show(Admin(visit): Admin) -> Result<Response, PageError> {
     let stored = Stored::load(&visit).await?;
     let form = FormView::of(stored.fill(Form::default()));
     render(&OrganizationPage::new(visit, stored, form))
 }
 
 /// Changes the setting that the form is about.
-async fn update(visit: SignedIn, FormBody(form): FormBody) -> Result<Response, PageError> {
+async fn update(Admin(visit): Admin, FormBody(form): FormBody) -> Result<Response, PageError> {
+    let form = with_box((*form).clone());
     if form.is_to_be_shown() {
         let stored = Stored::load(&visit).await?;
-        let form = FormView::of(stored.fill((*form).clone()));
+        let form = FormView::of(stored.fill(form.clone()));
         return render(&OrganizationPage::new(visit, stored, form));
     }
     let message = UpdateOrganizationRequest {
@@ -97,7 +100,7 @@ async fn update(visit: SignedIn, FormBody(form): FormBody) -> Result<Response, P
     let setting = setting(&form);
     let is_stale = error.code() == ErrorCode::StaleVersion;
     let stored = Stored::load(&visit).await?;
-    let filled = stored.fill((*form).clone());
+    let filled = stored.fill(form.clone());
     let form = if is_stale {
         let message = stored.is_now(&visit.page.texts.admin.organization, setting);
         FormView::with_error(&filled, setting, message)
@@ -105,6 +108,11 @@ async fn update(visit: SignedIn, FormBody(form): FormBody) -> Result<Response, P
         faults(&visit.page, &filled, setting, error)?
     };
     render_faults(&OrganizationPage::new(visit, stored, form))
+}
+
+/// The form with the value of its box. Browsers leave out a box that is not checked.
+fn with_box(form: Form) -> Form {
+    if form.has(JOINING) && !form.has(OPEN_SIGNUP) { form.with(OPEN_SIGNUP, "false") } else { form }
 }
 
 /// The name of the setting that a form is about.
@@ -214,10 +222,14 @@ mod tests {
             (setting(&typed), filled.value("name"), filled.value("timeZone")),
             (NAME, "Acme 2", "UTC")
         );
-        // A box that is not checked is told by the hidden field after it.
-        let typed = Form::parse(b"openSignup=false&version=6");
+    }
+
+    #[test]
+    fn a_box_that_is_not_checked_closes_the_organization() {
+        let typed = with_box(Form::parse(b"joining=1&version=6"));
         assert_eq!((setting(&typed), stored().fill(typed).value("openSignup")), (OPEN_SIGNUP, "false"));
-        assert_eq!(Form::parse(b"openSignup=true&openSignup=false").value("openSignup"), "true");
+        assert_eq!(with_box(Form::parse(b"joining=1&openSignup=true")).value("openSignup"), "true");
+        assert!(!with_box(Form::parse(b"name=Acme")).has("openSignup"));
     }
 
     #[test]
