@@ -73,7 +73,7 @@ async function everyStatus({ admin, moderator, owner }) {
     stack.draft(owner, { title: "Spring cleaning of the workshop", description: TEXT, ...at(20, "08:00", "12:00") }),
     stack.submitted(owner, { title: "Open studio", description: TEXT, location: "Studio 2", ...at(3, "15:00", "19:00") }),
     stack.approved(both, { title: "Monday stand-up", description: TEXT, location: "Kitchen", ...at(1, "08:00", "08:30") }),
-    stack.approved(both, { ...LONG, ...at(2, "10:00", "11:00") }),
+    stack.approved(both, { ...LONG, ...at(40, "10:00", "11:00") }),
     stack.rejected(both, "Name a person in charge, and the room.", { title: "Autumn hackathon", ...days }),
     stack.approved(both, { title: "Summer party", description: TEXT, location: "Courtyard", ...days }),
     stack.approved(both, { title: "Fire drill", description: TEXT, ...at(0, "00:00", "23:59") }),
