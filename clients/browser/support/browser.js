@@ -42,8 +42,7 @@ const TEST_TIMEOUT = 120_000;
 let browser;
 
 function launched() {
-  // Text without colored edges makes smaller screenshots.
-  browser ??= chromium.launch({ executablePath: chromiumPath, args: ["--disable-lcd-text"] });
+  browser ??= chromium.launch({ executablePath: chromiumPath });
   return browser;
 }
 

@@ -26,8 +26,8 @@ async function shows(page, title) {
 function focused(page) {
   return page.evaluate(() => {
     const element = document.activeElement;
-    const labelled = element?.getAttribute("aria-labelledby") ?? "";
-    const name = document.getElementById(labelled) ?? element;
+    const labelId = element?.getAttribute("aria-labelledby") ?? "";
+    const name = document.getElementById(labelId) ?? element;
     return (name?.textContent ?? "").replace(/\s+/g, " ").trim();
   });
 }

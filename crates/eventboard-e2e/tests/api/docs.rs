@@ -1,8 +1,6 @@
 //! `/` and `/api`.
 
-use reqwest::Method;
-
-use crate::support::{Stack, send, shapes::keys};
+use crate::support::{Stack, shapes::keys};
 
 #[tokio::test]
 async fn the_index_leads_programs_to_the_documentation() {
