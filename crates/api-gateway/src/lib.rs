@@ -3,6 +3,7 @@
 //! [`run`] serves the whole gateway on a listener that the caller has bound. The binary, the tests and `eventboard
 //! up` all call it, so they run the same code.
 
+mod accept;
 mod app;
 mod config;
 mod entity_tag;

@@ -10,6 +10,7 @@ mod grpc;
 mod organization;
 pub mod password;
 mod session;
+mod session_kind;
 mod session_metrics;
 mod store;
 mod throttle;

@@ -5,7 +5,7 @@ use eventboard_domain::{Identity, Membership, Role, TokenSession};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::{password::TypedPassword, session::SessionKind};
+use crate::{password::TypedPassword, session_kind::SessionKind};
 
 /// A user as returned to clients. It contains personal data, so log only the id.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use eventboard_chassis::{
-    client_address::SignedClient,
+    client_address::{ClientSigner, SignedClient},
     correlation::{self, CorrelationId},
     error::ServiceError,
     server::Requester,
@@ -13,8 +13,6 @@ use eventboard_proto::writes::{EntityTags, Idempotency};
 use http::{HeaderValue, header, request::Parts};
 use tonic::Status;
 use uuid::Uuid;
-
-use crate::Board;
 
 /// The context and the policy for all calls that one request makes.
 pub(crate) struct Calls {
@@ -27,7 +25,7 @@ impl Calls {
     ///
     /// # Errors
     /// When the route has no policy, which is a defect.
-    pub(crate) fn anonymous(parts: &Parts, board: &Board) -> Result<Self, ServiceError> {
+    pub(crate) fn anonymous(parts: &Parts, signer: &ClientSigner) -> Result<Self, ServiceError> {
         let policy = parts.extensions.get::<CallPolicy>().copied();
         let policy = policy.ok_or_else(|| ServiceError::internal("the route has no call policy"))?;
         let correlation = parts.extensions.get::<CorrelationId>().cloned();
@@ -35,7 +33,7 @@ impl Calls {
             correlation: correlation.unwrap_or_else(|| CorrelationId::of(&parts.headers)),
             traceparent: correlation::traceparent(&parts.headers),
             authorization: None,
-            client: signed_client(parts, board),
+            client: signed_client(parts, signer),
             request_id: Uuid::now_v7(),
             timings: parts.extensions.get().cloned().unwrap_or_default(),
         };
@@ -88,11 +86,11 @@ pub(crate) fn events_reply<M>(result: Result<tonic::Response<M>, Status>) -> Res
 }
 
 /// The client of a request, as the services record it.
-fn signed_client(parts: &Parts, board: &Board) -> Option<SignedClient> {
+fn signed_client(parts: &Parts, signer: &ClientSigner) -> Option<SignedClient> {
     let address = match parts.extensions.get::<Requester>().copied() {
         Some(Requester::Anonymous(address)) => address,
         Some(Requester::Member { organization_id: _, user_id: _, address_block }) => address_block?,
         None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     };
-    board.client_signer().sign(address, parts.headers.get(header::USER_AGENT))
+    signer.sign(address, parts.headers.get(header::USER_AGENT))
 }

@@ -6,6 +6,7 @@ use eventboard_proto::events as proto;
 
 use crate::{
     event::status_name,
+    filter_words::{DayWords, FilterWords, StatusFilter},
     form::{Form, FormView},
     texts::Texts,
 };
@@ -15,13 +16,6 @@ const ANY: &str = "any";
 
 /// The first and the last year that pages show.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2100;
-
-/// The statuses of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StatusFilter {
-    Any,
-    Only(EventStatus),
-}
 
 /// The filters of the list and of the month.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,28 +30,6 @@ pub(crate) struct EventFilters {
     pub(crate) to: Option<NaiveDate>,
     /// Whether the list is that of the past. Not together with days.
     pub(crate) earlier: bool,
-}
-
-/// The filters as words, for a sentence about the list.
-#[derive(Debug)]
-pub(crate) struct FilterWords<'f> {
-    pub(crate) status: StatusFilter,
-    pub(crate) mine: bool,
-    /// Empty: no search.
-    pub(crate) search: &'f str,
-    pub(crate) days: DayWords,
-}
-
-/// The days of a list, as words.
-#[derive(Debug)]
-pub(crate) enum DayWords {
-    /// The page tells them elsewhere.
-    Untold,
-    FromToday,
-    BeforeToday,
-    From(String),
-    To(String),
-    Between(String, String),
 }
 
 impl StatusFilter {

@@ -1,14 +1,17 @@
 //! Forms: what was typed, and what is wrong with it.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+};
 
 use axum::extract::FromRequestParts;
-use eventboard_chassis::error::ServiceError;
+use eventboard_chassis::{error::ServiceError, server::ReceivedBody};
 use eventboard_domain::Violations;
 use http::request::Parts;
 use uuid::Uuid;
 
-use crate::{error::PageError, page_request::SharedForm};
+use crate::error::PageError;
 
 /// The hidden field with the idempotency key.
 pub(crate) const KEY: &str = "form-key";
@@ -34,6 +37,16 @@ pub(crate) struct FormBody(pub(crate) Arc<Form>);
 
 /// The query of a request. Whatever it is, it can be read.
 pub(crate) struct QueryFields(pub(crate) Form);
+
+/// The form of a request, for the handler and for the error page. It is empty until the form was received.
+#[derive(Clone, Default)]
+pub(crate) struct SharedForm(Arc<OnceLock<ReceivedForm>>);
+
+struct ReceivedForm {
+    form: Arc<Form>,
+    /// Counts the memory of the form for its client.
+    _body: Option<ReceivedBody>,
+}
 
 /// A form as a page shows it.
 #[derive(Clone)]
@@ -141,6 +154,25 @@ impl<S: Sync> FromRequestParts<S> for QueryFields {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self(Form::parse(parts.uri.query().unwrap_or_default().as_bytes())))
+    }
+}
+
+impl SharedForm {
+    /// A form that another form has carried.
+    pub(crate) fn carried(form: Form) -> Self {
+        let shared = Self::default();
+        shared.set(form, None);
+        shared
+    }
+
+    /// The form, once it was received.
+    pub(crate) fn get(&self) -> Option<Arc<Form>> {
+        self.0.get().map(|received| Arc::clone(&received.form))
+    }
+
+    /// Keeps the form. A request has only one; if there were ever a second one, the first would be kept.
+    pub(crate) fn set(&self, form: Form, body: Option<ReceivedBody>) {
+        let _ = self.0.set(ReceivedForm { form: Arc::new(form), _body: body });
     }
 }
 

@@ -8,7 +8,6 @@
 
 mod assets;
 mod banner;
-mod board;
 mod calls;
 mod cookie;
 mod dates;
@@ -19,7 +18,9 @@ mod event;
 mod event_filters;
 mod event_steps;
 mod event_times;
+mod filter_words;
 mod form;
+mod mount;
 mod next_path;
 mod page;
 mod page_request;
@@ -28,16 +29,18 @@ mod receive_form;
 mod same_origin;
 mod security_headers;
 mod session;
+mod state;
 mod texts;
 mod viewer;
 mod zones;
 
 pub use self::{
-    board::{Board, BoardConfig, counts_for_address},
     error::PageFailure,
     error_page::Failure,
+    mount::counts_for_address,
     page_request::PageRequest,
     receive_form::receive_form,
+    state::{Board, BoardConfig},
 };
 
 /// The path of the board. All pages and files are below it.

@@ -26,7 +26,7 @@ use crate::{
     dates::Clock,
     error::PageError,
     form::MEMBER,
-    page_request::SharedForm,
+    form::SharedForm,
     session::BrowserSession,
     texts::{ENGLISH, Texts},
     viewer::Viewer,
@@ -182,7 +182,7 @@ impl FromRequestParts<Board> for Visitor {
     async fn from_request_parts(parts: &mut Parts, board: &Board) -> Result<Self, PageError> {
         Ok(Self {
             board: board.clone(),
-            calls: Calls::anonymous(parts, board)?,
+            calls: Calls::anonymous(parts, board.client_signer())?,
             page: Page::new(None, Banner::of(&parts.headers)),
             secret: cookie::session_secret(board, &parts.headers),
         })

@@ -12,7 +12,7 @@ use eventboard_chassis::{
 use http::Method;
 
 use crate::{
-    Board, error::PageError, form::Form, page_request::SharedForm, same_origin::is_same_origin, serves,
+    Board, error::PageError, form::Form, form::SharedForm, same_origin::is_same_origin, serves,
     texts::ENGLISH,
 };
 

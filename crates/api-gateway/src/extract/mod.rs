@@ -6,7 +6,6 @@
 //! description of a body or a query from one struct, `field` and `shared_fields` contain the single values, and
 //! `headers` contains the request headers.
 
-mod accept;
 mod body;
 mod caller;
 mod field;
@@ -17,7 +16,6 @@ pub(crate) mod query;
 pub(crate) mod shared_fields;
 
 pub(crate) use self::{
-    accept::prefers_html,
     body::{WithBody, WithOptionalBody},
     caller::{AnonymousCaller, Caller, GenuineCaller, OutgoingCall, RecordedCaller},
     field::{BodyField, EnumValue, Field, OptionalNotNull, OptionalNullable, OrDefault, QueryField, fields},

@@ -13,7 +13,7 @@ use eventboard_chassis::{
 use http::{HeaderValue, header};
 
 use crate::{
-    extract::prefers_html,
+    accept::prefers_html,
     problem::{self, HttpError, MEDIA_TYPE, Problem},
 };
 

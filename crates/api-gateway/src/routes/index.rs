@@ -16,7 +16,7 @@ use utoipa_axum::{
 };
 
 use super::operations_of;
-use crate::{extract::prefers_html, openapi::OperationDescription};
+use crate::{accept::prefers_html, openapi::OperationDescription};
 
 /// The OpenAPI tag of the operation.
 const TAG: &str = "infrastructure";

@@ -16,7 +16,7 @@ use crate::{
     change::{Change, ProfilePatch},
     organization::{MemberFilters, MemberPosition, MemberQuery},
     password::TypedPassword,
-    session::SessionKind,
+    session_kind::SessionKind,
     user::{EmailChange, LoginCredentials, OrganizationChoice, PasswordChange, PasswordReset, Signup},
 };
 

@@ -19,7 +19,8 @@ use crate::{
     dates::{Clock, timestamp},
     error::PageError,
     event::Event,
-    event_filters::{DayWords, EventFilters},
+    event_filters::EventFilters,
+    filter_words::DayWords,
     form::{Form, FormView},
     page::{Page, Section, SignedIn, redirect, render},
     pages::event_row::EventRow,
@@ -345,7 +346,7 @@ impl EventsPage {
             earlier: false,
             ..self.filters.clone()
         };
-        filters.path(super::month::PATH, &[])
+        filters.path(super::MONTH_PATH, &[])
     }
 }
 

@@ -25,6 +25,9 @@ use axum::Router;
 
 use crate::Board;
 
+/// The path of the month.
+pub(crate) const MONTH_PATH: &str = "/board/events/month";
+
 /// The routes of all pages.
 pub(crate) fn routes() -> Router<Board> {
     Router::new()

@@ -8,20 +8,19 @@ use eventboard_client::Backend;
 use eventboard_domain::EventStatus;
 use eventboard_proto::events::{self as proto, FindDaysRequest};
 
+use super::MONTH_PATH as PATH;
 use crate::{
     Board,
     calls::events_reply,
     dates::{Clock, timestamp},
     error::PageError,
     event::{Event, StatusMark},
-    event_filters::{self, DayWords, EventFilters},
+    event_filters::{self, EventFilters},
     event_times::TimePiece,
+    filter_words::DayWords,
     form::Form,
     page::{Page, Section, SignedIn, render},
 };
-
-/// The path of the month.
-pub(crate) const PATH: &str = "/board/events/month";
 
 /// How many events of a day are shown.
 const PER_DAY: u32 = 3;

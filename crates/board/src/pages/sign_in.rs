@@ -24,10 +24,10 @@ use crate::{
     calls::{Calls, auth_reply},
     cookie,
     error::PageError,
+    form::SharedForm,
     form::{Form, FormBody, FormView, MEMBER, QueryFields, SHOW},
     next_path::NextPath,
     page::{Page, Visitor, redirect, redirect_with_banner, render, render_faults},
-    page_request::SharedForm,
     texts::Texts,
 };
 
@@ -158,7 +158,7 @@ async fn show_again(
     let secret = SecretString::from(session.browser_secret.as_str());
     request.headers_mut().insert(header::COOKIE, cookie::keep_session(board, &secret));
     request.headers_mut().append(header::COOKIE, cookie::show_banner(board, Banner::ShownAgain.name()));
-    board.pages().oneshot(request).await.into_response()
+    super::routes().with_state(board.clone()).oneshot(request).await.into_response()
 }
 
 async fn sign_out(visitor: Visitor) -> Result<Response, PageError> {

@@ -2,7 +2,7 @@
 
 use eventboard_domain::EventStatus;
 
-use crate::event_filters::{DayWords, FilterWords, StatusFilter};
+use crate::filter_words::{DayWords, FilterWords, StatusFilter};
 
 /// The texts of the pages of events.
 #[derive(Debug)]

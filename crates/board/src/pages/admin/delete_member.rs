@@ -6,7 +6,7 @@ use eventboard_chassis::error::ErrorCode;
 use eventboard_proto::auth::RemoveMemberRequest;
 use uuid::Uuid;
 
-use super::{Admin, faults, id_in_path, member_view::Member, members};
+use super::{Admin, faults, id_in_path, member_view::Member};
 use crate::{
     Board,
     banner::Banner,
@@ -57,7 +57,7 @@ async fn delete(
         idempotency: Some(visit.calls.idempotency(form.key())),
     };
     match auth_reply(visit.board.clients().auth().remove_member(visit.calls.request(message)).await) {
-        Ok(_) => Ok(redirect_with_banner(&visit.board, members::PATH, Banner::MemberDeleted)),
+        Ok(_) => Ok(redirect_with_banner(&visit.board, super::MEMBERS_PATH, Banner::MemberDeleted)),
         Err(error) => {
             let member = Member::find(&visit, id).await?;
             let form = match error.code() {
@@ -71,7 +71,7 @@ async fn delete(
 
 /// One's own page tells where one's own account is deleted.
 fn to_own_page(id: Uuid) -> Response {
-    redirect(&format!("{}/{id}", members::PATH))
+    redirect(&format!("{}/{id}", super::MEMBERS_PATH))
 }
 
 impl DeleteMemberPage {

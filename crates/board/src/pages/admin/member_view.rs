@@ -7,7 +7,6 @@ use eventboard_domain::Role;
 use eventboard_proto::auth::{self as proto, GetMemberRequest};
 use uuid::Uuid;
 
-use super::members;
 use crate::{
     calls::auth_reply,
     dates,
@@ -65,7 +64,7 @@ impl Member {
 
     /// The path of the member's page.
     pub(super) fn path(&self) -> String {
-        format!("{}/{}", members::PATH, self.id)
+        format!("{}/{}", super::MEMBERS_PATH, self.id)
     }
 }
 

@@ -6,7 +6,7 @@ use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_domain::Role;
 use eventboard_proto::auth::{self as proto, ListMembersReply, ListMembersRequest};
 
-use super::{faults, member_view::Member, with_query};
+use super::{MEMBERS_PATH as PATH, faults, member_view::Member, with_query};
 use crate::{
     Board,
     calls::auth_reply,
@@ -14,9 +14,6 @@ use crate::{
     form::{Form, FormView},
     page::{Page, Section, SignedIn, redirect, render, render_faults},
 };
-
-/// The path of the list.
-pub(super) const PATH: &str = "/board/members";
 
 /// How many members a page shows.
 const LIMIT: u32 = 50;

@@ -26,6 +26,9 @@ use crate::{
     page::{Page, SignedIn},
 };
 
+/// The path of the members.
+const MEMBERS_PATH: &str = "/board/members";
+
 /// The routes of these pages.
 pub(super) fn routes() -> Router<Board> {
     Router::new()

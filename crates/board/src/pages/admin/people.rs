@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use eventboard_chassis::error::ServiceError;
 use eventboard_proto::events::{ListPeopleRequest, Person};
 
-use super::members;
 use crate::{calls::events_reply, page::SignedIn, texts::CommonTexts};
 
 /// The most IDs of a request.
@@ -53,7 +52,7 @@ impl People {
     pub(super) fn link(&self, texts: &CommonTexts, id: &str) -> PersonLink {
         match self.0.get(id) {
             Some(Some(name)) => {
-                PersonLink { name: name.clone(), path: Some(format!("{}/{id}", members::PATH)) }
+                PersonLink { name: name.clone(), path: Some(format!("{}/{id}", super::MEMBERS_PATH)) }
             }
             Some(None) | None => PersonLink { name: texts.former_member.to_owned(), path: None },
         }

@@ -1,6 +1,6 @@
-//! The board: what the gateway mounts, and the state that all pages share.
+//! What the gateway mounts.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use axum::{
     Router,
@@ -8,43 +8,12 @@ use axum::{
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
-use eventboard_chassis::{
-    client_address::ClientSigner,
-    public_url::PublicUrl,
-    server::{BodyReceiver, Requester},
-};
-use eventboard_client::Clients;
+use eventboard_chassis::server::Requester;
 use http::{HeaderValue, Method, request::Parts};
 
-use crate::{assets, cookie, page::SignedIn, pages, security_headers, session::Sessions};
-
-/// What the board needs to know.
-#[derive(Debug, Clone)]
-pub struct BoardConfig {
-    /// `PUBLIC_URL`: the origin of the pages. Forms of other origins are refused.
-    pub public_url: PublicUrl,
-}
-
-/// The board. It is cloned for every request.
-#[derive(Clone)]
-pub struct Board(Arc<BoardParts>);
-
-struct BoardParts {
-    config: BoardConfig,
-    clients: Clients,
-    client_signer: ClientSigner,
-    body_receiver: BodyReceiver,
-    sessions: Sessions,
-}
+use crate::{Board, assets, cookie, page::SignedIn, pages, security_headers};
 
 impl Board {
-    /// Creates the board. Pages call the services through `clients`.
-    pub fn new(config: BoardConfig, clients: Clients, client_signer: ClientSigner) -> Self {
-        let sessions = Sessions::new(clients.clone());
-        let body_receiver = BodyReceiver::default();
-        Self(Arc::new(BoardParts { config, clients, client_signer, body_receiver, sessions }))
-    }
-
     /// The pages, without the layers of the gateway. Requests need an extension with the
     /// [`CallPolicy`](eventboard_client::CallPolicy) and one with the [`Requester`].
     pub fn pages(&self) -> Router {
@@ -79,26 +48,6 @@ impl Board {
     pub async fn authorization(&self, parts: &mut Parts) -> Result<HeaderValue, Response> {
         let session = SignedIn::from_request_parts(parts, self).await;
         session.map(|session| session.session.authorization.clone()).map_err(IntoResponse::into_response)
-    }
-
-    pub(crate) fn public_url(&self) -> &PublicUrl {
-        &self.0.config.public_url
-    }
-
-    pub(crate) fn clients(&self) -> &Clients {
-        &self.0.clients
-    }
-
-    pub(crate) fn client_signer(&self) -> &ClientSigner {
-        &self.0.client_signer
-    }
-
-    pub(crate) fn body_receiver(&self) -> &BodyReceiver {
-        &self.0.body_receiver
-    }
-
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.0.sessions
     }
 }
 
