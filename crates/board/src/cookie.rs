@@ -61,9 +61,13 @@ fn set_cookie(board: &Board, name: &str, value: &str, max_age: u32) -> HeaderVal
 }
 
 fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|header| header.to_str().ok());
-    let mut pairs = pairs.flat_map(|header| header.split(';'));
-    pairs.find_map(|pair| pair.trim_start().strip_prefix(name)?.strip_prefix('='))
+    let cookies = headers.get_all(header::COOKIE).into_iter();
+    let mut pairs = cookies.flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    // Another cookie of the host may have any bytes.
+    pairs.find_map(|pair| {
+        let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        str::from_utf8(value).ok()
+    })
 }
 
 #[cfg(test)]
@@ -74,7 +78,8 @@ mod tests {
     fn a_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("a=1; eventboard-banner=x"));
-        headers.append(header::COOKIE, HeaderValue::from_static("eventboard=secret"));
+        let with_other = HeaderValue::from_bytes(b"b=\xff; eventboard=secret").expect("a value");
+        headers.append(header::COOKIE, with_other);
         assert_eq!(cookie(&headers, "eventboard"), Some("secret"));
         assert_eq!(cookie(&headers, BANNER), Some("x"));
         assert_eq!(cookie(&headers, "board"), None);

@@ -27,8 +27,9 @@ use crate::{
 /// elsewhere is shown for 30 seconds at most. Writes are refused at once.
 const EXCHANGE_TTL: Duration = Duration::from_secs(25);
 
-/// How long this process remembers whose session it is, to count requests for their user.
-const KNOWN_MEMBER_TTL: Duration = Duration::from_secs(30 * 60);
+/// How long after an exchange this process counts requests for the user of the session. A secret that was revoked uses up their limit no
+/// longer than that.
+const KNOWN_MEMBER_TTL: Duration = Duration::from_secs(60);
 
 /// The maximum number of remembered sessions. An entry takes about a kilobyte.
 const CAPACITY: u64 = 10_000;
@@ -88,7 +89,7 @@ impl Sessions {
     pub(crate) fn new(clients: Clients) -> Self {
         let exchanged = future::Cache::builder().max_capacity(CAPACITY).expire_after(ExchangeExpiry).build();
         let known_members =
-            sync::Cache::builder().max_capacity(CAPACITY).time_to_idle(KNOWN_MEMBER_TTL).build();
+            sync::Cache::builder().max_capacity(CAPACITY).time_to_live(KNOWN_MEMBER_TTL).build();
         Self { clients, exchanged, known_members }
     }
 

@@ -89,7 +89,9 @@ async fn exchange_session(
     if let Some(token) = verifier.verify(&parts.headers) {
         parts.extensions.insert(token);
     }
-    handler.run(Request::from_parts(parts, body)).await
+    let mut response = handler.run(Request::from_parts(parts, body)).await;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Export the data of the current user
