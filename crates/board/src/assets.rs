@@ -9,9 +9,8 @@ use axum::{
     routing::get,
 };
 use http::{HeaderValue, StatusCode, header};
-use sha2::{Digest, Sha256};
 
-use crate::PATH;
+use crate::{PATH, digest::digest};
 
 const STYLE: &str = include_str!("../assets/board.css");
 const SCRIPT: &str = include_str!("../assets/board.js");
@@ -65,9 +64,7 @@ impl Assets {
 
 impl Asset {
     fn new(name: &str, extension: &str, media_type: &'static str, content: &'static str) -> Self {
-        let hash = Sha256::digest(content);
-        // The first 64 bits.
-        let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = digest(content, 8);
         Self { path: format!("{PATH}/assets/{name}.{hash}.{extension}"), media_type, content }
     }
 

@@ -132,6 +132,11 @@ impl Clock {
     }
 }
 
+/// Reads what a browser writes for `<input type="date">`. `None` for anything else, and for years of other than four digits.
+pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|date| (0..=9999).contains(&date.year()))
+}
+
 /// A time of a reply.
 ///
 /// # Errors

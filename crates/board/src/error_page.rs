@@ -4,14 +4,14 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use eventboard_chassis::error::ErrorCode;
 use http::{Method, StatusCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     Board, PATH, PageRequest, cookie,
     form::{Form, SHOW},
     next_path::NextPath,
     page::{Page, redirect_whole_page},
-    pages::sign_in::SignInPage,
+    pages::sign_in::{PATH as SIGN_IN_PATH, SignInPage},
+    query::with_query,
     security_headers, serves,
 };
 
@@ -71,7 +71,7 @@ impl Board {
         let (heading, help) = explanation(&page, failure);
         let form = request.form.get();
         let way_on = way_on(&page, request, form.as_deref(), failure);
-        let keeps_what_was_typed = matches!(way_on, WayOn::Form { .. });
+        let keeps_what_was_typed = matches!(way_on, WayOn::Form { path: _, fields: _, label: _ });
         let page = ErrorPage {
             page,
             heading,
@@ -92,10 +92,8 @@ impl Board {
         }
         let is_get = [Method::GET, Method::HEAD].contains(&request.method);
         let Some(form) = request.form.get().filter(|_| !is_get) else {
-            let path = match request.path.as_str() {
-                PATH => format!("{PATH}/sign-in"),
-                path => format!("{PATH}/sign-in?next={}", utf8_percent_encode(path, NON_ALPHANUMERIC)),
-            };
+            let next = if request.path == PATH { "" } else { &request.path };
+            let path = with_query(SIGN_IN_PATH, [("next", next)]);
             return redirect_whole_page(&request.headers, &path);
         };
         let page = SignInPage::carrying(Page::new(None, None), NextPath::parse(&request.path), &form);

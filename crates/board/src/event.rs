@@ -6,7 +6,7 @@ use eventboard_client::Backend;
 use eventboard_domain::EventStatus;
 use eventboard_proto::events as proto;
 
-use crate::{dates, description, description::Paragraph, texts::CommonTexts};
+use crate::{dates, description, description::Paragraph, texts::CommonTexts, viewer::Viewer};
 
 /// An event as pages show it.
 #[derive(Debug, Clone)]
@@ -64,6 +64,11 @@ impl Event {
     /// The path of its page.
     pub(crate) fn path(&self) -> String {
         format!("/board/events/{}", self.id)
+    }
+
+    /// Whether it is the viewer's.
+    pub(crate) fn is_owned_by(&self, viewer: &Viewer) -> bool {
+        self.owner_id == viewer.id.to_string()
     }
 
     /// The description as paragraphs.

@@ -5,9 +5,11 @@ use eventboard_domain::{EventStatus, Violations};
 use eventboard_proto::events as proto;
 
 use crate::{
+    dates::parse_date,
     event::status_name,
     filter_words::{DayWords, FilterWords, StatusFilter},
     form::{Form, FormView},
+    query::with_query,
     texts::Texts,
 };
 
@@ -119,26 +121,18 @@ impl EventFilters {
 
     /// The address of a page with these filters and other parameters.
     pub(crate) fn path(&self, page: &str, others: &[(&str, &str)]) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if !self.search.is_empty() {
-            query.append_pair("search", &self.search);
-        }
-        if self.has_status() {
-            query.append_pair("status", self.status.name());
-        }
-        if self.mine {
-            query.append_pair("mine", "1");
-        }
-        for (name, day) in [("from", self.from), ("to", self.to)] {
-            if let Some(day) = day {
-                query.append_pair(name, &day.to_string());
-            }
-        }
-        if self.earlier {
-            query.append_pair("earlier", "1");
-        }
-        let query = query.extend_pairs(others).finish();
-        if query.is_empty() { page.to_owned() } else { format!("{page}?{query}") }
+        let day = |day: Option<NaiveDate>| day.map_or_else(String::new, |day| day.to_string());
+        let switch = |is_on| if is_on { "1" } else { "" };
+        let (from, to) = (day(self.from), day(self.to));
+        let filters = [
+            ("search", &*self.search),
+            ("status", if self.has_status() { self.status.name() } else { "" }),
+            ("mine", switch(self.mine)),
+            ("from", &from),
+            ("to", &to),
+            ("earlier", switch(self.earlier)),
+        ];
+        with_query(page, filters.into_iter().chain(others.iter().copied()))
     }
 
     /// The same filters for other days than the past ones, or for these.
@@ -182,14 +176,13 @@ fn day(text: &str, format: &str) -> Result<Option<NaiveDate>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    let day = day.filter(|day| YEARS.contains(&day.year()));
+    let day = parse_date(text).filter(|day| YEARS.contains(&day.year()));
     day.map(Some).ok_or_else(|| format.to_owned())
 }
 
 /// Reads the first day of a month that pages show: `2026-03`.
 pub(crate) fn month(text: &str) -> Option<NaiveDate> {
-    let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;
+    let first = parse_date(&format!("{text}-01"))?;
     YEARS.contains(&first.year()).then_some(first)
 }
 

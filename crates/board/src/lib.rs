@@ -12,10 +12,12 @@ mod calls;
 mod cookie;
 mod dates;
 mod description;
+mod digest;
 mod error;
 mod error_page;
 mod event;
 mod event_filters;
+mod event_lookup;
 mod event_steps;
 mod event_times;
 mod filter_words;
@@ -25,6 +27,7 @@ mod next_path;
 mod page;
 mod page_request;
 mod pages;
+mod query;
 mod receive_form;
 mod same_origin;
 mod security_headers;
@@ -48,5 +51,10 @@ pub const PATH: &str = "/board";
 
 /// Whether a path is the board's.
 pub fn serves(path: &str) -> bool {
-    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    is_below(path, PATH)
+}
+
+/// Whether a path is another one, or below it.
+pub fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

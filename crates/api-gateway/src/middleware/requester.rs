@@ -45,7 +45,7 @@ impl Requesters {
     fn of(&self, request: &Request) -> Requester {
         let address = self.addresses.block_of(request);
         let (method, path) = (request.method(), request.uri().path());
-        let counts_for_address = COUNTED_FOR_ADDRESS.iter().any(|base| is_below(path, base))
+        let counts_for_address = COUNTED_FOR_ADDRESS.iter().any(|base| board::is_below(path, base))
             || self.public_operations.contains(method, path);
         if board::serves(path) {
             return match &self.board {
@@ -58,10 +58,6 @@ impl Requesters {
             _ => Requester::Anonymous(address),
         }
     }
-}
-
-fn is_below(path: &str, base: &str) -> bool {
-    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The layer function: adds the [`Requester`] to the request as an extension.

@@ -5,17 +5,15 @@ use axum::{Router, extract::Path, response::Response, routing::get};
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::ServiceError;
 use eventboard_domain::EventStatus;
-use eventboard_proto::events::{FindOneRequest, ListPeopleRequest};
 use http::{HeaderValue, header};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use crate::{
     Board,
-    calls::{Calls, events_reply},
     dates::Clock,
+    digest::entity_tag,
     error::PageError,
     event::{Event, StatusMark},
+    event_lookup::{find_event, owner_names},
     event_steps::EventSteps,
     form::FormView,
     page::{Page, Section, SignedIn, render},
@@ -27,8 +25,8 @@ use crate::{
 struct EventPage {
     page: Page,
     event: Event,
-    /// The name of its owner. `None` if the owner was deleted.
-    author: Option<String>,
+    /// The name of its owner.
+    author: String,
     is_own: bool,
     steps: EventSteps,
     /// The keys of the buttons.
@@ -50,17 +48,17 @@ pub(super) fn routes() -> Router<Board> {
 }
 
 async fn show(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
-    let id: Uuid = id.parse().map_err(|_| PageError::not_found())?;
-    let event = find(&signed_in.board, &signed_in.calls, id).await?;
-    let viewer = signed_in.viewer();
-    let is_own = event.owner_id == viewer.id.to_string();
+    let SignedIn { board, calls, page, session, secret: _ } = signed_in;
+    let event = find_event(&board, &calls, &id).await?;
+    let viewer = &session.viewer;
+    let is_own = event.is_owned_by(viewer);
     let author = match is_own {
-        true => Some(viewer.name()),
-        false => author(&signed_in.board, &signed_in.calls, &event).await?,
+        true => viewer.name(),
+        false => owner_names(&board, &calls, page.texts, &[&event]).await?.pop().unwrap_or_default(),
     };
     let steps = EventSteps::of(viewer, &event);
     let section = origin(viewer, &event).section();
-    let page = signed_in.page.in_section(section);
+    let page = page.in_section(section);
     let form = FormView::empty();
     let mut page = EventPage { page, event, author, is_own, steps, form, tag: String::new() };
     page.tag = page.entity_tag();
@@ -70,21 +68,8 @@ async fn show(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, P
     Ok(response)
 }
 
-async fn find(board: &Board, calls: &Calls, id: Uuid) -> Result<Event, PageError> {
-    let request = FindOneRequest { id: id.to_string() };
-    let event = events_reply(board.clients().events().find_one(calls.request(request)).await)?;
-    Ok(Event::try_from(event)?)
-}
-
-/// The name of the owner of an event. `None` if the owner was deleted.
-async fn author(board: &Board, calls: &Calls, event: &Event) -> Result<Option<String>, PageError> {
-    let request = ListPeopleRequest { ids: vec![event.owner_id.clone()] };
-    let reply = events_reply(board.clients().events().list_people(calls.request(request)).await)?;
-    Ok(reply.people.into_iter().find_map(|person| person.display_name))
-}
-
 fn origin(viewer: &Viewer, event: &Event) -> Origin {
-    let is_own = event.owner_id == viewer.id.to_string();
+    let is_own = event.is_owned_by(viewer);
     match event.status {
         EventStatus::Approved => Origin::Events,
         EventStatus::Submitted if viewer.is_moderator() => Origin::Review,
@@ -193,17 +178,11 @@ impl EventPage {
     fn entity_tag(&self) -> String {
         let viewer = self.page.viewer();
         let waiting = self.page.waiting.map(|waiting| (waiting.count, waiting.is_exact));
-        let shown = format!(
-            "{:?}",
-            (
-                (&self.event.id, self.event.version, &self.author, self.steps, self.note()),
-                (viewer, waiting, self.page.clock.today(), self.page.texts.language),
-                &self.page.assets.style.path,
-            )
-        );
-        let hash = Sha256::digest(shown);
-        let hash: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("\"{hash}\"")
+        entity_tag(&(
+            (&self.event.id, self.event.version, &self.author, self.steps, self.note()),
+            (viewer, waiting, self.page.clock.today(), self.page.texts.language),
+            &self.page.assets.style.path,
+        ))
     }
 
     fn iso(&self, at: DateTime<Utc>) -> String {

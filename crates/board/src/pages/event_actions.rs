@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, Query},
+    extract::Path,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -14,8 +14,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::{
-    event_facts::{Facts, Moment, owner_names},
-    event_form::{find, find_one},
+    event_facts::{Facts, Moment},
     review::Origin,
 };
 use crate::{
@@ -23,8 +22,9 @@ use crate::{
     calls::{events_reply, if_version},
     error::PageError,
     event::{Event, StatusMark},
+    event_lookup::{find_event, owner_names},
     event_steps::EventSteps,
-    form::{Form, FormBody, FormView},
+    form::{Form, FormBody, FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect, redirect_with_banner, render},
     texts::Texts,
 };
@@ -132,11 +132,11 @@ async fn submit(
 
 async fn ask_to_delete(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
     let SignedIn { board, calls, page, session, secret: _ } = signed_in;
-    let event = find(&board, &calls, &id).await?;
+    let event = find_event(&board, &calls, &id).await?;
     if !EventSteps::of(&session.viewer, &event).delete {
         return Err(PageError::forbidden());
     }
-    let is_own = session.viewer.id.to_string() == event.owner_id;
+    let is_own = event.is_owned_by(&session.viewer);
     let section = if is_own { Section::MyEvents } else { Section::Events };
     render(&DeletePage { page: page.in_section(section), form: FormView::empty(), event, is_own })
 }
@@ -190,9 +190,10 @@ async fn approve(
 async fn ask_for_reason(
     signed_in: SignedIn,
     Path(id): Path<String>,
-    Query(origin): Query<Origin>,
+    QueryFields(query): QueryFields,
 ) -> Result<Response, PageError> {
-    let event = match find_one(&signed_in.board, &signed_in.calls, &id).await {
+    let origin = Origin::of_form(&query);
+    let event = match find_event(&signed_in.board, &signed_in.calls, &id).await {
         Err(error) if is_gone_from_queue(&error, &origin) => return Ok(redirect(&origin.back(&id))),
         event => event?,
     };
@@ -217,7 +218,7 @@ async fn reject(
     let origin = Origin::of_form(&form);
     let SignedIn { board, calls, page, session: _, secret: _ } = &signed_in;
     if form.is_to_be_shown() {
-        let event = find(board, calls, &id.to_string()).await?;
+        let event = find_event(board, calls, &id.to_string()).await?;
         let view = FormView::of((*form).clone());
         let page = reject_page(signed_in, event, view, form.text("version"), origin).await?;
         return render(&page);
@@ -235,7 +236,7 @@ async fn reject(
             let texts = page.texts;
             let sentence = |field: &str, rule: &str| reason_sentence(texts, field, rule);
             let view = FormView::with_violations(&form, error.violations(), sentence);
-            let event = find(board, calls, &id.to_string()).await?;
+            let event = find_event(board, calls, &id.to_string()).await?;
             let page = reject_page(signed_in, event, view, form.text("version"), origin).await?;
             Ok((StatusCode::BAD_REQUEST, render(&page)?).into_response())
         }
@@ -271,7 +272,7 @@ async fn explain(
     if !can_explain {
         return Err(error.into());
     }
-    let event = find(&signed_in.board, &signed_in.calls, &id.to_string()).await?;
+    let event = find_event(&signed_in.board, &signed_in.calls, &id.to_string()).await?;
     if action == Action::SendBack && event.status == EventStatus::Submitted {
         let version = event.version.to_string();
         let changed = ShownEvent::of(&signed_in, &event, None);
@@ -302,7 +303,7 @@ async fn gone_on(
     let shown = ShownEvent::of(&signed_in, &event, owner);
     let is_forbidden = status == StatusCode::FORBIDDEN;
     let (heading, text, way_on) = explanation(texts, action, event.status, is_forbidden);
-    let is_own = signed_in.viewer().id.to_string() == event.owner_id;
+    let is_own = event.is_owned_by(signed_in.viewer());
     let section = match action {
         Action::Publish | Action::SendBack => Section::Review,
         Action::Submit | Action::Delete if is_own => Section::MyEvents,

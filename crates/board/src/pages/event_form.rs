@@ -5,22 +5,18 @@ mod typed;
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, Query},
+    extract::Path,
     response::{IntoResponse, Response},
     routing::get,
 };
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_client::Backend;
 use eventboard_domain::EventStatus;
-use eventboard_proto::events::{
-    self as proto, CreateRequest, FindOneRequest, LocationChange, SubmitRequest, UpdateRequest,
-};
+use eventboard_proto::events::{self as proto, CreateRequest, LocationChange, SubmitRequest, UpdateRequest};
 use http::StatusCode;
-use serde::Deserialize;
-use uuid::Uuid;
 
 use self::typed::TypedTimes;
-use super::event_facts::{Facts, Moment, owner_names};
+use super::event_facts::{Facts, Moment};
 use crate::{
     Board,
     banner::Banner,
@@ -28,8 +24,9 @@ use crate::{
     description::Paragraph,
     error::PageError,
     event::Event,
+    event_lookup::{find_event, owner_names},
     event_steps::EventSteps,
-    form::{Form, FormBody, FormView, KEY, MEMBER},
+    form::{Form, FormBody, FormView, KEY, MEMBER, QueryFields},
     page::{Page, Section, SignedIn, redirect_with_banner, render, render_faults},
 };
 
@@ -103,35 +100,10 @@ struct PreviewPage {
     form: FormView,
 }
 
-/// The query of a new event.
-#[derive(Deserialize)]
-struct NewQuery {
-    /// The event to copy.
-    from: Option<String>,
-}
-
 pub(super) fn routes() -> Router<Board> {
     Router::new()
         .route(NEW_PATH, get(show_new).post(create))
         .route("/board/events/{id}/edit", get(show_edit).post(update))
-}
-
-/// An event.
-///
-/// # Errors
-/// The failed call. `NotFound` also for what is no ID.
-pub(super) async fn find(board: &Board, calls: &Calls, id: &str) -> Result<Event, PageError> {
-    Ok(find_one(board, calls, id).await?)
-}
-
-/// The same, where the reason of a failure matters.
-///
-/// # Errors
-/// The failed call. `NotFound` also for what is no ID.
-pub(super) async fn find_one(board: &Board, calls: &Calls, id: &str) -> Result<Event, ServiceError> {
-    let id = Uuid::try_parse(id).map_err(|_| ServiceError::new(ErrorCode::NotFound, ""))?;
-    let message = FindOneRequest { id: id.to_string() };
-    Event::try_from(events_reply(board.clients().events().find_one(calls.request(message)).await)?)
 }
 
 /// The event of a reply.
@@ -142,11 +114,11 @@ pub(super) fn required_event(event: Option<proto::Event>) -> Result<Event, Servi
     Event::try_from(event.ok_or_else(|| Backend::Events.invalid_reply("event"))?)
 }
 
-async fn show_new(signed_in: SignedIn, Query(query): Query<NewQuery>) -> Result<Response, PageError> {
+async fn show_new(signed_in: SignedIn, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let SignedIn { board, calls, page, session: _, secret: _ } = signed_in;
     let mut new_page = EventFormPage::create(page, FormView::empty());
-    if let Some(id) = query.from {
-        let event = find(&board, &calls, &id).await?;
+    if let Some(id) = query.optional_text("from") {
+        let event = find_event(&board, &calls, &id).await?;
         new_page.copy(&event);
     }
     render(&new_page)
@@ -186,7 +158,7 @@ async fn create(signed_in: SignedIn, FormBody(form): FormBody) -> Result<Respons
 }
 
 async fn show_edit(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
-    let event = find(&signed_in.board, &signed_in.calls, &id).await?;
+    let event = find_event(&signed_in.board, &signed_in.calls, &id).await?;
     if !EventSteps::of(signed_in.viewer(), &event).edit {
         return Err(PageError::forbidden());
     }
@@ -205,7 +177,7 @@ async fn update(
     }
     let intent = Intent::of(&form);
     if intent == Intent::Preview {
-        let event = find(&signed_in.board, &signed_in.calls, &id).await?;
+        let event = find_event(&signed_in.board, &signed_in.calls, &id).await?;
         let purpose = Purpose::change(&signed_in.page, event, form.text("version"));
         return preview(signed_in, purpose, &form).await;
     }
@@ -241,7 +213,7 @@ async fn update(
 /// Shows what was typed about an event once more. What was typed about an event that is gone can become a new one.
 async fn show_again(signed_in: SignedIn, id: &str, form: &Form) -> Result<Response, PageError> {
     let SignedIn { board, calls, page, session: _, secret: _ } = signed_in;
-    match find_one(&board, &calls, id).await {
+    match find_event(&board, &calls, id).await {
         Ok(event) => render(&EventFormPage::change(page, resumed(form), event, form.text("version"))),
         Err(error) if error.code() == ErrorCode::NotFound => EventFormPage::gone(page, form),
         Err(error) => Err(error.into()),
@@ -263,7 +235,7 @@ async fn not_updated(
         | ErrorCode::KeyReused
         | ErrorCode::Forbidden
         | ErrorCode::NotFound
-        | ErrorCode::QuotaExceeded => find_one(board, calls, id).await,
+        | ErrorCode::QuotaExceeded => find_event(board, calls, id).await,
         _ => return Err(error.into()),
     };
     let event = match event {
@@ -360,10 +332,10 @@ impl Purpose {
 
     /// Highlights the entry of the navigation to which the form belongs.
     fn highlight(&self, page: Page) -> Page {
-        let viewer = page.viewer().map(|viewer| viewer.id.to_string());
+        let is_own = |event: &Event| page.viewer().is_some_and(|viewer| event.is_owned_by(viewer));
         let section = match self.event() {
             None => Section::NewEvent,
-            Some(event) if viewer.as_ref() == Some(&event.owner_id) => Section::MyEvents,
+            Some(event) if is_own(event) => Section::MyEvents,
             Some(event) if event.status == EventStatus::Submitted => Section::Review,
             Some(_) => Section::Events,
         };
@@ -502,7 +474,7 @@ impl EventFormPage {
     fn heading(&self) -> &'static str {
         match self.purpose {
             Purpose::Create => self.page.texts.common.new_event,
-            Purpose::Change { .. } => self.page.texts.event_form.edit,
+            Purpose::Change { event: _, version: _, offers_submission: _ } => self.page.texts.event_form.edit,
         }
     }
 

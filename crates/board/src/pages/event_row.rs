@@ -23,9 +23,8 @@ pub(crate) struct EventRow {
 impl EventRow {
     /// An event in a list of published ones, where any other status is told.
     pub(crate) fn new(texts: &CommonTexts, event: Event, times: Vec<TimePiece>) -> Self {
-        let path = event.path();
-        let Event { title, location, status, .. } = event;
-        let status = (status != EventStatus::Approved).then(|| StatusMark::of(texts, status));
-        Self { path, title, location, times, status, reason: None }
+        let is_published = event.status == EventStatus::Approved;
+        let status = (!is_published).then(|| StatusMark::of(texts, event.status));
+        Self { path: event.path(), title: event.title, location: event.location, times, status, reason: None }
     }
 }

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{
     Router,
-    extract::RawQuery,
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -21,7 +20,7 @@ use crate::{
     event::Event,
     event_filters::EventFilters,
     filter_words::DayWords,
-    form::{Form, FormView},
+    form::{Form, FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect, render},
     pages::event_row::EventRow,
 };
@@ -87,8 +86,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(events))
 }
 
-async fn events(signed_in: SignedIn, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
+async fn events(signed_in: SignedIn, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let page = signed_in.page.in_section(Section::Events);
     let filters = match EventFilters::parse(&query, page.texts) {
         Ok(filters) => filters,

@@ -23,7 +23,7 @@ mod verify_email;
 
 use axum::Router;
 
-use crate::Board;
+use crate::{Board, is_below};
 
 /// The path of the month.
 pub(crate) const MONTH_PATH: &str = "/board/events/month";
@@ -65,7 +65,5 @@ const COUNTED_FOR_ADDRESS: [&str; 10] = [
 
 /// Whether a form at this path counts for the client's address, also in a session.
 pub(crate) fn counts_for_address(path: &str) -> bool {
-    COUNTED_FOR_ADDRESS.iter().any(|counted| {
-        path.strip_prefix(counted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    COUNTED_FOR_ADDRESS.iter().any(|counted| is_below(path, counted))
 }

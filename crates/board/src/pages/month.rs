@@ -1,7 +1,7 @@
 //! `/board/events/month`: what begins on each day of a month.
 
 use askama::Template;
-use axum::{Router, extract::RawQuery, response::Response, routing::get};
+use axum::{Router, response::Response, routing::get};
 use chrono::{Datelike, Days, Months, NaiveDate};
 use eventboard_chassis::error::ServiceError;
 use eventboard_client::Backend;
@@ -18,7 +18,7 @@ use crate::{
     event_filters::{self, EventFilters},
     event_times::TimePiece,
     filter_words::DayWords,
-    form::Form,
+    form::QueryFields,
     page::{Page, Section, SignedIn, render},
 };
 
@@ -73,9 +73,8 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(show))
 }
 
-async fn show(signed_in: SignedIn, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+async fn show(signed_in: SignedIn, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let SignedIn { board, calls, page, session: _, secret: _ } = signed_in;
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
     let filters = EventFilters::without_days(&query);
     let month = event_filters::month(query.value("month")).unwrap_or_else(|| first_of(page.clock.today()));
     let days = days_of_table(month);
@@ -143,7 +142,7 @@ impl MonthDay {
 
 impl MonthPage {
     fn day(&self, date: NaiveDate, day: proto::Day) -> Result<MonthDay, ServiceError> {
-        let Page { clock, texts, .. } = &self.page;
+        let (clock, texts) = (&self.page.clock, self.page.texts);
         let proto::Day { events, total, total_is_exact } = day;
         let shown = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let day = clock.day(date);
@@ -237,7 +236,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::texts::ENGLISH;
+    use crate::{form::Form, texts::ENGLISH};
 
     fn month(text: &str) -> NaiveDate {
         event_filters::month(text).expect("a month")

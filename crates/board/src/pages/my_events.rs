@@ -14,6 +14,7 @@ use crate::{
     event::{Event, StatusMark, status_name},
     page::{Page, Section, SignedIn, render},
     pages::event_row::EventRow,
+    query::with_query,
 };
 
 /// The path of the page.
@@ -100,7 +101,7 @@ impl Group {
 
     /// The address of all events of the group.
     fn path(&self) -> String {
-        format!("{}?mine=1&status={}", super::events::PATH, self.name())
+        with_query(super::events::PATH, [("mine", "1"), ("status", self.name())])
     }
 
     fn heading(&self, page: &Page) -> &'static str {

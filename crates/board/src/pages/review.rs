@@ -2,31 +2,26 @@
 
 mod origin;
 
-use std::fmt::Write;
-
 use askama::Template;
-use axum::{Router, extract::Query, response::Response, routing::get};
-use chrono::{TimeDelta, Timelike};
+use axum::{Router, response::Response, routing::get};
+use chrono::TimeDelta;
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_domain::EventStatus;
 use eventboard_proto::events::FindQueueRequest;
 use http::{HeaderValue, header};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub(crate) use self::origin::Origin;
-use super::{
-    event_facts::{Facts, Moment, owner_names},
-    event_form::find_one,
-};
+use super::event_facts::{Facts, Moment};
 use crate::{
     Board,
     calls::{Calls, events_reply},
     dates::Clock,
+    digest::entity_tag,
     error::PageError,
     event::{Event, StatusMark},
-    form::FormView,
+    event_lookup::{find_event, owner_names},
+    form::{FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect, render},
     texts::ReviewTexts,
 };
@@ -109,14 +104,6 @@ enum Urgency {
     Soon(i64),
 }
 
-/// The query of the page.
-#[derive(Deserialize)]
-struct ReviewQuery {
-    /// The selected event.
-    event: Option<String>,
-    cursor: Option<String>,
-}
-
 /// A page of the queue.
 struct Queue {
     events: Vec<Event>,
@@ -135,9 +122,9 @@ async fn show_keys(signed_in: SignedIn) -> Result<Response, PageError> {
     render(&KeysPage { page: signed_in.page.in_section(Section::Review) })
 }
 
-async fn show(signed_in: SignedIn, Query(query): Query<ReviewQuery>) -> Result<Response, PageError> {
+async fn show(signed_in: SignedIn, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let SignedIn { board, calls, page, session: _, secret: _ } = signed_in;
-    let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
+    let cursor = query.optional_text("cursor");
     let has_cursor = cursor.is_some();
     let queue = match queue(&board, &calls, cursor).await {
         // The events of this page were decided, or the cursor is none of this list.
@@ -145,18 +132,18 @@ async fn show(signed_in: SignedIn, Query(query): Query<ReviewQuery>) -> Result<R
         Err(error) if error.code() == ErrorCode::InvalidInput && has_cursor => return Ok(redirect(PATH)),
         queue => queue?,
     };
-    let asked = query.event.and_then(|id| Uuid::try_parse(&id).ok());
+    let asked = Uuid::try_parse(query.value("event")).ok();
     let selected = asked.map(|id| id.to_string()).or_else(|| Some(queue.events.first()?.id.clone()));
     let is_in_queue = |id: &String| queue.events.iter().any(|event| event.id == *id);
     let other = match selected.as_ref().filter(|id| !is_in_queue(id)) {
-        Some(id) => Some(found(find_one(&board, &calls, id).await)?),
+        Some(id) => Some(found(find_event(&board, &calls, id).await)?),
         None => None,
     };
     let owned: Vec<_> = queue.events.iter().chain(other.iter().flatten()).collect();
     let owners = owner_names(&board, &calls, page.texts, &owned).await?;
     let page = page.in_section(Section::Review);
     let page = ReviewPage::new(page, &queue, selected.as_deref(), other, &owners);
-    let tag = HeaderValue::try_from(format!("\"{}\"", page.tag)).map_err(ServiceError::internal)?;
+    let tag = HeaderValue::try_from(page.tag.as_str()).map_err(ServiceError::internal)?;
     let mut response = render(&page)?;
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)
@@ -239,35 +226,18 @@ impl Queue {
     /// Differs whenever the page looks different, but for the keys of its forms and the banner.
     fn tag(&self, page: &Page, selected: Option<&str>, shown: &Shown, owners: &[String]) -> String {
         let Self { events, cursor, next_cursor } = self;
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update(text.len().to_be_bytes());
-            hash.update(text);
+        let row = |event: &Event| {
+            let waiting = page.clock.waiting(waits_since(event));
+            (event.id.clone(), event.version, waiting, Urgency::of(&page.clock, event))
         };
-        // Ages are told in hours and days; the assets change with a release.
-        let now = page.clock.local(page.clock.now);
-        for text in [&now.date_naive().to_string(), &now.hour().to_string(), &page.assets.style.path] {
-            add(text);
-        }
-        add(&page.waiting.map_or_else(String::new, |waiting| waiting.count.to_string()));
-        for text in [selected, cursor.as_deref(), next_cursor.as_deref()] {
-            add(text.unwrap_or_default());
-        }
-        for event in events {
-            add(&event.id);
-            add(&event.version.to_string());
-        }
-        add(&shown.event().map_or_else(String::new, |event| event.version.to_string()));
-        owners.iter().for_each(|owner| add(owner));
-        hex(&hash.finalize())
+        let waiting = page.waiting.map(|waiting| (waiting.count, waiting.is_exact));
+        let shown = shown.event().map(|event| (row(event), event.status));
+        entity_tag(&(
+            (selected, cursor, next_cursor, shown, events.iter().map(row).collect::<Vec<_>>(), owners),
+            (waiting, page.clock.today(), page.texts.language),
+            &page.assets.style.path,
+        ))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl Row {
@@ -434,9 +404,10 @@ mod tests {
 
     #[test]
     fn the_page_has_another_tag_once_something_on_it_has_changed() {
+        let page = Page::new(None, None);
         let owners = ["Ola".to_owned(), "Ola".to_owned()];
         let tag = |queue: &Queue, selected, shown: &Shown, owners: &[String]| {
-            queue.tag(&Page::new(None, None), selected, shown, owners)
+            queue.tag(&page, selected, shown, owners)
         };
         let tag_of = |queue: &Queue| tag(queue, Some("a"), &Shown::Nothing, &owners);
         let before = tag_of(&queue(&["a", "b"]));

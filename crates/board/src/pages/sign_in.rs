@@ -31,6 +31,9 @@ use crate::{
     texts::Texts,
 };
 
+/// The path of the sign-in form.
+pub(crate) const PATH: &str = "/board/sign-in";
+
 /// The prefix of the fields of a form whose session has ended. The sign-in form carries them.
 const CARRIED: &str = "carried-";
 
@@ -48,7 +51,7 @@ pub(crate) struct SignInPage {
 }
 
 pub(super) fn routes() -> Router<Board> {
-    Router::new().route("/board/sign-in", get(show).post(sign_in)).route("/board/sign-out", post(sign_out))
+    Router::new().route(PATH, get(show).post(sign_in)).route("/board/sign-out", post(sign_out))
 }
 
 async fn show(visitor: Visitor, QueryFields(query): QueryFields) -> Result<Response, PageError> {
@@ -172,7 +175,7 @@ async fn sign_out(visitor: Visitor) -> Result<Response, PageError> {
             Err(_) | Ok(()) => {}
         }
     }
-    let mut response = redirect_with_banner(&board, "/board/sign-in", Banner::SignedOut);
+    let mut response = redirect_with_banner(&board, PATH, Banner::SignedOut);
     response.headers_mut().append(header::SET_COOKIE, cookie::forget_session(&board));
     Ok(response)
 }

@@ -1,8 +1,8 @@
 //! `/board/audit`: who did what in the organization.
 
 use askama::Template;
-use axum::{Router, extract::RawQuery, response::Response, routing::get};
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use axum::{Router, response::Response, routing::get};
+use chrono::NaiveDate;
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_domain::{AuditAction, Violations};
 use eventboard_proto::auth::{self as proto, ListAuditReply, ListAuditRequest};
@@ -12,15 +12,15 @@ use super::{
     Admin,
     audit_entry::{AuditEntry, AuditRow},
     people::People,
-    with_query,
 };
 use crate::{
     Board,
     calls::auth_reply,
-    dates::{Clock, timestamp},
+    dates::{Clock, parse_date, timestamp},
     error::PageError,
-    form::{Form, FormView},
+    form::{Form, FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect, render, render_faults},
+    query::with_query,
 };
 
 /// The path of the page.
@@ -48,8 +48,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(list))
 }
 
-async fn list(Admin(visit): Admin, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
+async fn list(Admin(visit): Admin, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let message = match request(&visit.page.clock, &query) {
         Ok(message) => message,
         Err(violations) => {
@@ -93,7 +92,7 @@ fn request(clock: &Clock, query: &Form) -> Result<ListAuditRequest, Violations> 
         actor_id: actor(query).map(|id| id.to_string()).unwrap_or_default(),
         action: action.map(proto::AuditAction::from).unwrap_or_default().into(),
         from: from.map(|date| timestamp(clock.start_of_day(date))),
-        to: to.and_then(|date| end_of_day(clock, date)).map(timestamp),
+        to: to.map(|date| timestamp(clock.end_of_day(date))),
     })
 }
 
@@ -105,18 +104,12 @@ fn actor(query: &Form) -> Option<Uuid> {
 fn date(query: &Form, field: &str) -> Result<Option<NaiveDate>, String> {
     match query.value(field).trim() {
         "" => Ok(None),
+        // Years of four digits, so that the service knows the time.
         text => {
-            // Years of four digits, so that the service knows the time.
-            let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
+            let date = parse_date(text).filter(|_| text.len() == 10);
             date.map(Some).ok_or_else(String::new)
         }
     }
-}
-
-/// The last millisecond of a day. `None` on the last day of all.
-fn end_of_day(clock: &Clock, date: NaiveDate) -> Option<DateTime<Utc>> {
-    let next_day = date.checked_add_days(Days::new(1))?;
-    clock.start_of_day(next_day).checked_sub_signed(TimeDelta::milliseconds(1))
 }
 
 fn path(query: &Form, cursor: &str) -> String {
@@ -161,6 +154,7 @@ impl AuditPage {
 mod tests {
     use super::*;
     use crate::texts::ENGLISH;
+    use chrono::{DateTime, Utc};
 
     fn requested(query: &[u8]) -> Result<ListAuditRequest, Vec<String>> {
         let now = DateTime::from_timestamp_nanos(0);

@@ -1,12 +1,7 @@
 //! `/board/members/{id}/hand-over`: gives the events of a member to another one.
 
 use askama::Template;
-use axum::{
-    Router,
-    extract::{Path, RawQuery},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::Path, response::Response, routing::get};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_proto::{
     auth::{self as proto, ListMembersRequest},
@@ -19,7 +14,7 @@ use crate::{
     banner::Banner,
     calls::{auth_reply, events_reply},
     error::PageError,
-    form::{Form, FormBody, FormView},
+    form::{FormBody, FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect_with_banner, render, render_faults},
 };
 
@@ -53,9 +48,8 @@ pub(super) fn routes() -> Router<Board> {
 async fn show(
     Admin(visit): Admin,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    QueryFields(query): QueryFields,
 ) -> Result<Response, PageError> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
     let member = Member::find(&visit, id_in_path(&id)?).await?;
     let page = HandOverPage::new(visit, member, FormView::of(query)).await?;
     render(&page)

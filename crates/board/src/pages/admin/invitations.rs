@@ -1,7 +1,7 @@
 //! `/board/members/invitations`: the invitations that wait for an answer.
 
 use askama::Template;
-use axum::{Router, extract::RawQuery, response::Response, routing::get};
+use axum::{Router, response::Response, routing::get};
 use chrono::{DateTime, Utc};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_client::Backend;
@@ -10,15 +10,16 @@ use eventboard_proto::auth::{
     self as proto, ListInvitationsReply, ListInvitationsRequest, WithdrawInvitationRequest,
 };
 
-use super::{Admin, with_query};
+use super::Admin;
 use crate::{
     Board,
     banner::Banner,
     calls::auth_reply,
     dates,
     error::PageError,
-    form::{Form, FormBody, FormView},
+    form::{Form, FormBody, FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect, redirect_with_banner, render},
+    query::with_query,
 };
 
 /// The path of the list.
@@ -50,8 +51,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(list).post(withdraw))
 }
 
-async fn list(Admin(visit): Admin, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
+async fn list(Admin(visit): Admin, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let message = ListInvitationsRequest { limit: LIMIT, cursor: query.text("cursor") };
     let reply = visit.board.clients().auth().list_invitations(visit.calls.request(message)).await;
     match auth_reply(reply) {
@@ -64,7 +64,7 @@ async fn list(Admin(visit): Admin, RawQuery(query): RawQuery) -> Result<Response
 
 async fn withdraw(Admin(visit): Admin, FormBody(form): FormBody) -> Result<Response, PageError> {
     if form.is_to_be_shown() {
-        return list(Admin(visit), RawQuery(None)).await;
+        return list(Admin(visit), QueryFields(Form::default())).await;
     }
     let idempotency = Some(visit.calls.idempotency(form.key()));
     let message = WithdrawInvitationRequest { id: form.text("id"), idempotency };

@@ -1,18 +1,19 @@
 //! `/board/members`: the members of the organization.
 
 use askama::Template;
-use axum::{Router, extract::RawQuery, response::Response, routing::get};
+use axum::{Router, response::Response, routing::get};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_domain::Role;
 use eventboard_proto::auth::{self as proto, ListMembersReply, ListMembersRequest};
 
-use super::{MEMBERS_PATH as PATH, faults, member_view::Member, with_query};
+use super::{MEMBERS_PATH as PATH, faults, member_view::Member};
 use crate::{
     Board,
     calls::auth_reply,
     error::PageError,
-    form::{Form, FormView},
+    form::{Form, FormView, QueryFields},
     page::{Page, Section, SignedIn, redirect, render, render_faults},
+    query::with_query,
 };
 
 /// How many members a page shows.
@@ -35,8 +36,7 @@ pub(super) fn routes() -> Router<Board> {
     Router::new().route(PATH, get(list))
 }
 
-async fn list(visit: SignedIn, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
+async fn list(visit: SignedIn, QueryFields(query): QueryFields) -> Result<Response, PageError> {
     let reply = visit.board.clients().auth().list_members(visit.calls.request(request(&query))).await;
     let SignedIn { board: _, calls: _, page, session: _, secret: _ } = visit;
     let page = page.in_section(Section::Members);

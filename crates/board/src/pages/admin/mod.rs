@@ -15,7 +15,6 @@ mod people;
 
 use axum::{Router, extract::FromRequestParts};
 use eventboard_chassis::error::{ErrorCode, ServiceError};
-use form_urlencoded::Serializer;
 use http::request::Parts;
 use uuid::Uuid;
 
@@ -62,16 +61,6 @@ fn id_in_path(id: &str) -> Result<Uuid, PageError> {
     id.parse().map_err(|_| PageError::not_found())
 }
 
-/// A path with those parameters that have a value.
-fn with_query<'v>(path: &str, parameters: impl IntoIterator<Item = (&'v str, &'v str)>) -> String {
-    let mut query = Serializer::new(String::new());
-    query.extend_pairs(parameters.into_iter().filter(|(_, value)| !value.is_empty()));
-    match query.finish() {
-        query if query.is_empty() => path.to_owned(),
-        query => format!("{path}?{query}"),
-    }
-}
-
 /// A form that the service has refused, with what to do. What is not about a field of the API is told at `field`.
 ///
 /// # Errors
@@ -102,18 +91,4 @@ fn violation(page: &Page, field: &str, rule: &str) -> String {
         field => field,
     };
     (page.texts.common.violation)(label, rule)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_has_only_parameters_with_a_value() {
-        assert_eq!(with_query("/board/members", [("search", ""), ("role", "")]), "/board/members");
-        assert_eq!(
-            with_query("/board/members", [("search", "a b&c"), ("role", ""), ("cursor", "x")]),
-            "/board/members?search=a+b%26c&cursor=x"
-        );
-    }
 }

@@ -10,7 +10,7 @@ use eventboard_proto::{
 };
 use futures::join;
 
-use super::{Admin, faults, with_query};
+use super::{Admin, faults};
 use crate::{
     Board,
     banner::Banner,
@@ -18,6 +18,7 @@ use crate::{
     error::PageError,
     form::{Form, FormBody, FormView},
     page::{Page, Section, SignedIn, redirect_with_banner, render, render_faults},
+    query::with_query,
     texts::OrganizationTexts,
 };
 

@@ -1,20 +1,15 @@
 //! From where a moderator decides, and where the way leads afterwards.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::PATH;
-use crate::form::Form;
-
-/// What a value of a query cannot contain as it is (RFC 3986, section 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::{form::Form, query::with_query};
 
 /// The value of `from` for the queue.
 const QUEUE: &str = "review";
 
 /// From where a moderator decides: in the queue, or on the page of the event. Forms and links carry it along.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     from: Option<String>,
     /// The event of the queue that comes next.
@@ -29,7 +24,7 @@ impl Origin {
         Self { from: Some(QUEUE.to_owned()), next, cursor }
     }
 
-    /// What a form carries.
+    /// What a form or a query carries.
     pub(crate) fn of_form(form: &Form) -> Self {
         let field = |name| form.optional_text(name);
         Self { from: field("from"), next: field("next"), cursor: field("cursor") }
@@ -48,7 +43,7 @@ impl Origin {
 
     /// The query of a link.
     pub(crate) fn query(&self) -> String {
-        query(&self.fields())
+        with_query("", self.fields())
     }
 
     /// The path from which the moderator has come to an event.
@@ -74,18 +69,7 @@ impl Origin {
 
 /// The path of the queue with an event.
 pub(super) fn queue_path(event: Option<&str>, cursor: Option<&str>) -> String {
-    let fields = [("event", event), ("cursor", cursor)];
-    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    format!("{PATH}{}", query(&fields.collect::<Vec<_>>()))
-}
-
-fn query(fields: &[(&str, &str)]) -> String {
-    let encoded = fields.iter().map(|(name, value)| {
-        let value = utf8_percent_encode(value, RESERVED);
-        format!("{name}={value}")
-    });
-    let encoded: Vec<_> = encoded.collect();
-    if encoded.is_empty() { String::new() } else { format!("?{}", encoded.join("&")) }
+    with_query(PATH, [("event", event.unwrap_or_default()), ("cursor", cursor.unwrap_or_default())])
 }
 
 #[cfg(test)]
