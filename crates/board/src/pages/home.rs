@@ -19,7 +19,8 @@ struct HomePage {
 }
 
 pub(super) fn routes() -> Router<Board> {
-    Router::new().route(PATH, get(home))
+    // Who types the address may end it with a slash.
+    Router::new().route(PATH, get(home)).route("/board/", get(home))
 }
 
 async fn home(visitor: Visitor) -> Result<Response, PageError> {
