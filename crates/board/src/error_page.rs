@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use eventboard_chassis::error::ErrorCode;
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use crate::{
     Board, PATH, PageRequest, cookie,
@@ -90,8 +90,7 @@ impl Board {
         if let Some(secret) = cookie::session_secret(self, &request.headers) {
             self.sessions().forget_ended(&secret).await;
         }
-        let is_get = [Method::GET, Method::HEAD].contains(&request.method);
-        let Some(form) = request.form.get().filter(|_| !is_get) else {
+        let Some(form) = request.form.get().filter(|_| !request.method.is_safe()) else {
             let next = if request.path == PATH { "" } else { &request.path };
             let path = with_query(SIGN_IN_PATH, [("next", next)]);
             return redirect_whole_page(&request.headers, &path);

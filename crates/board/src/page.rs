@@ -14,7 +14,7 @@ use eventboard_chassis::{
     error::{ErrorCode, ServiceError},
 };
 use eventboard_proto::events::GetQueueSummaryRequest;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use tokio::time::timeout;
 
 use crate::{
@@ -199,7 +199,7 @@ impl FromRequestParts<Board> for SignedIn {
         refuse_form_of_other_member(parts, &session.viewer)?;
         let calls = calls.authorized(session.authorization.clone());
         let mut page = Page::new(Some(Arc::clone(&session)), page.banner);
-        if is_read(parts) {
+        if parts.method.is_safe() {
             page.waiting = waiting(&board, &calls, &session.viewer).await;
         }
         Ok(Self { board, calls, page, session, secret })
@@ -236,10 +236,6 @@ fn refuse_form_of_other_member(parts: &Parts, viewer: &Viewer) -> Result<(), Pag
         return Ok(());
     }
     Err(PageError::refused(ENGLISH.errors.other_member))
-}
-
-fn is_read(parts: &Parts) -> bool {
-    [Method::GET, Method::HEAD].contains(&parts.method)
 }
 
 /// How many events wait for the viewer. A page neither waits long nor is refused because the number is unknown.

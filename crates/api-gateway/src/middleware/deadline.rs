@@ -1,5 +1,6 @@
 //! Ends a request at its deadline, and passes the deadline to the handler.
 
+use crate::{policy::OperationPolicy, problem::Problem};
 use axum::{
     extract::Request,
     response::{IntoResponse, Response},
@@ -8,9 +9,6 @@ use eventboard_chassis::{
     error::ServiceError,
     layer::{Inner, Next},
 };
-use http::Method;
-
-use crate::{policy::OperationPolicy, problem::Problem};
 
 /// The layer function. The body is read inside this layer, so a client that sends its body too slowly gets a 408 as
 /// well.
@@ -31,8 +29,8 @@ pub(crate) async fn enforce_page_deadline(
     request: Request,
     next: Next<impl Inner>,
 ) -> Response {
-    let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    enforce_deadline(if is_read { read } else { write }, request, next).await
+    let policy = if request.method().is_safe() { read } else { write };
+    enforce_deadline(policy, request, next).await
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::{
 };
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_domain::{EventStatus, rules};
-use eventboard_proto::events::{ApproveRequest, DeleteRequest, RejectRequest, SubmitRequest};
+use eventboard_proto::events::{ApproveRequest, DeleteRequest, EventReply, RejectRequest, SubmitRequest};
 use http::StatusCode;
 use uuid::Uuid;
 
@@ -18,8 +18,9 @@ use super::{
     review::Origin,
 };
 use crate::{
+    Board,
     banner::Banner,
-    calls::{events_reply, if_version},
+    calls::{Calls, events_reply, if_version},
     error::PageError,
     event::{Event, StatusMark},
     event_lookup::{find_event, owner_names},
@@ -97,7 +98,7 @@ enum WayOn {
     Publish,
 }
 
-pub(super) fn routes() -> Router<crate::Board> {
+pub(super) fn routes() -> Router<Board> {
     Router::new()
         .route("/board/events/{id}/submit", post(submit))
         .route("/board/events/{id}/delete", get(ask_to_delete).post(delete))
@@ -115,19 +116,33 @@ async fn submit(
         return Ok(redirect(&event_path(id)));
     }
     let SignedIn { board, calls, page: _, session, secret: _ } = &signed_in;
-    let message = SubmitRequest {
-        id: id.to_string(),
-        if_match: if_version(form.value("version")),
-        if_none_match: None,
-        idempotency: Some(calls.idempotency(form.key())),
-    };
-    match events_reply(board.clients().events().submit(calls.request(message)).await) {
+    match submit_event(board, calls, &id.to_string(), form.value("version"), form.key()).await {
         Ok(_) => Ok(redirect_with_banner(board, &event_path(id), Banner::submitted(Some(&session.viewer)))),
         Err(error) if error.code() == ErrorCode::Forbidden && session.viewer.must_verify_email => {
             Ok(redirect_with_banner(board, &event_path(id), Banner::SavedNotSubmitted))
         }
         Err(error) => explain(signed_in, Action::Submit, id, &form, error).await,
     }
+}
+
+/// Submits the version of an event that a page showed.
+///
+/// # Errors
+/// The failed call.
+pub(super) async fn submit_event(
+    board: &Board,
+    calls: &Calls,
+    id: &str,
+    version: &str,
+    key: &str,
+) -> Result<EventReply, ServiceError> {
+    let message = SubmitRequest {
+        id: id.to_owned(),
+        if_match: if_version(version),
+        if_none_match: None,
+        idempotency: Some(calls.idempotency(key)),
+    };
+    events_reply(board.clients().events().submit(calls.request(message)).await)
 }
 
 async fn ask_to_delete(signed_in: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {

@@ -12,11 +12,14 @@ use axum::{
 use eventboard_chassis::error::{ErrorCode, ServiceError};
 use eventboard_client::Backend;
 use eventboard_domain::EventStatus;
-use eventboard_proto::events::{self as proto, CreateRequest, LocationChange, SubmitRequest, UpdateRequest};
+use eventboard_proto::events::{self as proto, CreateRequest, LocationChange, UpdateRequest};
 use http::StatusCode;
 
 use self::typed::TypedTimes;
-use super::event_facts::{Facts, Moment};
+use super::{
+    event_actions::submit_event,
+    event_facts::{Facts, Moment},
+};
 use crate::{
     Board,
     banner::Banner,
@@ -259,13 +262,9 @@ async fn submit(
     key: &str,
     saved: Banner,
 ) -> Result<Banner, ServiceError> {
-    let message = SubmitRequest {
-        id: event.id.clone(),
-        if_match: if_version(&event.version.to_string()),
-        if_none_match: None,
-        idempotency: Some(calls.idempotency(&format!("{key}-submit"))),
-    };
-    match events_reply(board.clients().events().submit(calls.request(message)).await) {
+    let submitted =
+        submit_event(board, calls, &event.id, &event.version.to_string(), &format!("{key}-submit")).await;
+    match submitted {
         Ok(reply) if reply.replayed => Ok(Banner::AlreadySent),
         Ok(_) => Ok(Banner::submitted(page.viewer())),
         Err(error) => match error.code() {
